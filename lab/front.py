@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DNS server that the resolver talks to: it records and makes faults.
+
+Each name server address is answered here, by UDP and TCP. A question is noted
+and then handed to Knot as it came, and Knot's answer handed back, unless a
+fault is set for its name and type. All of it runs on one loop in one thread.
+"""
+
+import asyncio
+import struct
+import threading
+import time
+from dataclasses import dataclass
+from typing import Callable
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdatatype
+
+UPSTREAM_TIMEOUT = 5.0
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question as it arrived."""
+
+    time: float
+    server: str
+    transport: str
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What to do with a question instead of answering it.
+
+    `act` makes the answer from the question and the transport; None is
+    silence. `delay` comes first. A fault that only delays answers honestly.
+    """
+
+    act: Callable[[dns.message.Message, str], bytes | None] | None = None
+    delay: float = 0.0
+
+
+def _with_rcode(rcode: dns.rcode.Rcode) -> Fault:
+    def act(query: dns.message.Message, transport: str) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.set_rcode(rcode)
+        return answer.to_wire()
+
+    return Fault(act)
+
+
+def _empty(query: dns.message.Message, transport: str) -> bytes:
+    answer = dns.message.make_response(query)
+    answer.flags |= dns.flags.AA
+    return answer.to_wire()
+
+
+def _truncated(query: dns.message.Message, transport: str) -> bytes | None:
+    if transport == "tcp":
+        return None
+    answer = dns.message.make_response(query)
+    answer.flags |= dns.flags.AA | dns.flags.TC
+    return answer.to_wire()
+
+
+SERVFAIL = _with_rcode(dns.rcode.SERVFAIL)
+NOTIMP = _with_rcode(dns.rcode.NOTIMP)
+REFUSED = _with_rcode(dns.rcode.REFUSED)
+FORMERR = _with_rcode(dns.rcode.FORMERR)
+DROP = Fault(lambda query, transport: None)
+EMPTY = Fault(_empty)
+TRUNCATED = Fault(_truncated)
+
+
+def raw(data: bytes) -> Fault:
+    """Answers with these bytes after the question's id."""
+    return Fault(lambda query, transport: struct.pack("!H", query.id) + data)
+
+
+def delayed(seconds: float) -> Fault:
+    return Fault(delay=seconds)
+
+
+class _Upstream(asyncio.DatagramProtocol):
+    """One question to Knot by UDP."""
+
+    def __init__(self) -> None:
+        self.answer = asyncio.get_running_loop().create_future()
+
+    def datagram_received(self, data: bytes, address) -> None:
+        if not self.answer.done():
+            self.answer.set_result(data)
+
+
+class _Listener(asyncio.DatagramProtocol):
+    def __init__(self, handle) -> None:
+        self._handle = handle
+
+    def connection_made(self, transport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, address) -> None:
+        asyncio.ensure_future(self._reply(data, address))
+
+    async def _reply(self, data: bytes, address) -> None:
+        answer = await self._handle(data, "udp")
+        if answer is not None:
+            self._transport.sendto(answer, address)
+
+
+class _Server:
+    """One address of the front and the Knot behind it."""
+
+    def __init__(self, fronts: "Fronts", address: str, upstream: str) -> None:
+        self._fronts = fronts
+        self._address = address
+        self._upstream = upstream
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        here = (self._address, 53)
+        await loop.create_datagram_endpoint(
+            lambda: _Listener(self._handle), local_addr=here
+        )
+        await asyncio.start_server(self._serve_tcp, *here)
+
+    async def _handle(self, data: bytes, transport: str) -> bytes | None:
+        try:
+            query = dns.message.from_wire(data)
+        except dns.exception.DNSException:
+            return None
+        fault = self._fronts.note(self._address, transport, query)
+        if fault and fault.delay:
+            await asyncio.sleep(fault.delay)
+        if fault and fault.act:
+            return fault.act(query, transport)
+        forward = self._ask_tcp if transport == "tcp" else self._ask_udp
+        try:
+            return await asyncio.wait_for(forward(data), UPSTREAM_TIMEOUT)
+        except (asyncio.TimeoutError, OSError):
+            return None
+
+    async def _ask_udp(self, data: bytes) -> bytes:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_datagram_endpoint(
+            _Upstream, remote_addr=(self._upstream, 53)
+        )
+        transport.sendto(data)
+        try:
+            return await protocol.answer
+        finally:
+            transport.close()
+
+    async def _ask_tcp(self, data: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection(self._upstream, 53)
+        try:
+            writer.write(struct.pack("!H", len(data)) + data)
+            (length,) = struct.unpack("!H", await reader.readexactly(2))
+            return await reader.readexactly(length)
+        finally:
+            writer.close()
+
+    async def _serve_tcp(self, reader, writer) -> None:
+        try:
+            while True:
+                (length,) = struct.unpack("!H", await reader.readexactly(2))
+                data = await reader.readexactly(length)
+                answer = await self._handle(data, "tcp")
+                if answer is None:
+                    break
+                writer.write(struct.pack("!H", len(answer)) + answer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+
+class Fronts:
+    """All name server addresses of a world, their log and their faults."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._lock = threading.Lock()
+        self._faults: dict[tuple[str, str], Fault] = {}
+        self._log: list[Question] = []
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+
+    def listen(self, address: str, upstream: str) -> None:
+        server = _Server(self, address, upstream)
+        asyncio.run_coroutine_threadsafe(server.start(), self._loop).result()
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    def set_fault(self, name: str, rdtype: str, fault: Fault | None) -> None:
+        """Sets the fault for a name and type ("*" for any); None repairs it."""
+        key = (dns.name.from_text(name).to_text().lower(), rdtype)
+        with self._lock:
+            self._faults.pop(key, None)
+            if fault is not None:
+                self._faults[key] = fault
+
+    def note(self, server, transport, query: dns.message.Message) -> Fault | None:
+        """Records the question; what to do with it."""
+        if not query.question:
+            return None
+        name = query.question[0].name.to_text().lower()
+        rdtype = dns.rdatatype.to_text(query.question[0].rdtype)
+        with self._lock:
+            self._log.append(Question(time.time(), server, transport, name, rdtype))
+            return self._faults.get((name, rdtype)) or self._faults.get((name, "*"))
+
+    def questions(self, rdtype: str | None = None, under: str = ".") -> list[Question]:
+        """The questions so far, of a type, at or under a name."""
+        top = dns.name.from_text(under)
+        with self._lock:
+            log = list(self._log)
+        return [
+            question
+            for question in log
+            if rdtype in (None, question.type)
+            and dns.name.from_text(question.name).is_subdomain(top)
+        ]
