@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the scenarios.
+
+All scenarios that are marked with `scenario(...)` share one world and one
+sealpostd. Their messages are all sent when it is up, and each test then waits
+for its own, so that the slow ones wait together.
+"""
+
+import pytest
+
+from lab.world import Domain
+from tests.support.delivery import SENDER, Delivery, recipient
+from tests.support.stage import Lab, Stage
+
+SHARED = {"retry": '"1s", "1s", "2s"', "expire": "8s"}
+
+
+def _declared(item) -> list[Domain]:
+    """The domains of a test: the first one gets its message."""
+    mark = item.get_closest_marker("scenario")
+    return list(mark.args) if mark else []
+
+
+def _order(item) -> int:
+    if _declared(item):
+        return 0
+    return 1 if item.get_closest_marker("afterwards") else 2
+
+
+def pytest_configure(config) -> None:
+    config.addinivalue_line("markers", "scenario(domains): the world of a test")
+    config.addinivalue_line("markers", "afterwards: looks back at all scenarios")
+    config.addinivalue_line("markers", "long: only where it is asked for")
+
+
+def pytest_collection_modifyitems(config, items) -> None:
+    items.sort(key=_order)
+    if config.getoption("-m"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: run with -m long"))
+
+
+@pytest.fixture(scope="session")
+def stage():
+    stage = Stage()
+    yield stage
+    stage.clear()
+
+
+@pytest.fixture
+def lab(request, stage) -> Lab:
+    """The world of all scenarios of this run, their messages on the way."""
+    declared = [d for d in map(_declared, request.session.items) if d]
+    if not declared:
+        pytest.skip("no scenario was selected")
+
+    def domains() -> list[Domain]:
+        return [domain for group in declared for domain in group]
+
+    fresh = not stage.is_up("scenarios")
+    lab = stage.lab("scenarios", domains, **SHARED)
+    if fresh:
+        for group in declared:
+            lab.server.submit(SENDER, recipient(group[0]))
+    return lab
+
+
+@pytest.fixture
+def mail(request, lab) -> Delivery:
+    """The message of this scenario."""
+    return Delivery(lab, _declared(request.node)[0])
