@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_WIRE_JSON_H
+#define SP_WIRE_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+
+/*
+ * JSON values over jansson, which no other file names. Building never fails
+ * visibly: text that is not UTF-8 is escaped byte by byte as \u00XX, so peer
+ * bytes may be put in as they are. Setters and appenders take ownership of
+ * the value handed in. Reading: parse, then ask with sp_json_get and friends,
+ * which accept null and the wrong type and then give the default.
+ */
+
+struct sp_json; /* a reference to a value; freed by sp_json_free */
+
+struct sp_json *sp_json_object(void);
+struct sp_json *sp_json_array(void);
+void sp_json_free(struct sp_json **value);
+
+/* Into an object; key is a literal. A null text sets JSON null. */
+void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take);
+void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text);
+void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text);
+void sp_json_set_int(struct sp_json *obj, const char *key, int64_t number);
+void sp_json_set_bool(struct sp_json *obj, const char *key, bool value);
+void sp_json_set_null(struct sp_json *obj, const char *key);
+void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms);
+
+void sp_json_add(struct sp_json *array, struct sp_json *take);
+void sp_json_add_str(struct sp_json *array, struct sp_str text);
+void sp_json_add_cstr(struct sp_json *array, const char *text);
+
+/* One line, keys in order of insertion, no trailing newline. */
+int sp_json_write(const struct sp_json *value, struct sp_buf *out);
+/* Indented by two, for people; no trailing newline. */
+int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out);
+
+struct sp_json_limits {
+	size_t bytes_max;
+	unsigned depth_max;
+	size_t values_max; /* counted before parsing */
+};
+extern const struct sp_json_limits SP_JSON_LIMITS_DEFAULT; /* 1 MiB, 32, 64 Ki */
+
+/* Parse one document. 0, SP_ESYNTAX or SP_ELIMIT; why_out (may be null, cap
+ * bytes) gets one line. */
+int sp_json_parse(struct sp_str text, const struct sp_json_limits *limits,
+		  struct sp_json **value_out, char *why_out, size_t why_cap);
+
+/* All borrowed from the value; null, empty, 0 or false where absent. */
+const struct sp_json *sp_json_get(const struct sp_json *obj, const char *key);
+struct sp_str sp_json_get_str(const struct sp_json *obj, const char *key);
+int64_t sp_json_get_int(const struct sp_json *obj, const char *key,
+			int64_t fallback);
+bool sp_json_get_bool(const struct sp_json *obj, const char *key);
+bool sp_json_is_null(const struct sp_json *value); /* absent counts as null */
+bool sp_json_is_array(const struct sp_json *value);
+bool sp_json_is_object(const struct sp_json *value);
+struct sp_str sp_json_str(const struct sp_json *value);
+int64_t sp_json_int(const struct sp_json *value, int64_t fallback);
+size_t sp_json_len(const struct sp_json *array);
+const struct sp_json *sp_json_at(const struct sp_json *array, size_t index);
+struct sp_json *sp_json_copy(const struct sp_json *value); /* deep */
+
+#endif
