@@ -91,9 +91,10 @@ static void date_from_days(int64_t days, struct civil *c)
 static struct civil civil_from_ms(int64_t wall_ms)
 {
 	int64_t days = floor_div(wall_ms, MS_PER_DAY);
-	int64_t rest = wall_ms - days * MS_PER_DAY;
+	int64_t rest = wall_ms % MS_PER_DAY;
 	struct civil c;
 
+	rest += rest < 0 ? MS_PER_DAY : 0;
 	date_from_days(days, &c);
 	c.hour = (int)(rest / MS_PER_HOUR);
 	c.minute = (int)(rest / MS_PER_MINUTE % 60);
