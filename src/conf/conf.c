@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reading the file. libconfuse knows the syntax; every value comes to us as
+ * text and is checked by its row of the schema while the line number is
+ * known. The first thing that is wrong is the one that is told.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <confuse.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "conf/conf.h"
+#include "conf/conf_schema.h"
+
+#define KEYS_MAX 48 /* per section, asserted by the unit test of the table */
+
+/* libconfuse's callbacks carry no argument of ours. One parse at a time in
+ * a process: set for the length of parse_text only. */
+static struct parse {
+	char *why; /* SP_CONF_WHY bytes */
+	const char *name;
+	bool look_at_files;
+	bool failed;
+} * current;
+
+static void say(unsigned line, const char *what)
+{
+	if (current->failed) {
+		return; /* the first one counts */
+	}
+	current->failed = true;
+	if (line) {
+		snprintf(current->why, SP_CONF_WHY, "%s:%u: %s", current->name,
+		         line, what);
+	} else {
+		snprintf(current->why, SP_CONF_WHY, "%s: %s", current->name,
+		         what);
+	}
+}
+
+static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
+{
+	char text[SP_CONF_WHY];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	say(cfg ? (unsigned)cfg->line : 0, text);
+}
+
+/* The section a cfg_t stands for: "", "resolver", "resolver.stub" ... */
+static const struct sp_conf_section *section_of(cfg_t *cfg)
+{
+	const char *name = cfg_name(cfg);
+
+	if (strcmp(name, "root") == 0) {
+		return sp_conf_section_find("");
+	}
+	if (strcmp(name, "stub") == 0) {
+		return sp_conf_section_find("resolver.stub");
+	}
+	return sp_conf_section_find(name);
+}
+
+static int on_value(cfg_t *cfg, cfg_opt_t *opt)
+{
+	const struct sp_conf_key *key =
+		sp_conf_key_find(section_of(cfg), cfg_opt_name(opt));
+	char why[SP_CONF_WHY];
+	unsigned count = cfg_opt_size(opt);
+	const char *value;
+
+	if (!key || !count) {
+		return 0;
+	}
+	value = cfg_opt_getnstr(opt, count - 1);
+	if (sp_conf_is_list(key->type) && !*value && count == 1) {
+		return 0; /* x = "" is the empty list */
+	}
+	if (key->type == SP_CONF_STEPS && count > SP_CONF_STEPS_MAX) {
+		cfg_error(cfg, "%s: more than %d steps", key->name,
+		          SP_CONF_STEPS_MAX);
+		return -1;
+	}
+	if (sp_conf_check(key, value, current->look_at_files, why)) {
+		cfg_error(cfg, "%s: %s", key->name, why);
+		return -1;
+	}
+	return 0;
+}
+
+/* libconfuse's own tables for a section: every key is text or a list of
+ * texts without a default; defaults are ours. */
+static size_t options_of(const struct sp_conf_section *sec, cfg_opt_t *opts)
+{
+	size_t n = 0;
+
+	for (const struct sp_conf_key *k = sec->keys; k->name; k++) {
+		if (sp_conf_is_list(k->type)) {
+			opts[n++] = (cfg_opt_t)CFG_STR_LIST(k->name, NULL,
+			                                    CFGF_NODEFAULT);
+		} else {
+			opts[n++] = (cfg_opt_t)CFG_STR(k->name, NULL,
+			                               CFGF_NODEFAULT);
+		}
+	}
+	return n;
+}
+
+struct tables {
+	cfg_opt_t top[KEYS_MAX + 16];
+	cfg_opt_t sections[16][KEYS_MAX];
+};
+
+static void build_tables(struct tables *t)
+{
+	size_t n = options_of(&SP_CONF_SECTIONS[0], t->top);
+	size_t resolver = 0;
+	size_t stub = 0;
+
+	for (size_t s = 1; s < SP_CONF_SECTION_COUNT; s++) {
+		const struct sp_conf_section *sec = &SP_CONF_SECTIONS[s];
+		size_t count = options_of(sec, t->sections[s]);
+
+		if (strcmp(sec->name, "resolver.stub") == 0) {
+			stub = s;
+		} else {
+			t->top[n++] = (cfg_opt_t)CFG_SEC(
+				sec->name, t->sections[s],
+				sec->titled ? CFGF_MULTI | CFGF_TITLE |
+						      CFGF_NO_TITLE_DUPES
+					    : CFGF_NONE);
+		}
+		if (strcmp(sec->name, "resolver") == 0) {
+			resolver = s;
+			t->sections[s][count++] = (cfg_opt_t){0};
+		}
+		t->sections[s][count] = (cfg_opt_t)CFG_END();
+	}
+	t->top[n] = (cfg_opt_t)CFG_END();
+	for (n = 0; t->sections[resolver][n].name; n++) {
+	}
+	t->sections[resolver][n++] = (cfg_opt_t)CFG_SEC(
+		"stub", t->sections[stub],
+		CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	t->sections[resolver][n] = (cfg_opt_t)CFG_END();
+}
+
+static void set_validators(cfg_t *cfg)
+{
+	char path[128];
+
+	for (size_t s = 0; s < SP_CONF_SECTION_COUNT; s++) {
+		const struct sp_conf_section *sec = &SP_CONF_SECTIONS[s];
+		bool stub = strcmp(sec->name, "resolver.stub") == 0;
+
+		for (const struct sp_conf_key *k = sec->keys; k->name; k++) {
+			snprintf(path, sizeof(path), "%s%s%s",
+			         stub ? "resolver|stub" : sec->name,
+			         *sec->name ? "|" : "", k->name);
+			cfg_set_validate_func(cfg, path, on_value);
+		}
+	}
+}
+
+/* The values of one key, or its default, into the struct. */
+static void store_key(cfg_t *cfg, const struct sp_conf_key *key,
+                      struct sp_arena *arena, void *base)
+{
+	const char *values[256];
+	size_t count = 0;
+	cfg_opt_t *opt = cfg ? cfg_getopt(cfg, key->name) : NULL;
+	unsigned given = opt ? cfg_opt_size(opt) : 0;
+
+	for (unsigned i = 0; i < given && count < 256; i++) {
+		const char *value = cfg_opt_getnstr(opt, i);
+
+		if (value) {
+			values[count++] = value;
+		}
+	}
+	if (!count && sp_conf_is_list(key->type)) {
+		struct sp_str rest = sp_str_from(key->fallback);
+		struct sp_str item;
+
+		if (given == 0) {
+			while (sp_str_cut(&rest, ' ', &item)) {
+				values[count++] = sp_arena_cstr(arena, item);
+			}
+		}
+	} else if (!count) {
+		values[count++] = key->fallback;
+	}
+	sp_conf_store(key, values, count, arena, base);
+}
+
+static void store_section(cfg_t *cfg, const struct sp_conf_section *sec,
+                          struct sp_conf *conf, void *base)
+{
+	for (const struct sp_conf_key *k = sec->keys; k->name; k++) {
+		store_key(cfg, k, &conf->arena, base);
+	}
+}
+
+/* Titled sections become an array of structs whose first member is the
+ * title. */
+static void store_titled(cfg_t *cfg, const struct sp_conf_section *sec,
+                         const char *name, struct sp_conf *conf)
+{
+	size_t count = cfg ? cfg_size(cfg, name) : 0;
+	char *array = sp_arena_array(&conf->arena, count + 1, sec->size);
+
+	for (size_t i = 0; i < count; i++) {
+		cfg_t *one = cfg_getnsec(cfg, name, (unsigned)i);
+		char *base = array + i * sec->size;
+
+		*(const char **)(void *)base = sp_arena_cstr(
+			&conf->arena, sp_str_from(cfg_title(one)));
+		store_section(one, sec, conf, base);
+	}
+	*(void **)(void *)((char *)conf + sec->offset) = array;
+	*(size_t *)(void *)((char *)conf + sec->count_offset) = count;
+}
+
+static void store_all(cfg_t *cfg, struct sp_conf *conf)
+{
+	for (size_t s = 0; s < SP_CONF_SECTION_COUNT; s++) {
+		const struct sp_conf_section *sec = &SP_CONF_SECTIONS[s];
+		cfg_t *where = cfg;
+
+		if (strcmp(sec->name, "resolver.stub") == 0) {
+			where = cfg ? cfg_getsec(cfg, "resolver") : NULL;
+			store_titled(where, sec, "stub", conf);
+		} else if (sec->titled) {
+			store_titled(cfg, sec, sec->name, conf);
+		} else {
+			if (cfg && *sec->name) {
+				where = cfg_getsec(cfg, sec->name);
+			}
+			store_section(where, sec, conf, conf);
+		}
+	}
+	conf->user_given = cfg && cfg_size(cfg, "user") > 0;
+}
+
+static const char *machine_name(struct sp_conf *conf)
+{
+	char name[256];
+
+	if (gethostname(name, sizeof(name)) != 0) {
+		return "localhost";
+	}
+	name[sizeof(name) - 1] = '\0';
+	return sp_arena_cstr(&conf->arena, sp_str_from(name));
+}
+
+/* What no single value can show. */
+static void check_whole(const struct sp_conf *conf)
+{
+	char text[SP_CONF_WHY];
+
+	if (conf->retry.count == 0) {
+		say(0, "retry: expected at least one time");
+	}
+	if (strncmp(conf->store, "sqlite:", 7) != 0 || !conf->store[7]) {
+		say(0, "store: expected sqlite: and the path of a file");
+	}
+	for (size_t i = 0; i < conf->listen_count; i++) {
+		const struct sp_conf_listen *l = &conf->listen[i];
+
+		if (l->address.count == 0) {
+			snprintf(text, sizeof(text),
+			         "listen \"%.64s\": expected an address",
+			         l->name);
+			say(0, text);
+		}
+		if (l->certificate.count != l->key.count) {
+			snprintf(text, sizeof(text),
+			         "listen \"%.64s\": expected a key for each "
+			         "certificate",
+			         l->name);
+			say(0, text);
+		}
+	}
+}
+
+static struct sp_conf *conf_new(struct sp_str text, const char *name)
+{
+	struct sp_conf *conf = SP_NEW(struct sp_conf);
+
+	sp_arena_init(&conf->arena);
+	conf->text = sp_arena_str(&conf->arena, text);
+	conf->file = sp_arena_cstr(&conf->arena, sp_str_from(name));
+	return conf;
+}
+
+static int parse_text(struct sp_str text, struct parse *p,
+                      struct sp_conf **conf_out)
+{
+	struct tables *tables = SP_NEW(struct tables);
+	char *copy = sp_str_dup(text);
+	struct sp_conf *conf = NULL;
+	cfg_t *cfg;
+
+	current = p;
+	build_tables(tables);
+	cfg = cfg_init(tables->top, CFGF_NONE);
+	cfg_set_error_function(cfg, on_error);
+	set_validators(cfg);
+	if (memchr(text.ptr ? text.ptr : "", '\0', text.len)) {
+		say(0, "a NUL byte in the file");
+	} else if (cfg_parse_buf(cfg, copy) != CFG_SUCCESS) {
+		say((unsigned)cfg->line, "not understood");
+	}
+	if (!p->failed) {
+		conf = conf_new(text, p->name);
+		store_all(cfg, conf);
+		check_whole(conf);
+		if (!*conf->hostname) {
+			conf->hostname = machine_name(conf);
+		}
+	}
+	if (p->failed) {
+		sp_conf_free(&conf);
+	}
+	cfg_free(cfg);
+	sp_free(copy);
+	sp_free(tables);
+	current = NULL;
+	*conf_out = conf;
+	return conf ? 0 : SP_ECONFIG;
+}
+
+int sp_conf_parse(struct sp_str text, const char *name,
+                  struct sp_conf **conf_out, char *why_out)
+{
+	struct parse p = {.why = why_out, .name = name};
+
+	return parse_text(text, &p, conf_out);
+}
+
+static int read_file(const char *path, struct sp_buf *out, char *why)
+{
+	FILE *f = fopen(path, "re");
+	int r = 0;
+	struct stat st;
+
+	if (!f) {
+		r = -errno;
+	} else if (fstat(fileno(f), &st) == 0 && S_ISDIR(st.st_mode)) {
+		r = -EISDIR;
+	}
+	while (!r && !feof(f) && !ferror(f)) {
+		char *room = sp_buf_reserve(out, 4096);
+
+		if (!room) {
+			r = SP_ELIMIT;
+			break;
+		}
+		sp_buf_commit(out, fread(room, 1, 4096, f));
+	}
+	if (!r && ferror(f)) {
+		r = -EIO;
+	}
+	if (f) {
+		fclose(f);
+	}
+	if (r) {
+		snprintf(why, SP_CONF_WHY,
+		         "%s: cannot read the configuration: "
+		         "%s",
+		         path, sp_strerror(r));
+	}
+	return r;
+}
+
+int sp_conf_load(const char *path, struct sp_conf **conf_out, char *why_out)
+{
+	struct parse p = {.why = why_out,
+	                  .name = path ? path : "defaults",
+	                  .look_at_files = true};
+	struct sp_buf text;
+	int r = 0;
+
+	*conf_out = NULL;
+	sp_buf_init(&text, SP_CONF_BYTES_MAX + 4096);
+	if (path) {
+		r = read_file(path, &text, why_out);
+	}
+	if (!r) {
+		r = parse_text(sp_buf_str(&text), &p, conf_out);
+	}
+	sp_buf_fini(&text);
+	return r;
+}
+
+void sp_conf_free(struct sp_conf **conf)
+{
+	struct sp_conf *c = *conf;
+
+	if (!c) {
+		return;
+	}
+	sp_arena_fini(&c->arena);
+	sp_free(c);
+	*conf = NULL;
+}
+
+const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,
+                                               struct sp_str domain)
+{
+	const struct sp_conf_route *other = NULL;
+
+	for (size_t i = 0; i < conf->route_count; i++) {
+		const struct sp_conf_route *route = &conf->route[i];
+
+		if (sp_str_eq_nocase(sp_str_from(route->name), domain)) {
+			return route;
+		}
+		if (strcmp(route->name, "*") == 0) {
+			other = route;
+		}
+	}
+	return other;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file: what is accepted, what is refused and how. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "conf/conf.h"
+#include "conf/conf_schema.h"
+
+/* The example of the manual: every section at once. */
+static const char EXAMPLE[] =
+	"hostname = \"mail.example.org\"\n"
+	"postmaster = \"postmaster@example.org\"\n"
+	"store = \"sqlite:/var/lib/sealpost/sealpost.db\"\n"
+	"control = \"/run/sealpost/control\"   # comment\n"
+	"user = \"sealpost\"\n"
+	"enforce = true\n"
+	"deliver = true\n"
+	"workers = 0\n"
+	"ca_bundle = \"\"\n"
+	"address_guard { enabled = true  allow = {} }\n"
+	"retry = {\"15m\", \"15m\", \"1h\"}   expire = \"24h\"   "
+	"delay_notice = \"4h\"\n"
+	"listen \"submission\" { address = \"127.0.0.1:587\"  accept_from = "
+	"{\"127.0.0.0/8\", \"::1\"}  certificate = \"\"  key = \"\" }\n"
+	"listen \"mx\" { address = {\"0.0.0.0:25\", \"[::]:25\"} inbound = "
+	"true }\n"
+	"smtp { port = 25  source4 = \"\"  source6 = \"\"  max_connections = "
+	"2000  max_per_host = 20  messages_per_connection = 100 }\n"
+	"dane { profile = \"exchange\"  insecure_mx = \"may\" }\n"
+	"resolver { trust_anchor = \"\"  root_hints = \"\"  forward = {}  "
+	"stub \"test.\" { address = {\"127.0.53.1@5300\"} }  self_test_bad = "
+	"\"\" }\n"
+	"sts { port = 443 }\n"
+	"dkim \"example.org\" { selector = \"s1\"  key = \"/etc/x.key\" }\n"
+	"report { organization = \"\"  contact = \"\"  from = \"\"  spread = "
+	"\"4h\"  directory = \"\" }\n"
+	"route \"partner.example\" { next_hop = "
+	"\"[smtp.partner.example]:587\"  dane = \"mandatory\" }\n"
+	"console { address = \"127.0.0.1:8025\" }\n";
+
+static struct sp_conf *parse(const char *text, char *why)
+{
+	struct sp_conf *conf = NULL;
+	int r = sp_conf_parse(sp_str_from(text), "x.conf", &conf, why);
+
+	assert_int_equal(r ? SP_ECONFIG : 0, r);
+	assert_int_equal(r == 0, conf != NULL);
+	return conf;
+}
+
+static void test_example(void **state)
+{
+	char why[SP_CONF_WHY] = "";
+	struct sp_conf *c = parse(EXAMPLE, why);
+
+	(void)state;
+	assert_string_equal(why, "");
+	assert_string_equal(c->hostname, "mail.example.org");
+	assert_true(c->user_given);
+	assert_int_equal(c->retry.count, 3);
+	assert_int_equal(c->retry.steps_ms[2], 3600 * 1000);
+	assert_int_equal(c->expire_ms, 24 * 3600 * 1000);
+	assert_int_equal(c->listen_count, 2);
+	assert_string_equal(c->listen[0].name, "submission");
+	assert_int_equal(c->listen[0].accept_from.count, 2);
+	assert_string_equal(c->listen[0].accept_from.items[1], "::1");
+	assert_int_equal(c->listen[0].certificate.count, 0);
+	assert_int_equal(c->listen[1].address.count, 2);
+	assert_true(c->listen[1].inbound);
+	assert_string_equal(c->dane.profile, "exchange");
+	assert_string_equal(c->dane.insecure_mx, "may");
+	assert_int_equal(c->resolver.stub_count, 1);
+	assert_string_equal(c->resolver.stub[0].name, "test.");
+	assert_string_equal(c->resolver.stub[0].address.items[0],
+			    "127.0.53.1@5300");
+	assert_int_equal(c->resolver.forward.count, 0);
+	assert_int_equal(c->guard.allow.count, 0);
+	assert_string_equal(c->dkim[0].key, "/etc/x.key");
+	assert_string_equal(c->route[0].dane, "mandatory");
+	assert_true(c->route[0].mta_sts);
+	assert_int_equal(c->route[0].retry.count, 0);
+	assert_non_null(sp_conf_route_find(c, SP_STR("Partner.Example")));
+	assert_null(sp_conf_route_find(c, SP_STR("other.example")));
+	sp_conf_free(&c);
+	assert_null(c);
+}
+
+static void test_defaults(void **state)
+{
+	char why[SP_CONF_WHY] = "";
+	struct sp_conf *c = parse("", why);
+
+	(void)state;
+	assert_string_not_equal(c->hostname, "");
+	assert_false(c->user_given);
+	assert_true(c->enforce);
+	assert_int_equal(c->smtp.port, 25);
+	assert_int_equal(c->smtp.data_done_timeout_ms, 600 * 1000);
+	assert_int_equal(c->receive.size_max_bytes, 50 * 1024 * 1024);
+	assert_int_equal(c->retry.count, 3);
+	assert_int_equal(c->listen_count, 0);
+	assert_true(c->guard.enabled);
+	assert_string_equal(c->control, "/run/sealpost/control");
+	sp_conf_free(&c);
+}
+
+static const struct refused {
+	const char *name;
+	const char *text;
+	const char *why; /* must be in the reason */
+} REFUSED[] = {
+	{"unknown key", "\n\nhostnam = \"x\"\n", "x.conf:3: no such option"},
+	{"unknown key in section", "smtp {\n prt = 25\n}\n", "x.conf:2:"},
+	{"bad number", "smtp { port = abc }", "port: 'abc': expected a number"},
+	{"number over range", "smtp { port = 65536 }", "from 1 to 65535"},
+	{"negative", "workers = -1", "'-1': expected a number"},
+	{"bad time", "expire = \"24\"", "expire: '24': expected a time"},
+	{"bad step", "retry = {\"15m\", \"soon\"}", "retry: 'soon'"},
+	{"empty steps", "retry = {}", "at least one"},
+	{"bad bool", "enforce = maybe", "expected true or false"},
+	{"bad word", "dane { profile = \"strict\" }", "one of: rfc exchange"},
+	{"bad address", "listen \"a\" { address = \"localhost:25\" }",
+	 "address:port"},
+	{"address without port", "listen \"a\" { address = \"127.0.0.1\" }",
+	 "address:port"},
+	{"no address", "listen \"a\" { }", "expected an address"},
+	{"bad network",
+	 "listen \"a\" { address = \"127.0.0.1:25\" accept_from = "
+	 "{\"10.0.0.0/33\"} }",
+	 "a network"},
+	{"key without certificate",
+	 "listen \"a\" { address = \"127.0.0.1:25\" key = \"/x\" }",
+	 "a key for each"},
+	{"bad store", "store = \"mysql:x\"", "expected sqlite:"},
+	{"bad size", "receive { size_max = \"lots\" }", "a size"},
+	{"bad mailbox", "postmaster = \"nobody\"", "a mail address"},
+	{"unclosed section", "smtp { port = 25", "x.conf:"},
+	{"unclosed string", "hostname = \"a", "x.conf:"},
+	{"twice the same title",
+	 "route \"a\" { }\nroute \"a\" { }\n", "x.conf:2"},
+	{"control byte", "hostname = \"a\\x01b\"", "hostname"},
+};
+
+static void test_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(REFUSED) / sizeof(REFUSED[0]); i++) {
+		char why[SP_CONF_WHY] = "";
+		struct sp_conf *c = parse(REFUSED[i].text, why);
+
+		if (c || !strstr(why, REFUSED[i].why)) {
+			fail_msg("%s: %s", REFUSED[i].name,
+				 c ? "accepted" : why);
+		}
+	}
+}
+
+static void test_nul(void **state)
+{
+	struct sp_conf *conf;
+	char why[SP_CONF_WHY];
+
+	(void)state;
+	assert_int_equal(sp_conf_parse(SP_STR("workers = 1\0\n"), "x", &conf,
+				       why),
+			 SP_ECONFIG);
+	assert_non_null(strstr(why, "NUL"));
+}
+
+static void test_missing_file(void **state)
+{
+	struct sp_conf *conf;
+	char why[SP_CONF_WHY];
+
+	(void)state;
+	assert_int_not_equal(sp_conf_load("/nonexistent/x", &conf, why), 0);
+	assert_non_null(strstr(why, "/nonexistent/x: cannot read"));
+}
+
+/* Every row of the table has a sentence and a default that its own check
+ * accepts. */
+static void test_schema(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < SP_CONF_SECTION_COUNT; s++) {
+		const struct sp_conf_section *sec = &SP_CONF_SECTIONS[s];
+		size_t keys = 0;
+
+		for (const struct sp_conf_key *k = sec->keys; k->name; k++) {
+			char why[SP_CONF_WHY];
+
+			keys++;
+			assert_true(strlen(k->doc) > 10);
+			if (!sp_conf_is_list(k->type)) {
+				assert_int_equal(sp_conf_check(k, k->fallback,
+							       false, why),
+						 0);
+			}
+		}
+		assert_true(keys < 46);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_nul),
+		cmocka_unit_test(test_missing_file),
+		cmocka_unit_test(test_schema),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
