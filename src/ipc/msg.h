@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_IPC_MSG_H
+#define SP_IPC_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/str.h"
+#include "wire/envelope.h"
+#include "wire/pack.h"
+
+/*
+ * What roles say to each other: one struct and one field table per frame.
+ * Strings are borrowed (from the frame, or the sender's memory). A receiver
+ * decodes into an arena with sp_unpack and trusts nothing.
+ *
+ *   receive   -> queue      SUBMIT, BODY_CHUNK, SUBMIT_ABORT
+ *   queue     -> receive    SUBMIT_PULL, SUBMIT_DONE
+ *   queue     -> transport  JOB, BODY_CHUNK, SETTLED
+ *   transport -> queue      HELLO, BODY_PULL, OUTCOME
+ *   transport -> resolve    ASK, ASK_CANCEL
+ *   resolve   -> transport  ANSWER
+ *   console   -> any role   COMMAND
+ *   any role  -> console    COMMAND_REPLY
+ *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
+ *   any role  -> parent     READY, STOPPED
+ */
+
+/* Name, number. Numbers are never reused. */
+#define SP_MSGS(X)                                                             \
+	X(LINK, 1)                                                             \
+	X(RELOAD, 2)                                                           \
+	X(STOP, 3)                                                             \
+	X(READY, 4)                                                            \
+	X(STOPPED, 5)                                                          \
+	X(SUBMIT, 10)                                                          \
+	X(SUBMIT_PULL, 11)                                                     \
+	X(SUBMIT_DONE, 12)                                                     \
+	X(SUBMIT_ABORT, 13)                                                    \
+	X(BODY_CHUNK, 14)                                                      \
+	X(JOB, 20)                                                             \
+	X(BODY_PULL, 21)                                                       \
+	X(OUTCOME, 22)                                                         \
+	X(SETTLED, 23)                                                         \
+	X(HELLO, 24)                                                           \
+	X(ASK, 30)                                                             \
+	X(ASK_CANCEL, 31)                                                      \
+	X(ANSWER, 32)                                                          \
+	X(COMMAND, 40)                                                         \
+	X(COMMAND_REPLY, 41)
+
+enum sp_msg {
+#define SP_X(name, number) SP_MSG_##name = number,
+	SP_MSGS(SP_X)
+#undef SP_X
+};
+
+/* The name, for logs; "?" for an unknown number. */
+const char *sp_msg_name(uint16_t type);
+
+enum sp_role {
+	SP_ROLE_PARENT,
+	SP_ROLE_RECEIVE,
+	SP_ROLE_QUEUE,
+	SP_ROLE_RESOLVE,
+	SP_ROLE_TRANSPORT,
+	SP_ROLE_CONSOLE,
+	SP_ROLE_COUNT,
+};
+const char *sp_role_name(enum sp_role role);
+
+#define SP_BODY_INLINE_MAX (64u * 1024)  /* travels with SUBMIT and JOB */
+#define SP_BODY_CHUNK_MAX  (256u * 1024)
+#define SP_DETAIL_MAX      (256u * 1024) /* JSON evidence of one attempt */
+#define SP_JOB_RCPT_MAX    100
+#define SP_MSG_ID_MAX      32
+#define SP_HELLO_MAX       20000
+
+struct sp_msg_link { /* descriptor: the receiver's end of a new pair */
+	enum sp_role role;   /* who is at the other end */
+	uint32_t index;      /* which worker */
+	uint32_t worker_count;
+};
+
+struct sp_msg_reload {
+	struct sp_str config; /* text of the file, already found good */
+};
+
+/* A message from receive. The body is whole when complete, else the first
+ * chunk; queue then pulls the others one by one. */
+struct sp_msg_submit {
+	uint64_t session;
+	struct sp_envelope envelope;
+	bool complete;
+	struct sp_str body;
+};
+
+struct sp_msg_body_chunk { /* receive -> queue, queue -> transport */
+	uint64_t session;    /* or the attempt id */
+	uint32_t seq;        /* from 0; chunk 0 is what SUBMIT carried */
+	bool last;
+	struct sp_str data;
+};
+
+struct sp_msg_session { /* SUBMIT_PULL, SUBMIT_ABORT */
+	uint64_t session;
+};
+
+struct sp_msg_submit_done {
+	uint64_t session;
+	bool accepted;       /* true only after the commit */
+	struct sp_str id;    /* queue id */
+	uint32_t code;       /* with !accepted: 451, 452 ... */
+	struct sp_str enhanced;
+	struct sp_str text;
+};
+
+struct sp_msg_job_rcpt {
+	uint64_t rcpt_id;
+	struct sp_envelope_rcpt rcpt;
+};
+
+/* One attempt for recipients of one message in one domain. */
+struct sp_msg_job {
+	uint64_t attempt_id; /* unique for ever; the lease */
+	struct sp_str id;    /* queue id of the message */
+	struct sp_str domain;
+	uint32_t attempt;    /* 1-based number of this attempt */
+	uint64_t size_bytes;
+	int64_t expires_ms;  /* wall */
+	struct sp_envelope envelope; /* its rcpts are empty */
+	struct sp_msg_job_rcpt *rcpts;
+	size_t rcpt_count;
+	bool inline_body;
+	struct sp_str body;  /* whole when inline_body */
+};
+
+struct sp_msg_body_pull {
+	uint64_t attempt_id;
+	struct sp_str id;
+	uint32_t seq;        /* rows of the body, from 0 */
+};
+
+struct sp_msg_outcome_rcpt {
+	uint64_t rcpt_id;
+	uint8_t class;       /* enum sp_verdict_class */
+	bool retry_now;      /* stopped before it was tried: due at once, the
+			      * attempt does not count */
+	struct sp_str cause; /* scenario name; empty when delivered */
+	struct sp_str code;  /* "4.7.323", "2.0.0" */
+	struct sp_str reply; /* the whole line: "450 4.7.323 tlsa-..." */
+	struct sp_str expired_code;  /* what it becomes at expiry: "5.7.323" */
+	struct sp_str expired_reply;
+};
+
+struct sp_msg_outcome {
+	uint64_t attempt_id;
+	struct sp_str id;
+	struct sp_str security; /* "dane" "half-dane" "tls" "clear" or empty */
+	struct sp_str host;
+	struct sp_str address;
+	struct sp_str detail;   /* JSON object: evidence of the attempt */
+	struct sp_msg_outcome_rcpt *rcpts;
+	size_t rcpt_count;
+};
+
+struct sp_msg_attempt { /* SETTLED: the outcome is committed or was known */
+	uint64_t attempt_id;
+};
+
+/* First word of a transport worker on a new link to the queue: which
+ * attempts it still holds, and how many jobs it takes at once. */
+struct sp_msg_hello {
+	uint32_t slots;
+	struct sp_msg_attempt *held;
+	size_t held_count;
+};
+
+struct sp_msg_ask {
+	uint64_t id;
+	struct sp_str name;
+	uint32_t type;
+	bool fresh;
+};
+
+struct sp_msg_ask_cancel {
+	uint64_t id;
+};
+
+struct sp_msg_answer {
+	uint64_t id;
+	struct sp_str answer; /* sp_dns_answer_encode */
+	bool validator_broken;
+	struct sp_str self_test; /* why, when broken */
+};
+
+/* Console's questions to roles, as JSON: {"verb": ..., ...}. */
+struct sp_msg_command {
+	uint64_t id;
+	struct sp_str json;
+};
+
+extern const struct sp_pack_field SP_MSG_LINK_FIELDS[];
+extern const struct sp_pack_field SP_MSG_RELOAD_FIELDS[];
+extern const struct sp_pack_field SP_MSG_SUBMIT_FIELDS[];
+extern const struct sp_pack_field SP_MSG_BODY_CHUNK_FIELDS[];
+extern const struct sp_pack_field SP_MSG_SESSION_FIELDS[];
+extern const struct sp_pack_field SP_MSG_SUBMIT_DONE_FIELDS[];
+extern const struct sp_pack_field SP_MSG_JOB_FIELDS[];
+extern const struct sp_pack_field SP_MSG_BODY_PULL_FIELDS[];
+extern const struct sp_pack_field SP_MSG_OUTCOME_FIELDS[];
+extern const struct sp_pack_field SP_MSG_ATTEMPT_FIELDS[];
+extern const struct sp_pack_field SP_MSG_HELLO_FIELDS[];
+extern const struct sp_pack_field SP_MSG_ASK_FIELDS[];
+extern const struct sp_pack_field SP_MSG_ASK_CANCEL_FIELDS[];
+extern const struct sp_pack_field SP_MSG_ANSWER_FIELDS[];
+extern const struct sp_pack_field SP_MSG_COMMAND_FIELDS[];
+
+#endif
