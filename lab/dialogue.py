@@ -4,6 +4,7 @@
 import socket
 import ssl
 import struct
+import time
 from dataclasses import dataclass, field
 
 from lab.behaviour import ALERT, NORMAL, RESET, SILENCE, Step
@@ -20,6 +21,7 @@ class Mail:
     recipients: list[str]
     data: bytes
     encrypted: bool
+    time: float = field(default_factory=time.monotonic)
 
 
 @dataclass

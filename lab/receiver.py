@@ -32,6 +32,7 @@ class Receiver:
         self.address = address
         self.behaviour = behaviour
         self.sessions: list[Session] = []
+        self.taken = 0
         self._used: dict[str, int] = {}
         self._changed = threading.Condition()
         self._heard = threading.local()
@@ -111,6 +112,7 @@ class Receiver:
     def take_mail(self, session: Session, mail: Mail) -> None:
         with self._changed:
             session.mails.append(mail)
+            self.taken += 1
             self._changed.notify_all()
 
     def mails(self, recipient: str | None = None) -> list[tuple[Session, Mail]]:
@@ -122,6 +124,14 @@ class Receiver:
                 for mail in session.mails
                 if recipient is None or recipient in mail.recipients
             ]
+
+    def arrivals(self) -> dict[str, list[float]]:
+        """When each recipient's messages were taken."""
+        taken: dict[str, list[float]] = {}
+        for _, mail in self.mails():
+            for recipient in mail.recipients:
+                taken.setdefault(recipient, []).append(mail.time)
+        return taken
 
     def mail_in_clear(self) -> bool:
         with self._changed:

@@ -19,7 +19,6 @@ hostname = "mail.sender.test"
 postmaster = "postmaster@sender.test"
 store = "sqlite:{directory}/sealpost.db"
 control = "{directory}/control"
-user = "{user}"
 workers = {workers}
 retry = {{{retry}}}
 expire = "{expire}"
@@ -27,17 +26,20 @@ listen "submission" {{
   address = {{"127.0.0.1:587", "127.0.0.1:25"}}
   accept_from = {{"127.0.0.0/8"}}
 }}
+smtp {{ {smtp} }}
 resolver {{
   trust_anchor = "{anchor}"
   root_hints = "{hints}"
+  {resolver}
 }}
 """
 
 DEFAULTS = {
-    "user": "",
     "workers": 0,
     "retry": '"1s", "1s", "2s"',
     "expire": "1h",
+    "smtp": "",
+    "resolver": "",
 }
 
 

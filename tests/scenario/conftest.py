@@ -12,7 +12,12 @@ from lab.world import Domain
 from tests.support.delivery import SENDER, Delivery, recipient
 from tests.support.stage import Lab, Stage
 
-SHARED = {"retry": '"1s", "1s", "2s"', "expire": "8s"}
+SHARED = {
+    "retry": '"1s", "1s", "2s"',
+    "expire": "8s",
+    "smtp": 'greeting_timeout = "2s"  command_timeout = "2s"',
+    "resolver": 'timeout = "3s"',
+}
 
 
 def _declared(item) -> list[Domain]:

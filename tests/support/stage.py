@@ -4,6 +4,7 @@
 Worlds use fixed addresses and ports, so two cannot live side by side.
 """
 
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Callable
 
 from lab.server import Server
 from lab.world import Domain, World
+
+SANITIZER = re.compile("ERROR: (Address|Leak)Sanitizer|: runtime error: ")
 
 
 @dataclass
@@ -52,11 +55,20 @@ class Stage:
         """Ends what is up; a sealpostd that does not end well is an error."""
         if self._directory is None:
             return
-        status, tail = 0, ""
-        if self._lab and self._lab.server.process:
-            status = self._lab.server.stop()
-            tail = self._lab.server.tail()
+        complaint = self._stop_server()
         self._world.stop()
         shutil.rmtree(self._directory, ignore_errors=True)
         self._key = self._lab = self._directory = None
-        assert status == 0, f"sealpostd ended with {status}:\n{tail}"
+        assert not complaint, complaint
+
+    def _stop_server(self) -> str:
+        """Ends sealpostd; what there is to say against how it ran."""
+        if self._lab is None or self._lab.server.process is None:
+            return ""
+        server = self._lab.server
+        status = server.stop()
+        if status != 0:
+            return f"sealpostd ended with {status}:\n{server.tail()}"
+        log = server.log.read_text(errors="replace")
+        reports = [line for line in log.splitlines() if SANITIZER.search(line)]
+        return "\n".join(reports)
