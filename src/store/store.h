@@ -243,6 +243,10 @@ int sp_store_release_leases(struct sp_store *store, unsigned worker,
                             const uint64_t *keep, size_t keep_count,
                             int64_t now_ms, uint64_t *count_out);
 
+/* Whether a failure is to be reported to the sender (RFC 3461 4.1: NOTIFY
+ * absent or with FAILURE; never to the null sender, RFC 5321 4.5.5). */
+bool sp_store_wants_report(uint8_t notify, bool null_sender);
+
 /* [turn] Fails queued recipients whose time is over, at most limit, with the
  * expired code of their last outcome or, without one, the given code, cause
  * and reply. */
@@ -341,9 +345,9 @@ enum sp_store_action {
 	SP_STORE_ACT_REMOVE,  /* queued, held -> removed */
 };
 
-/* [turn] On recipients the filter names (its limit counts), at most batch:
- * call again while changed_out equals batch. Leased ones are passed over:
- * their attempt is under way. Events are written. */
+/* [turn] On recipients the filter names, at most batch of them (the filter's
+ * limit is not looked at): call again while changed_out equals batch. Leased
+ * ones are passed over: their attempt is under way. Events are written. */
 int sp_store_act(struct sp_store *store, enum sp_store_action action,
                  const struct sp_store_filter *filter, size_t batch,
                  int64_t now_ms, uint64_t *changed_out);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_STORE_ENGINE_H
+#define SP_STORE_ENGINE_H
+
+#include "store/store.h"
+
+/*
+ * What an engine of the store implements; only store/ includes this. The
+ * verbs are those of store.h, which says what they mean. store.c has checked
+ * limits, and that turns are open where they must be, before it calls.
+ */
+
+struct sp_store_ops {
+	const char *scheme; /* "sqlite:" */
+	/* rest is the URL behind the scheme. The engine fills why itself. */
+	int (*open)(struct sp_str rest, enum sp_store_mode mode, bool check,
+	            struct sp_store **store_out, char *why_out, size_t why_cap);
+	void (*close)(struct sp_store *store); /* frees it */
+
+	int (*begin)(struct sp_store *);
+	int (*commit)(struct sp_store *);
+	void (*rollback)(struct sp_store *);
+	int (*maintain)(struct sp_store *, bool all);
+
+	int (*enqueue)(struct sp_store *, const struct sp_store_incoming *);
+	int (*append_body)(struct sp_store *, struct sp_str id, uint32_t seq,
+	                   struct sp_str data);
+	int (*finish)(struct sp_store *, struct sp_str id);
+	int (*abort)(struct sp_store *, struct sp_str id);
+	int (*sweep_incoming)(struct sp_store *, uint64_t *count_out);
+
+	int (*claim_due)(struct sp_store *, unsigned worker, int64_t now_ms,
+	                 size_t job_max, size_t rcpt_max, struct sp_arena *,
+	                 struct sp_store_job **, size_t *count_out);
+	int (*lease)(struct sp_store *, uint64_t attempt_id, struct sp_arena *,
+	             struct sp_store_lease_rcpt **, size_t *count_out);
+	int (*settle)(struct sp_store *, const struct sp_store_outcome *);
+	int (*release_leases)(struct sp_store *, unsigned worker,
+	                      const uint64_t *keep, size_t keep_count,
+	                      int64_t now_ms, uint64_t *count_out);
+	int (*expire)(struct sp_store *, int64_t now_ms, size_t limit,
+	              struct sp_str code, struct sp_str cause,
+	              struct sp_str reply, uint64_t *count_out);
+	int (*next_due)(struct sp_store *, unsigned worker, int64_t *);
+	int (*next_expiry)(struct sp_store *, int64_t *);
+	int (*read_body)(struct sp_store *, struct sp_str id, uint32_t seq,
+	                 struct sp_arena *, struct sp_str *, bool *last_out);
+	int (*set_workers)(struct sp_store *, unsigned workers,
+	                   unsigned (*worker_of)(struct sp_str, unsigned),
+	                   int64_t now_ms, uint64_t *changed_out);
+	int (*purge)(struct sp_store *, int64_t before_ms, size_t limit,
+	             uint64_t *count_out);
+
+	int (*search)(struct sp_store *, const struct sp_store_filter *,
+	              sp_store_row_fn *, void *);
+	int (*events)(struct sp_store *, uint64_t rcpt_id, sp_store_event_fn *,
+	              void *);
+	int (*act)(struct sp_store *, enum sp_store_action,
+	           const struct sp_store_filter *, size_t batch, int64_t now_ms,
+	           uint64_t *changed_out);
+	int (*stats)(struct sp_store *, struct sp_store_stats *);
+};
+
+/* The head of every engine's own struct. */
+struct sp_store {
+	const struct sp_store_ops *ops;
+	enum sp_store_mode mode;
+	bool in_turn;
+	char why[SP_STORE_WHY_MAX];
+};
+
+extern const struct sp_store_ops SP_STORE_SQLITE;
+
+#endif
