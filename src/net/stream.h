@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_NET_STREAM_H
+#define SP_NET_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "net/loop.h"
+#include "net/socket.h"
+#include "net/tls.h"
+
+/*
+ * A connected byte stream on the loop, clear at first, TLS after a step. The
+ * owner appends to `out` and calls sp_stream_flush; bytes that arrive are
+ * in `in`. One driver owns poll flags and the timer; the steps inside return
+ * DONE, WANT_READ, WANT_WRITE or FAILED. The callback is never run from
+ * inside a call to the stream, and the stream may be freed in it.
+ */
+
+enum sp_stream_event {
+	SP_STREAM_CONNECTED,
+	SP_STREAM_DATA,      /* in has new bytes */
+	SP_STREAM_DRAINED,   /* out is empty again */
+	SP_STREAM_TLS_UP,    /* handshake finished well */
+	SP_STREAM_TLS_FAILED, /* sp_stream_error says why; only free it now */
+	SP_STREAM_EOF,
+	SP_STREAM_ERROR,     /* sp_stream_error: negative error */
+	SP_STREAM_TIMEOUT,   /* the timer set by the owner ran out */
+};
+
+struct sp_stream;
+
+typedef void sp_stream_fn(void *arg, enum sp_stream_event event);
+
+/* Connect; the stream owns the descriptor. Never null: a failure to start
+ * comes as SP_STREAM_ERROR. */
+struct sp_stream *sp_stream_connect(struct sp_loop *loop,
+				    const struct sp_addr *addr,
+				    const struct sp_addr *source,
+				    sp_stream_fn *fn, void *arg);
+/* Over an accepted descriptor, taken over. */
+struct sp_stream *sp_stream_accepted(struct sp_loop *loop, int fd,
+				     sp_stream_fn *fn, void *arg);
+void sp_stream_free(struct sp_stream **stream); /* closes at once */
+
+void sp_stream_set_callback(struct sp_stream *stream, sp_stream_fn *fn,
+			    void *arg);
+
+struct sp_buf *sp_stream_in(struct sp_stream *stream);
+struct sp_buf *sp_stream_out(struct sp_stream *stream);
+void sp_stream_flush(struct sp_stream *stream); /* out has bytes to send */
+void sp_stream_pause(struct sp_stream *stream, bool paused); /* reading */
+void sp_stream_close_after_flush(struct sp_stream *stream); /* then EOF event */
+
+/* Turn to TLS. `in` must be empty, or SP_EPROTO. The connection parameters
+ * are read at once and not kept. */
+int sp_stream_start_tls_client(struct sp_stream *stream,
+			       const struct sp_tls_client *params);
+int sp_stream_start_tls_server(struct sp_stream *stream,
+			       struct sp_tls_server *server);
+bool sp_stream_is_tls(const struct sp_stream *stream);
+/* After TLS_UP or TLS_FAILED: what was seen; strings in the arena. */
+void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
+			 struct sp_tls_seen *seen_out);
+
+/* One deadline at a time; negative stops it. */
+void sp_stream_timeout(struct sp_stream *stream, int64_t delay_ms);
+
+int sp_stream_error(const struct sp_stream *stream);
+const char *sp_stream_error_text(const struct sp_stream *stream);
+const struct sp_addr *sp_stream_peer(const struct sp_stream *stream);
+
+#endif

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_NET_TLS_H
+#define SP_NET_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "wire/tlsa.h"
+
+/*
+ * TLS over OpenSSL 3, which no other layer names. Certificates are matched
+ * against TLSA records by libssl's own DANE code (SSL_dane_*, with
+ * DANE_FLAG_NO_DANE_EE_NAMECHECKS; RFC 7671, 7672), never by ours. The
+ * handshake is not broken off by a failed verification: what was seen is
+ * reported, and policy/judge decides. The error queue is cleared before
+ * every TLS call.
+ */
+
+/* What a client asks of a handshake. All borrowed for the call. */
+struct sp_tls_client {
+	struct sp_str sni;             /* empty: none */
+	int version_min;               /* 0x0303: TLS 1.2; 0: library's */
+	bool anonymous_ok;             /* aNULL suites offered: only where no
+					* certificate is checked */
+	const struct sp_tlsa *records; /* usable ones; none: DANE inactive */
+	size_t record_count;
+	const struct sp_str *reference_ids; /* usage 2 (RFC 7672 3.2.3) */
+	size_t reference_id_count;
+	struct sp_str host_name;       /* MX host, for cert_name_matches */
+	struct sp_str session_key;     /* resume under this key: host, address,
+					* port, policy digest; empty: never */
+};
+
+/* What was seen; the same fields as struct sp_tls_facts of policy/judge.h,
+ * which the caller fills from it (net does not see policy). Strings live in
+ * the arena given. */
+enum sp_tls_verify {
+	SP_TLS_VERIFY_OK,
+	SP_TLS_VERIFY_NO_MATCH,
+	SP_TLS_VERIFY_TA_NOT_IN_CHAIN,
+	SP_TLS_VERIFY_EXPIRED,
+	SP_TLS_VERIFY_NOT_YET_VALID,
+	SP_TLS_VERIFY_NAME,
+	SP_TLS_VERIFY_CHAIN,
+};
+
+struct sp_tls_seen {
+	bool handshake_ok;
+	struct sp_str error;
+	struct sp_str protocol;
+	struct sp_str cipher;
+	bool resumed;
+	bool dane_active;
+	bool dane_matched;
+	int matched_usage; /* -1: none */
+	int matched_selector;
+	int matched_matching;
+	int matched_depth;
+	struct sp_str matched_record;
+	enum sp_tls_verify verify;
+	struct sp_str verify_text;
+	struct sp_str cert_sha256;
+	struct sp_str cert_subject;
+	struct sp_str cert_names;
+	struct sp_str cert_issuer;
+	int64_t not_before_ms;
+	int64_t not_after_ms;
+	bool cert_name_matches;
+};
+
+/* Once per process that uses TLS; frees with _fini. */
+int sp_tls_setup(void);
+void sp_tls_teardown(void);
+
+/* A server's certificate chain and key from PEM text (the parent reads the
+ * files before privileges go). why_out gets one line. */
+struct sp_tls_server;
+int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
+		      struct sp_tls_server **server_out, char *why_out,
+		      size_t why_cap);
+void sp_tls_server_free(struct sp_tls_server **server);
+
+/* Does a Full record's association data parse (certificate or SPKI DER,
+ * whole)? Pure; for sp_plan_conf.full_parses. */
+bool sp_tls_full_parses(const struct sp_tlsa *tlsa);
+
+/* TLSA records for a certificate (PEM or DER) or key (private or public):
+ * `sealpost tlsa make`. 3 1 1 always; others by the arguments. */
+int sp_tls_tlsa_make(struct sp_str pem_or_der, uint8_t usage, uint8_t selector,
+		     uint8_t matching, struct sp_arena *arena,
+		     struct sp_tlsa *tlsa_out, char *why_out, size_t why_cap);
+
+/* `sealpost tlsa verify`: the presented chain (PEM, leaf first) against
+ * records and reference names at a wall time, by libssl's own matcher: an
+ * in-memory handshake is not needed where X509_verify with a DANE store
+ * serves, but the verdict must be the one that a session would have. */
+int sp_tls_verify_chain(struct sp_str chain_pem,
+			const struct sp_tls_client *params, int64_t at_ms,
+			struct sp_arena *arena, struct sp_tls_seen *seen_out,
+			char *why_out, size_t why_cap);
+
+/* "OpenSSL 3.0.22 ..." for --version. */
+const char *sp_tls_version(void);
+
+#endif
