@@ -11,8 +11,9 @@
 
 /*
  * JSON values over jansson, which no other file names. Building never fails
- * visibly: text that is not UTF-8 is escaped byte by byte as \u00XX, so peer
- * bytes may be put in as they are. Setters and appenders take ownership of
+ * visibly: each byte that is not UTF-8 becomes the character U+00XX of its
+ * number and NUL becomes U+FFFD, so peer bytes may be put in as they are and
+ * what was written can be parsed again. Setters and appenders take ownership of
  * the value handed in. Reading: parse, then ask with sp_json_get and friends,
  * which accept null and the wrong type and then give the default.
  */
@@ -48,7 +49,7 @@ struct sp_json_limits {
 };
 extern const struct sp_json_limits SP_JSON_LIMITS_DEFAULT; /* 1 MiB, 32, 64 Ki */
 
-/* Parse one document. 0, SP_ESYNTAX or SP_ELIMIT; why_out (may be null, cap
+/* Parse one document. Duplicate keys and NUL in strings are refused. 0, SP_ESYNTAX or SP_ELIMIT; why_out (may be null, cap
  * bytes) gets one line. */
 int sp_json_parse(struct sp_str text, const struct sp_json_limits *limits,
 		  struct sp_json **value_out, char *why_out, size_t why_cap);

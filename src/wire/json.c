@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * struct sp_json is never defined: a pointer to it is a jansson value. So no
+ * other file sees the library, and nothing is wrapped or copied.
+ *
+ * Building can't fail, because memory comes from base/mem, which aborts, and
+ * because text is made valid first. Parsing goes through a scan that counts
+ * depth and values before jansson, which recurses and allocates, sees a byte.
+ */
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "base/time.h"
+#include "wire/json.h"
+#include "wire/utf8.h"
+
+const struct sp_json_limits SP_JSON_LIMITS_DEFAULT = {
+	.bytes_max = 1048576,
+	.depth_max = 32,
+	.values_max = 65536,
+};
+
+/* U+FFFD in place of NUL, which the parser refuses. */
+#define REPLACEMENT "\xef\xbf\xbd"
+/* Bytes of UTF-8 that one byte of text can become. */
+#define GROWTH_MAX 3
+
+static json_t *value_of(const struct sp_json *value)
+{
+	return (json_t *)(uintptr_t)value;
+}
+
+static struct sp_json *json_of(json_t *value)
+{
+	SP_ASSERT(value);
+	return (struct sp_json *)value;
+}
+
+/* Jansson takes its memory from us, and its hash seed too: it would look for
+ * a device that a sandboxed role can't open. */
+static void setup(void)
+{
+	static bool done;
+
+	if (done) {
+		return;
+	}
+	json_set_alloc_funcs(sp_alloc, sp_free);
+	json_object_seed((size_t)sp_rand_u64() | 1);
+	done = true;
+}
+
+/* Building */
+
+/* One byte that is no UTF-8, as the character of that number. */
+static void append_byte(struct sp_buf *out, unsigned char byte)
+{
+	char two[] = {(char)(0xc0 | byte >> 6), (char)(0x80 | (byte & 0x3f))};
+
+	(void)sp_buf_append(out, two, sizeof(two));
+}
+
+static json_t *string_repaired(struct sp_str text)
+{
+	struct sp_buf out;
+	json_t *value;
+
+	sp_buf_init(&out, text.len * GROWTH_MAX);
+	while (text.len > 0) {
+		size_t len = sp_utf8_len(text);
+
+		if (text.ptr[0] == '\0') {
+			(void)sp_buf_append_cstr(&out, REPLACEMENT);
+		} else if (len > 0) {
+			(void)sp_buf_append(&out, text.ptr, len);
+		} else {
+			append_byte(&out, (unsigned char)text.ptr[0]);
+		}
+		text = sp_str_sub(text, len > 0 ? len : 1, text.len);
+	}
+	SP_ASSERT(sp_buf_error(&out) == 0);
+	value = json_stringn(sp_buf_str(&out).ptr, sp_buf_len(&out));
+	sp_buf_fini(&out);
+	return value;
+}
+
+static struct sp_json *string_new(struct sp_str text)
+{
+	setup();
+	if (sp_str_find(text, '\0') == text.len && sp_utf8_valid(text)) {
+		return json_of(
+			json_stringn(text.ptr ? text.ptr : "", text.len));
+	}
+	return json_of(string_repaired(text));
+}
+
+static struct sp_json *cstr_new(const char *text)
+{
+	setup();
+	return text ? string_new(sp_str_from(text)) : json_of(json_null());
+}
+
+struct sp_json *sp_json_object(void)
+{
+	setup();
+	return json_of(json_object());
+}
+
+struct sp_json *sp_json_array(void)
+{
+	setup();
+	return json_of(json_array());
+}
+
+void sp_json_free(struct sp_json **value)
+{
+	json_decref(value_of(*value));
+	*value = NULL;
+}
+
+void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take)
+{
+	int err = json_object_set_new(value_of(obj), key, value_of(take));
+
+	SP_ASSERT(err == 0);
+}
+
+void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text)
+{
+	sp_json_set(obj, key, string_new(text));
+}
+
+void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text)
+{
+	sp_json_set(obj, key, cstr_new(text));
+}
+
+void sp_json_set_int(struct sp_json *obj, const char *key, int64_t number)
+{
+	sp_json_set(obj, key, json_of(json_integer(number)));
+}
+
+void sp_json_set_bool(struct sp_json *obj, const char *key, bool value)
+{
+	sp_json_set(obj, key, json_of(json_boolean(value)));
+}
+
+void sp_json_set_null(struct sp_json *obj, const char *key)
+{
+	sp_json_set(obj, key, json_of(json_null()));
+}
+
+void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms)
+{
+	char text[SP_TIME_TEXT];
+
+	sp_time_rfc3339(wall_ms, text);
+	sp_json_set_cstr(obj, key, text);
+}
+
+void sp_json_add(struct sp_json *array, struct sp_json *take)
+{
+	int err = json_array_append_new(value_of(array), value_of(take));
+
+	SP_ASSERT(err == 0);
+}
+
+void sp_json_add_str(struct sp_json *array, struct sp_str text)
+{
+	sp_json_add(array, string_new(text));
+}
+
+void sp_json_add_cstr(struct sp_json *array, const char *text)
+{
+	sp_json_add(array, cstr_new(text));
+}
+
+struct sp_json *sp_json_copy(const struct sp_json *value)
+{
+	setup();
+	return value ? json_of(json_deep_copy(value_of(value)))
+	             : json_of(json_null());
+}
+
+/* Writing */
+
+static int append_piece(const char *piece, size_t len, void *arg)
+{
+	return sp_buf_append(arg, piece, len) == 0 ? 0 : -1;
+}
+
+static int write_value(const struct sp_json *value, size_t flags,
+                       struct sp_buf *out)
+{
+	size_t before = sp_buf_len(out);
+
+	if (json_dump_callback(value_of(value), append_piece, out,
+	                       flags | JSON_ENCODE_ANY) == 0) {
+		return 0;
+	}
+	sp_buf_truncate(out, sp_buf_len(out) - before);
+	return SP_ELIMIT;
+}
+
+int sp_json_write(const struct sp_json *value, struct sp_buf *out)
+{
+	return write_value(value, JSON_COMPACT, out);
+}
+
+int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out)
+{
+	return write_value(value, JSON_INDENT(2), out);
+}
+
+/* Parsing */
+
+/* Whether depth and number of values stay within the limits. Each comma and
+ * each opening bracket announces a value, which is at least the true number;
+ * where the document is not well formed jansson stops, having made no more. */
+static bool within_limits(struct sp_str text, const struct sp_json_limits *max)
+{
+	size_t values = 1;
+	size_t depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (quoted) {
+			if (c == '\\') {
+				i++;
+			} else if (c == '"') {
+				quoted = false;
+			}
+			continue;
+		}
+		quoted = c == '"';
+		if (c == '[' || c == '{') {
+			depth++;
+		} else if ((c == ']' || c == '}') && depth > 0) {
+			depth--;
+		}
+		if (c == '[' || c == '{' || c == ',') {
+			values++;
+		}
+		if (depth > max->depth_max || values > max->values_max) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void explain(const json_error_t *error, char *why_out, size_t why_cap)
+{
+	char line[sizeof(error->text) + 32];
+
+	if (!why_out) {
+		return;
+	}
+	(void)snprintf(line, sizeof(line), "line %d: %s", error->line,
+	               error->text);
+	sp_log_escape(sp_str_from(line), why_out, why_cap);
+}
+
+int sp_json_parse(struct sp_str text, const struct sp_json_limits *limits,
+                  struct sp_json **value_out, char *why_out, size_t why_cap)
+{
+	json_error_t error;
+	json_t *value;
+
+	*value_out = NULL;
+	if (text.len > limits->bytes_max || !within_limits(text, limits)) {
+		if (why_out) {
+			(void)snprintf(why_out, why_cap,
+			               "too long, too deep or too many values");
+		}
+		return SP_ELIMIT;
+	}
+	/* Jansson would pass over a NUL between values. */
+	if (sp_str_find(text, '\0') < text.len) {
+		if (why_out) {
+			(void)snprintf(why_out, why_cap, "NUL byte");
+		}
+		return SP_ESYNTAX;
+	}
+	setup();
+	value = json_loadb(text.ptr ? text.ptr : "", text.len,
+	                   JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &error);
+	if (!value) {
+		explain(&error, why_out, why_cap);
+		return SP_ESYNTAX;
+	}
+	*value_out = json_of(value);
+	return 0;
+}
+
+/* Reading */
+
+const struct sp_json *sp_json_get(const struct sp_json *obj, const char *key)
+{
+	return (const struct sp_json *)json_object_get(value_of(obj), key);
+}
+
+struct sp_str sp_json_str(const struct sp_json *value)
+{
+	return sp_str_slice(json_string_value(value_of(value)),
+	                    json_string_length(value_of(value)));
+}
+
+int64_t sp_json_int(const struct sp_json *value, int64_t fallback)
+{
+	if (!json_is_integer(value_of(value))) {
+		return fallback;
+	}
+	return json_integer_value(value_of(value));
+}
+
+struct sp_str sp_json_get_str(const struct sp_json *obj, const char *key)
+{
+	return sp_json_str(sp_json_get(obj, key));
+}
+
+int64_t sp_json_get_int(const struct sp_json *obj, const char *key,
+                        int64_t fallback)
+{
+	return sp_json_int(sp_json_get(obj, key), fallback);
+}
+
+bool sp_json_get_bool(const struct sp_json *obj, const char *key)
+{
+	return json_is_true(value_of(sp_json_get(obj, key)));
+}
+
+bool sp_json_is_null(const struct sp_json *value)
+{
+	return !value || json_is_null(value_of(value));
+}
+
+bool sp_json_is_array(const struct sp_json *value)
+{
+	return json_is_array(value_of(value));
+}
+
+bool sp_json_is_object(const struct sp_json *value)
+{
+	return json_is_object(value_of(value));
+}
+
+size_t sp_json_len(const struct sp_json *array)
+{
+	return json_array_size(value_of(array));
+}
+
+const struct sp_json *sp_json_at(const struct sp_json *array, size_t index)
+{
+	return (const struct sp_json *)json_array_get(value_of(array), index);
+}
