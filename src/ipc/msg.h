@@ -70,16 +70,16 @@ enum sp_role {
 };
 const char *sp_role_name(enum sp_role role);
 
-#define SP_BODY_INLINE_MAX (64u * 1024)  /* travels with SUBMIT and JOB */
+#define SP_BODY_INLINE_MAX (64u * 1024) /* travels with SUBMIT and JOB */
 #define SP_BODY_CHUNK_MAX  (256u * 1024)
 #define SP_DETAIL_MAX      (256u * 1024) /* JSON evidence of one attempt */
 #define SP_JOB_RCPT_MAX    100
 #define SP_MSG_ID_MAX      32
 #define SP_HELLO_MAX       20000
 
-struct sp_msg_link { /* descriptor: the receiver's end of a new pair */
-	enum sp_role role;   /* who is at the other end */
-	uint32_t index;      /* which worker */
+struct sp_msg_link {       /* descriptor: the receiver's end of a new pair */
+	enum sp_role role; /* who is at the other end */
+	uint32_t index;    /* which worker */
 	uint32_t worker_count;
 };
 
@@ -97,8 +97,8 @@ struct sp_msg_submit {
 };
 
 struct sp_msg_body_chunk { /* receive -> queue, queue -> transport */
-	uint64_t session;    /* or the attempt id */
-	uint32_t seq;        /* from 0; chunk 0 is what SUBMIT carried */
+	uint64_t session;  /* or the attempt id */
+	uint32_t seq;      /* from 0; chunk 0 is what SUBMIT carried */
 	bool last;
 	struct sp_str data;
 };
@@ -109,9 +109,9 @@ struct sp_msg_session { /* SUBMIT_PULL, SUBMIT_ABORT */
 
 struct sp_msg_submit_done {
 	uint64_t session;
-	bool accepted;       /* true only after the commit */
-	struct sp_str id;    /* queue id */
-	uint32_t code;       /* with !accepted: 451, 452 ... */
+	bool accepted;    /* true only after the commit */
+	struct sp_str id; /* queue id */
+	uint32_t code;    /* with !accepted: 451, 452 ... */
 	struct sp_str enhanced;
 	struct sp_str text;
 };
@@ -126,31 +126,31 @@ struct sp_msg_job {
 	uint64_t attempt_id; /* unique for ever; the lease */
 	struct sp_str id;    /* queue id of the message */
 	struct sp_str domain;
-	uint32_t attempt;    /* 1-based number of this attempt */
+	uint32_t attempt; /* 1-based number of this attempt */
 	uint64_t size_bytes;
-	int64_t expires_ms;  /* wall */
+	int64_t expires_ms;          /* wall */
 	struct sp_envelope envelope; /* its rcpts are empty */
 	struct sp_msg_job_rcpt *rcpts;
 	size_t rcpt_count;
 	bool inline_body;
-	struct sp_str body;  /* whole when inline_body */
+	struct sp_str body; /* whole when inline_body */
 };
 
 struct sp_msg_body_pull {
 	uint64_t attempt_id;
 	struct sp_str id;
-	uint32_t seq;        /* rows of the body, from 0 */
+	uint32_t seq; /* rows of the body, from 0 */
 };
 
 struct sp_msg_outcome_rcpt {
 	uint64_t rcpt_id;
 	uint8_t class;       /* enum sp_verdict_class */
 	bool retry_now;      /* stopped before it was tried: due at once, the
-			      * attempt does not count */
+	                      * attempt does not count */
 	struct sp_str cause; /* scenario name; empty when delivered */
 	struct sp_str code;  /* "4.7.323", "2.0.0" */
 	struct sp_str reply; /* the whole line: "450 4.7.323 tlsa-..." */
-	struct sp_str expired_code;  /* what it becomes at expiry: "5.7.323" */
+	struct sp_str expired_code; /* what it becomes at expiry: "5.7.323" */
 	struct sp_str expired_reply;
 };
 
@@ -160,7 +160,7 @@ struct sp_msg_outcome {
 	struct sp_str security; /* "dane" "half-dane" "tls" "clear" or empty */
 	struct sp_str host;
 	struct sp_str address;
-	struct sp_str detail;   /* JSON object: evidence of the attempt */
+	struct sp_str detail; /* JSON object: evidence of the attempt */
 	struct sp_msg_outcome_rcpt *rcpts;
 	size_t rcpt_count;
 };

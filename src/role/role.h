@@ -19,7 +19,7 @@
  */
 
 struct sp_role_link {
-	enum sp_role role;       /* at the other end */
+	enum sp_role role; /* at the other end */
 	unsigned index;
 	struct sp_channel *channel; /* null while the peer is away */
 	struct sp_role_ctx *ctx;
@@ -27,30 +27,32 @@ struct sp_role_link {
 
 struct sp_role_ctx {
 	struct sp_loop *loop;
-	const struct sp_conf *conf;  /* replaced at reload */
+	const struct sp_conf *conf; /* replaced at reload */
 	enum sp_role role;
-	unsigned index;              /* which worker */
+	unsigned index; /* which worker */
 	unsigned worker_count;
 	struct sp_log log;
 	bool stopping;
 	const struct sp_role_ops *ops;
-	void *state;                 /* the role's own */
-	const int *fds;              /* inherited: listeners in the order of the
-				      * configuration, or the control socket */
+	void *state;    /* the role's own */
+	const int *fds; /* inherited: listeners in the order of the
+	                 * configuration, or the control socket */
 	size_t fd_count;
+	char why[512]; /* one line, when start fails */
 	struct sp_role_private *priv;
 };
 
 struct sp_role_ops {
-	/* Before the first link. 0, or negative: the role can't start (logged
-	 * by it); the process ends with status 78 or 75. */
+	/* Before the first link. 0, or negative with a line in ctx->why: the
+	 * role can't start; the process ends with status 78. */
 	int (*start)(struct sp_role_ctx *ctx);
 	/* A link has come up (again) or gone; frames on it. Unknown types and
-	 * malformed payloads return SP_EPROTO: the link ends. */
+	 * malformed payloads return SP_EPROTO: the link ends. The
+	 * payload is borrowed for the call. */
 	void (*link_up)(struct sp_role_ctx *ctx, struct sp_role_link *link);
 	void (*link_down)(struct sp_role_ctx *ctx, struct sp_role_link *link);
 	int (*frame)(struct sp_role_ctx *ctx, struct sp_role_link *link,
-		     uint16_t type, struct sp_str payload);
+	             uint16_t type, struct sp_str payload);
 	/* ctx->conf is new; the old one is freed after the call. */
 	void (*reload)(struct sp_role_ctx *ctx);
 	/* Finish or hand back what is in flight, then call
@@ -68,18 +70,24 @@ extern const struct sp_role_ops SP_ROLE_CONSOLE_OPS;
 
 /* Runs the role in this (child) process until it stops; the exit status. */
 int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
-		 const struct sp_conf *conf, int control_fd, const int *fds,
-		 size_t fd_count);
+                 const struct sp_conf *conf, int control_fd, const int *fds,
+                 size_t fd_count);
 
 /* The link to a role, or null where none ever came. Its channel may be
  * null. */
 struct sp_role_link *sp_role_find_link(struct sp_role_ctx *ctx,
-				       enum sp_role role, unsigned index);
+                                       enum sp_role role, unsigned index);
 
 /* Send on a link; false (and nothing sent) while the peer is away. */
 bool sp_role_send(struct sp_role_link *link, enum sp_msg type,
-		  const struct sp_pack_field *fields, const void *obj);
+                  const struct sp_pack_field *fields, const void *obj);
 
+/* A frame to the parent. Its COMMAND_REPLY comes to ops->frame on a link
+ * whose role is SP_ROLE_PARENT. */
+void sp_role_tell_parent(struct sp_role_ctx *ctx, enum sp_msg type,
+                         const struct sp_pack_field *fields, const void *obj);
+
+/* All is finished: leave the loop (then ops->finish is called). */
 void sp_role_stopped(struct sp_role_ctx *ctx);
 
 #endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The field tables of all frames; limits on every string and array. */
+#include "ipc/channel.h"
+#include "ipc/msg.h"
+#include "wire/dns.h"
+
+#define DOMAIN_MAX 255
+#define HOST_MAX   255
+#define LINE_MAX   2048
+
+const struct sp_pack_field SP_MSG_LINK_FIELDS[] = {
+	SP_PACK_LIM(ENUM, struct sp_msg_link, role, SP_ROLE_COUNT - 1),
+	SP_PACK(U32, struct sp_msg_link, index),
+	SP_PACK(U32, struct sp_msg_link, worker_count),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_RELOAD_FIELDS[] = {
+	SP_PACK_LIM(STR, struct sp_msg_reload, config, SP_FRAME_MAX - 64),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_SUBMIT_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_submit, session),
+	SP_PACK_SUB(struct sp_msg_submit, envelope, SP_ENVELOPE_FIELDS),
+	SP_PACK(BOOL, struct sp_msg_submit, complete),
+	SP_PACK_LIM(STR, struct sp_msg_submit, body, SP_BODY_INLINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_BODY_CHUNK_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_body_chunk, session),
+	SP_PACK(U32, struct sp_msg_body_chunk, seq),
+	SP_PACK(BOOL, struct sp_msg_body_chunk, last),
+	SP_PACK_LIM(STR, struct sp_msg_body_chunk, data, SP_BODY_CHUNK_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_SESSION_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_session, session),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_SUBMIT_DONE_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_submit_done, session),
+	SP_PACK(BOOL, struct sp_msg_submit_done, accepted),
+	SP_PACK_LIM(STR, struct sp_msg_submit_done, id, SP_MSG_ID_MAX),
+	SP_PACK(U32, struct sp_msg_submit_done, code),
+	SP_PACK_LIM(STR, struct sp_msg_submit_done, enhanced, 16),
+	SP_PACK_LIM(STR, struct sp_msg_submit_done, text, LINE_MAX),
+	SP_PACK_END,
+};
+
+static const struct sp_pack_field JOB_RCPT_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_job_rcpt, rcpt_id),
+	SP_PACK_SUB(struct sp_msg_job_rcpt, rcpt, SP_ENVELOPE_RCPT_FIELDS),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_JOB_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_job, attempt_id),
+	SP_PACK_LIM(STR, struct sp_msg_job, id, SP_MSG_ID_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_job, domain, DOMAIN_MAX),
+	SP_PACK(U32, struct sp_msg_job, attempt),
+	SP_PACK(U64, struct sp_msg_job, size_bytes),
+	SP_PACK(I64, struct sp_msg_job, expires_ms),
+	SP_PACK_SUB(struct sp_msg_job, envelope, SP_ENVELOPE_FIELDS),
+	SP_PACK_ARR(struct sp_msg_job, rcpts, rcpt_count, JOB_RCPT_FIELDS,
+                    SP_JOB_RCPT_MAX),
+	SP_PACK(BOOL, struct sp_msg_job, inline_body),
+	SP_PACK_LIM(STR, struct sp_msg_job, body, SP_BODY_INLINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_BODY_PULL_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_body_pull, attempt_id),
+	SP_PACK_LIM(STR, struct sp_msg_body_pull, id, SP_MSG_ID_MAX),
+	SP_PACK(U32, struct sp_msg_body_pull, seq),
+	SP_PACK_END,
+};
+
+static const struct sp_pack_field OUTCOME_RCPT_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_outcome_rcpt, rcpt_id),
+	SP_PACK(U8, struct sp_msg_outcome_rcpt, class),
+	SP_PACK(BOOL, struct sp_msg_outcome_rcpt, retry_now),
+	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, cause, 64),
+	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, code, 16),
+	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, reply, LINE_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, expired_code, 16),
+	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, expired_reply, LINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_OUTCOME_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_outcome, attempt_id),
+	SP_PACK_LIM(STR, struct sp_msg_outcome, id, SP_MSG_ID_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_outcome, security, 16),
+	SP_PACK_LIM(STR, struct sp_msg_outcome, host, HOST_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_outcome, address, 64),
+	SP_PACK_LIM(STR, struct sp_msg_outcome, detail, SP_DETAIL_MAX),
+	SP_PACK_ARR(struct sp_msg_outcome, rcpts, rcpt_count,
+                    OUTCOME_RCPT_FIELDS, SP_JOB_RCPT_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_ATTEMPT_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_attempt, attempt_id),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_HELLO_FIELDS[] = {
+	SP_PACK(U32, struct sp_msg_hello, slots),
+	SP_PACK_ARR(struct sp_msg_hello, held, held_count,
+                    SP_MSG_ATTEMPT_FIELDS, SP_HELLO_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_ASK_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_ask, id),
+	SP_PACK_LIM(STR, struct sp_msg_ask, name, SP_DNS_NAME_MAX + 16),
+	SP_PACK(U32, struct sp_msg_ask, type),
+	SP_PACK(BOOL, struct sp_msg_ask, fresh),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_ASK_CANCEL_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_ask_cancel, id),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_ANSWER_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_answer, id),
+	SP_PACK_LIM(STR, struct sp_msg_answer, answer, SP_FRAME_MAX - 4096),
+	SP_PACK(BOOL, struct sp_msg_answer, validator_broken),
+	SP_PACK_LIM(STR, struct sp_msg_answer, self_test, LINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_COMMAND_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_command, id),
+	SP_PACK_LIM(STR, struct sp_msg_command, json, SP_FRAME_MAX - 64),
+	SP_PACK_END,
+};
