@@ -20,7 +20,9 @@ enum sp_io_flags {
 
 struct sp_loop *sp_loop_new(void);
 void sp_loop_free(struct sp_loop **loop); /* all watches freed before */
-int sp_loop_run(struct sp_loop *loop);    /* until sp_loop_stop */
+/* Until sp_loop_stop; the turn in which that is called is finished first,
+ * its deferred calls included. 0 or a negative error. */
+int sp_loop_run(struct sp_loop *loop);
 void sp_loop_stop(struct sp_loop *loop);
 /* libevent's base, for libunbound and libcurl inside net/ only. */
 void *sp_loop_base(struct sp_loop *loop);
@@ -43,7 +45,7 @@ void sp_timer_free(struct sp_timer **timer);
 /* Runs fn once, later in the same turn of the loop, after the callbacks of
  * all descriptors that are ready now: what group commit and "never free
  * inside your own callback" need. Calling it again before it ran is
- * harmless. */
+ * harmless; calling it from a deferred call means the next turn. */
 struct sp_deferred;
 struct sp_deferred *sp_deferred_new(struct sp_loop *loop, void (*fn)(void *),
 				    void *arg);
@@ -56,8 +58,9 @@ struct sp_signal *sp_signal_new(struct sp_loop *loop, int signo,
 				void (*fn)(void *arg), void *arg);
 void sp_signal_free(struct sp_signal **sig);
 
-/* In a child after fork: forget the parent's loop without touching its
- * kernel state, then make a new one. */
+/* In a child after fork, before anything else is done with the loop: cuts it
+ * off from the parent's kernel state. The child may then go on with it, or
+ * free what it does not want (watches, then the loop). */
 void sp_loop_reinit_after_fork(struct sp_loop *loop);
 
 #endif

@@ -48,7 +48,8 @@ int sp_socket_accept(int listen_fd, struct sp_addr *peer_out,
 int sp_socket_connect(const struct sp_addr *addr, const struct sp_addr *source);
 int sp_socket_error(int fd); /* 0 or negated errno of the connect */
 int sp_socket_local(int fd, struct sp_addr *addr_out);
-bool sp_socket_is_local_address(const struct sp_addr *addr); /* one of ours */
+/* Assigned to an interface of this machine now, or unspecified (0.0.0.0). */
+bool sp_socket_is_local_address(const struct sp_addr *addr);
 
 /* A listening UNIX stream socket with the given mode; a stale one is
  * replaced, a live one is -EADDRINUSE. */
