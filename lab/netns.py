@@ -21,22 +21,35 @@ def inside() -> bool:
     return os.environ.get(MARK, _net()) != _net()
 
 
-def _unshare() -> list[str]:
+def _possible(command: list[str]) -> bool:
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    if subprocess.run(["unshare", "-rmn", "true"], **quiet).returncode == 0:
-        return ["unshare", "-rmn"]
-    if os.geteuid() == 0:
-        return ["unshare", "-mn"]
+    return subprocess.run([*command, "true"], **quiet).returncode == 0
+
+
+def _unshare(real_users: bool) -> list[str]:
+    """The first way in that works here."""
+    private = ["unshare", "-rmn"]
+    whole = ["unshare", "-mn"]
+    mapped = ["unshare", "--map-auto", "-rmn"]
+    ways = [whole, mapped] if real_users else [private, whole]
+    for way in ways:
+        if _possible(way):
+            return way
     sys.exit("lab: user namespaces are forbidden here: run this as root")
 
 
-def enter() -> None:
-    """Runs this very command again inside a namespace; returns there."""
+def enter(real_users: bool = False) -> None:
+    """Runs this very command again inside a namespace; returns there.
+
+    `real_users`: there must be more users in it than root, since a mail server
+    of the old kind changes to them.
+    """
     if not inside():
         os.environ[MARK] = _net()
         os.environ["PATH"] += ":/usr/sbin:/sbin"
         again = [sys.executable, *sys.orig_argv[1:]]
-        os.execvp("unshare", [*_unshare(), "--", *again])
+        way = _unshare(real_users)
+        os.execvp(way[0], [*way, "--", *again])
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs pytest inside the lab's namespace.
 
-    python3 -m tests.support.main FOLDER [pytest arguments]
+    python3 -m tests.support.main [--real-users] FOLDER [pytest arguments]
 """
 
 import sys
@@ -12,9 +12,12 @@ from lab import netns, procs
 
 
 def main() -> int:
-    netns.enter()
+    arguments = sys.argv[1:]
+    real_users = arguments[:1] == ["--real-users"]
+    netns.enter(real_users)
     procs.exit_on_signals()
-    return pytest.main(["-q", "-p", "no:cacheprovider", *sys.argv[1:]])
+    ours = ["-q", "-p", "no:cacheprovider"]
+    return pytest.main(ours + arguments[1 if real_users else 0 :])
 
 
 if __name__ == "__main__":
