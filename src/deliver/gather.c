@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bridge between the pure plan and the DNS. The end always comes through
+ * a deferred call, also of a plan that needs no question at all (a literal as
+ * next-hop), so that callers see one order of events: new, then the callback.
+ */
+#include "base/list.h"
+#include "base/mem.h"
+#include "base/rand.h"
+#include "deliver/gather.h"
+
+struct question {
+	struct sp_list node;
+	struct sp_gather *gather;
+	unsigned id;        /* of the plan */
+	uint64_t lookup_id; /* of the lookup */
+};
+
+struct sp_gather {
+	struct sp_lookup *lookup;
+	struct sp_plan *plan;     /* owned until done */
+	struct sp_list questions; /* outstanding */
+	bool fresh;
+	struct sp_deferred *finish; /* owned */
+	sp_gather_fn *fn;
+	void *arg;
+};
+
+static void on_answer(void *arg, struct sp_dns_answer *answer);
+
+static void ask_open(struct sp_gather *g)
+{
+	struct sp_plan_question q;
+
+	while (sp_plan_next(g->plan, &q)) {
+		struct question *mine = SP_NEW(struct question);
+
+		mine->gather = g;
+		mine->id = q.id;
+		sp_list_append(&g->questions, &mine->node);
+		mine->lookup_id = g->lookup->ask(g->lookup, q.name, q.type,
+		                                 g->fresh, on_answer, mine);
+	}
+	if (sp_plan_done(g->plan)) {
+		sp_deferred_call(g->finish);
+	}
+}
+
+static void on_answer(void *arg, struct sp_dns_answer *answer)
+{
+	struct question *mine = arg;
+	struct sp_gather *g = mine->gather;
+	unsigned id = mine->id;
+
+	sp_list_remove(&mine->node);
+	sp_free(mine);
+	if (sp_plan_done(g->plan)) { /* decided without this one */
+		sp_dns_answer_free(&answer);
+		return;
+	}
+	sp_plan_answer(g->plan, id, &answer);
+	ask_open(g);
+}
+
+static void on_finish(void *arg)
+{
+	struct sp_gather *g = arg;
+	struct sp_plan *plan = g->plan;
+
+	g->plan = NULL;
+	g->fn(g->arg, plan); /* may free g */
+}
+
+struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
+                                sp_gather_fn *fn, void *arg)
+{
+	struct sp_gather *g = SP_NEW(struct sp_gather);
+
+	g->lookup = ask->lookup;
+	g->fresh = ask->fresh;
+	g->fn = fn;
+	g->arg = arg;
+	g->finish = sp_deferred_new(ask->loop, on_finish, g);
+	sp_list_init(&g->questions);
+	g->plan = sp_plan_new(ask->conf, ask->domain, sp_rand_u64());
+	ask_open(g);
+	return g;
+}
+
+void sp_gather_free(struct sp_gather **gather)
+{
+	struct sp_gather *g = *gather;
+
+	if (!g) {
+		return;
+	}
+	*gather = NULL;
+	SP_LIST_FOREACH_SAFE (it, next, &g->questions) {
+		struct question *mine = SP_CONTAINER(it, struct question, node);
+
+		g->lookup->cancel(g->lookup, mine->lookup_id);
+		sp_list_remove(it);
+		sp_free(mine);
+	}
+	sp_deferred_free(&g->finish);
+	sp_plan_free(&g->plan);
+	sp_free(g);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_DELIVER_GATHER_H
+#define SP_DELIVER_GATHER_H
+
+#include <stdbool.h>
+
+#include "deliver/lookup.h"
+#include "net/loop.h"
+#include "policy/mxplan.h"
+
+/*
+ * Runs a plan: asks the questions that policy/mxplan poses, hands back the
+ * answers, until the plan is done. Used by transport, by `sealpost policy`
+ * and by the analyzer alike.
+ */
+
+struct sp_gather;
+
+/* Called once, never from inside sp_gather_new; the plan is handed over and
+ * the gatherer may be freed in it. */
+typedef void sp_gather_fn(void *arg, struct sp_plan *plan);
+
+struct sp_gather_ask {
+	struct sp_loop *loop;
+	struct sp_lookup *lookup;
+	const struct sp_plan_conf *conf; /* borrowed until the plan is done */
+	struct sp_str domain;
+	bool fresh; /* cached failures do not count */
+};
+
+struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
+                                sp_gather_fn *fn, void *arg);
+/* Cancels what is outstanding. */
+void sp_gather_free(struct sp_gather **gather);
+
+#endif
