@@ -25,11 +25,11 @@ struct sp_address {
 };
 
 /* "local@domain" without angle brackets. Slices point into text. Controls,
- * NUL, bare quotes, source routes are refused. 0, SP_ESYNTAX or SP_ELIMIT. */
+ * NUL, bare quotes, source routes, bytes that are no UTF-8 are refused. 0, SP_ESYNTAX or SP_ELIMIT. */
 int sp_address_parse(struct sp_str text, struct sp_address *address_out);
 
-/* A path in angle brackets at the start of text ("<a@b>", "<>",
- * "<postmaster>" where bare_local): sets the address (both parts empty for
+/* A path in angle brackets at the start of text ("<a@b>", "<>", and where
+ * bare_local "<postmaster>", which has an empty domain): sets the address (both parts empty for
  * the null path) and rest_out to what follows. Source routes (RFC 5321
  * appendix C) are dropped. 0, SP_ESYNTAX, SP_ELIMIT. */
 int sp_address_path(struct sp_str text, bool bare_local,
