@@ -135,8 +135,10 @@ enum sp_smtp_client_event_type {
 	SP_SMTP_CLIENT_MESSAGE_DONE,     /* result; exactly one per send */
 	SP_SMTP_CLIENT_RESET_DONE,       /* reply to the driver's RSET */
 	SP_SMTP_CLIENT_PROTOCOL_ERROR,   /* why; closed */
-	SP_SMTP_CLIENT_CLOSED,           /* reply: 421, or code 0: lost */
-	SP_SMTP_CLIENT_QUIT_DONE,        /* close the connection */
+	/* reply: 421, or code 0: lost. Comes after what the 421 answered:
+	 * GREETING_REFUSED, MESSAGE_DONE, ... */
+	SP_SMTP_CLIENT_CLOSED,
+	SP_SMTP_CLIENT_QUIT_DONE, /* close the connection */
 };
 
 /* Pointers are valid until the next call of next, send or free. */
@@ -171,7 +173,9 @@ bool sp_smtp_client_next(struct sp_smtp_client *client,
 int sp_smtp_client_starttls(struct sp_smtp_client *client);
 void sp_smtp_client_tls_started(struct sp_smtp_client *client); /* EHLO anew */
 /* A transaction; an RSET goes before it where the last one was left open.
- * Unmet needs give MESSAGE_DONE with result->need and send nothing. */
+ * Unmet needs give MESSAGE_DONE with result->need and send nothing.
+ * SP_ESYNTAX: a control character in an address or parameter, or one too
+ * long; nothing is sent and no event comes. */
 int sp_smtp_client_send(struct sp_smtp_client *client,
                         const struct sp_smtp_transaction *transaction);
 int sp_smtp_client_reset(struct sp_smtp_client *client);

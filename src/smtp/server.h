@@ -61,8 +61,8 @@ struct sp_smtp_server_conf {
 	bool starttls;           /* offer it (never inside TLS) */
 	bool tls;                /* TLS is up from the first byte */
 	bool refuse;             /* 550 5.7.1 instead of a greeting */
-	bool bdat_normalize;     /* bare CR and LF in BDAT data become CRLF
-	                          * instead of an error */
+	bool bdat_normalize;     /* BDAT data: a bare LF becomes CRLF, a bare
+	                          * CR a blank, instead of an error */
 	const struct sp_smtp_server_ops *ops; /* null: accept all */
 	void *ops_arg;
 };
