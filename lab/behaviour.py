@@ -17,7 +17,7 @@ class Act(enum.Enum):
     SILENCE = "say nothing, wait for the peer to give up"
     CLOSE = "close the connection"
     RESET = "close it with a TCP reset"
-    ALERT = "send a fatal TLS alert (handshake_failure) and close"
+    ALERT = "answer the ClientHello with a fatal alert (handshake_failure)"
 
 
 NORMAL, SILENCE, CLOSE, RESET, ALERT = Act

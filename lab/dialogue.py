@@ -108,6 +108,10 @@ class _Wire:
         self.encrypted = True
         return self._socket
 
+    def await_bytes(self) -> None:
+        """Until the peer says anything; a close before that would reset."""
+        self._fill()
+
     def wait_for_end(self) -> None:
         while True:
             self._fill()
@@ -157,6 +161,7 @@ class Dialogue:
         if step is SILENCE:
             self._wire.wait_for_end()
         if step is ALERT:
+            self._wire.await_bytes()
             self._wire.send(TLS_ALERT)
         if step is RESET:
             self._wire.reset()

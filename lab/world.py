@@ -43,14 +43,19 @@ class Host:
     """A host that receives mail.
 
     `name` is relative to the domain, or absolute with a final dot. `tlsa`
-    holds records in the words of cert.Identity.tlsa. `certificate` None: no
-    TLS at all. `addresses` empty: one is given. Set by the world: `receivers`,
-    one an address, and `identity`.
+    holds records in the words of cert.Identity.tlsa, published at `tlsa_owner`
+    (default: where port 25 has them). `certificate` None: no TLS at all.
+    `addresses` empty: one is given. `alias` is a name for MX to point to that
+    is a CNAME of this host; `mx` False: no MX points here. Set by the world:
+    `receivers`, one an address, and `identity`.
     """
 
     name: str = "mx"
     preference: int = 10
     tlsa: list[str] = field(default_factory=list)
+    tlsa_owner: str | None = None
+    alias: str | None = None
+    mx: bool = True
     certificate: Certificate | None = SELF_SIGNED
     behaviour: Behaviour = HONEST
     addresses: list[str] = field(default_factory=list)
@@ -70,7 +75,8 @@ class Host:
 
 @dataclass
 class Domain:
-    """A mail domain with its zone; a zone that has no hosts is fine too.
+    """A mail domain with its zone; a zone that has no hosts is fine too, and
+    so is a domain that does not exist.
 
     `signing` goes to Zone: denial, window, windows, broken, ds. `faults` are
     by (name relative to the domain, type).
@@ -79,6 +85,7 @@ class Domain:
     name: str
     hosts: list[Host] = field(default_factory=list)
     records: list[str] = field(default_factory=list)
+    exists: bool = True
     signed: bool = True
     signing: dict = field(default_factory=dict)
     faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
@@ -101,7 +108,7 @@ class World:
         self.processes = Processes()
         self.workshop = Workshop(directory / "certificates")
         self._addresses = (FIRST_RECEIVER + i for i in itertools.count())
-        self._zones = {domain.name: self._zone(domain) for domain in domains}
+        self._zones = {d.name: self._zone(d) for d in domains if d.exists}
 
     def _zone(self, domain: Domain) -> Zone:
         return Zone(
@@ -153,29 +160,39 @@ class World:
 
     def _raise_host(self, domain: Domain, host: Host) -> None:
         name = host.absolute(domain.name)
-        self._zones[domain.name].records.append(f"@ MX {host.preference} {name}")
+        records = self._zones[domain.name].records
+        if host.alias is not None:
+            records.append(f"{host.alias} CNAME {name}")
+        if host.mx:
+            records.append(f"@ MX {host.preference} {host.alias or name}")
         if host.receivers:
             return  # the host of an earlier domain
         host.addresses = host.addresses or [str(next(self._addresses))]
         bare = name.rstrip(".")
         if host.certificate is not None:
             host.identity = self.workshop.make(bare, host.certificate)
-        self._publish(name, host)
+        self._publish(domain, name, host)
         for address in host.addresses if host.listens else []:
             netns.add_address(address)
             receiver = Receiver(bare, address, host.identity, host.behaviour)
             host.receivers.append(receiver)
 
-    def _publish(self, name: str, host: Host) -> None:
+    def _home(self, name: str) -> Zone:
         home = self.zone_of(name)
         if home is None:
-            raise ValueError(f"no zone is declared for host {name}")
+            raise ValueError(f"no zone is declared for {name}")
+        return home
+
+    def _publish(self, domain: Domain, name: str, host: Host) -> None:
         for address in host.addresses:
             rdtype = "AAAA" if ":" in address else "A"
-            home.records.append(f"{name} {rdtype} {address}")
+            self._home(name).records.append(f"{name} {rdtype} {address}")
+        owner = f"_25._tcp.{name}"
+        if host.tlsa_owner is not None:
+            owner = domain.full_name(host.tlsa_owner)
         for wanted in host.tlsa:
             text = self._tlsa(wanted, host.identity)
-            home.records.append(f"_25._tcp.{name} TLSA {text}")
+            self._home(owner).records.append(f"{owner} TLSA {text}")
 
     def _tlsa(self, wanted: str, identity: Identity | None) -> str:
         if identity is not None:

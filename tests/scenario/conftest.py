@@ -12,11 +12,14 @@ from lab.world import Domain
 from tests.support.delivery import SENDER, Delivery, recipient
 from tests.support.stage import Lab, Stage
 
+MANDATORY = ("none", "half", "unusable")
+ROUTE = 'route "{}.mandatory.test" {{ dane = "mandatory" }}\n'
 SHARED = {
     "retry": '"1s", "1s", "2s"',
     "expire": "8s",
     "smtp": 'greeting_timeout = "2s"  command_timeout = "2s"',
     "resolver": 'timeout = "3s"',
+    "extra": "".join(map(ROUTE.format, MANDATORY)),
 }
 
 
@@ -27,13 +30,16 @@ def _declared(item) -> list[Domain]:
 
 
 def _order(item) -> int:
-    if _declared(item):
+    if item.get_closest_marker("first"):
         return 0
-    return 1 if item.get_closest_marker("afterwards") else 2
+    if _declared(item):
+        return 1
+    return 2 if item.get_closest_marker("afterwards") else 3
 
 
 def pytest_configure(config) -> None:
     config.addinivalue_line("markers", "scenario(domains): the world of a test")
+    config.addinivalue_line("markers", "first: looks at the lab itself")
     config.addinivalue_line("markers", "afterwards: looks back at all scenarios")
     config.addinivalue_line("markers", "long: only where it is asked for")
 

@@ -16,7 +16,7 @@ def main() -> int:
     real_users = arguments[:1] == ["--real-users"]
     netns.enter(real_users)
     procs.exit_on_signals()
-    ours = ["-q", "-p", "no:cacheprovider"]
+    ours = ["-q", "--tb=short", "-p", "no:cacheprovider"]
     return pytest.main(ours + arguments[1 if real_users else 0 :])
 
 
