@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The life of a connection:
+ *
+ *            ┌──────── clear retry (judge), once ────────┐
+ *            ▼                                           │
+ *   CONNECT ──▶ SESSION ──220 to STARTTLS──▶ HANDSHAKE ──┤
+ *                 │  ▲                           │       │
+ *                 │  └───────judge: proceed──────┘       │
+ *                 ▼ EHLO done under the rule             ▼ judge: fail
+ *               READY ◀──SENT── SENDING              ENDED ─▶ FAILED
+ *                 └──send──────────▲ │ peer gone          ▲
+ *                                    └────────────────────┘
+ *
+ * Invariants: no message leaves before READY, and READY is reached only by
+ * the judge's PROCEED (or its CLEAR_RETRY). What the owner hears is told at
+ * the end of a turn, when no machine is in the middle of a call; the owner
+ * may free the dial while it hears it. Every way a session can break ends in
+ * lose(), which names the cause.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "deliver/dial.h"
+#include "deliver/dial_facts.h"
+#include "net/stream.h"
+
+#define LINGER_MS  5000 /* for QUIT to leave */
+#define EVENTS_MAX 4
+
+enum state {
+	CONNECT,
+	SESSION,
+	HANDSHAKE,
+	READY,
+	SENDING,
+	ENDED,
+};
+
+struct sp_dial {
+	struct sp_dial_conf conf;
+	struct sp_arena arena;
+	const struct sp_plan_host *host; /* borrowed; null from READY on */
+	struct sp_plan_address address;
+	struct sp_str host_name;
+	struct sp_str key;
+	enum state state;
+	bool clear_only; /* after a clear retry */
+	struct sp_stream *stream;
+	struct sp_smtp_client *client;
+	struct sp_deferred *turn;
+	struct sp_list linger_node;
+	bool lingers;
+	const struct sp_smtp_transaction *transaction;
+	const struct sp_smtp_result *result;
+	struct sp_str body; /* rest of the current chunk */
+	bool body_last;
+	bool body_wanted;
+	bool body_told; /* WANT_BODY was told for it */
+	enum sp_smtp_stage timed_stage;
+	enum sp_cause_id lost; /* why the session broke */
+	struct sp_verdict verdict;
+	struct sp_dial_facts facts;
+	int64_t mark_ms; /* monotonic, of the last step */
+	enum sp_dial_event events[EVENTS_MAX];
+	size_t event_count;
+	bool *freed; /* set when freed while events are told */
+	sp_dial_fn *fn;
+	void *arg;
+};
+
+static void connect_now(struct sp_dial *d);
+
+static void tell(struct sp_dial *d, enum sp_dial_event event)
+{
+	SP_ASSERT(d->event_count < EVENTS_MAX);
+	d->events[d->event_count++] = event;
+	sp_deferred_call(d->turn);
+}
+
+static int64_t lap(struct sp_dial *d)
+{
+	int64_t now_ms = sp_time_mono_ms();
+	int64_t passed_ms = now_ms - d->mark_ms;
+
+	d->mark_ms = now_ms;
+	return passed_ms;
+}
+
+/* --- the end of a session --- */
+
+static void end(struct sp_dial *d)
+{
+	bool early = d->state != READY;
+
+	if (d->state == ENDED) {
+		return;
+	}
+	d->state = ENDED;
+	if (!d->lingers) {
+		tell(d, early ? SP_DIAL_FAILED : SP_DIAL_GONE);
+	}
+}
+
+static void fail(struct sp_dial *d, struct sp_verdict verdict)
+{
+	verdict.host = d->host_name;
+	verdict.address = sp_str_from(d->facts.address);
+	d->verdict = verdict;
+	end(d);
+}
+
+static void fail_cause(struct sp_dial *d, enum sp_cause_id cause,
+                       const char *reason)
+{
+	struct sp_verdict v = sp_verdict_from_cause(
+		cause, d->conf.domain, sp_str_from(reason), &d->arena);
+
+	if (!v.evidence.len && reason) {
+		v.evidence = sp_arena_str(&d->arena, sp_str_from(reason));
+	}
+	fail(d, v);
+}
+
+/* A reply that refuses the session as a whole: another host may take the
+ * message, so it never is a permanent failure. */
+static void fail_reply(struct sp_dial *d, const struct sp_reply *reply)
+{
+	struct sp_verdict v = sp_verdict_from_reply(reply, false, &d->arena);
+
+	v.class = SP_VERDICT_TEMP;
+	fail(d, v);
+}
+
+/* --- the rule --- */
+
+static void clear_retry(struct sp_dial *d)
+{
+	SP_ASSERT(!d->clear_only && !sp_rule_requires_tls(d->host->rule));
+	d->clear_only = true;
+	d->facts.clear_retry = true;
+	d->facts.tls = false;
+	sp_stream_free(&d->stream);
+	sp_smtp_client_free(&d->client);
+	d->state = CONNECT;
+	connect_now(d);
+}
+
+static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
+                               const struct sp_tls_facts *facts)
+{
+	struct sp_judge_result *j = &d->facts.judgement;
+
+	d->conf.judge.now_ms = sp_time_wall_ms();
+	*j = sp_judge(&d->conf.judge, d->host, event, facts, &d->arena);
+	if (j->judgement == SP_JUDGE_FAIL) {
+		fail(d, j->verdict);
+	}
+	return j->judgement;
+}
+
+/* The session can't go on in clear text although the rule would allow it:
+ * once more, without STARTTLS. */
+static void judge_broken(struct sp_dial *d, enum sp_session_event event,
+                         const struct sp_tls_facts *facts)
+{
+	if (judge(d, event, facts) != SP_JUDGE_FAIL) {
+		clear_retry(d);
+	}
+}
+
+static void judge_silence(struct sp_dial *d, const char *what)
+{
+	struct sp_tls_facts facts = {.matched_usage = -1};
+
+	facts.error = sp_arena_str(&d->arena, sp_str_from(what));
+	judge_broken(d,
+	             d->state == HANDSHAKE ? SP_SESSION_HANDSHAKE_DONE
+	                                   : SP_SESSION_STARTTLS_REFUSED,
+	             &facts);
+}
+
+/* The connection is lost, in whatever state. */
+static void lose(struct sp_dial *d, enum sp_cause_id cause, const char *why)
+{
+	bool starttls = d->client && sp_smtp_client_stage(d->client) ==
+	                                     SP_SMTP_STAGE_STARTTLS;
+
+	d->lost = cause;
+	if (d->state == HANDSHAKE || (d->state == SESSION && starttls)) {
+		judge_silence(d, why);
+	} else if (d->state == SENDING) {
+		sp_smtp_client_lost(d->client); /* gives MESSAGE_DONE */
+		d->verdict = sp_verdict_from_cause(cause, d->conf.domain,
+		                                   sp_str_from(why), &d->arena);
+		d->verdict.host = d->host_name;
+		d->verdict.address = sp_str_from(d->facts.address);
+		sp_deferred_call(d->turn);
+	} else {
+		fail_cause(d, cause, why);
+	}
+}
+
+/* --- the session machine's events --- */
+
+static void become_ready(struct sp_dial *d)
+{
+	if (d->clear_only) {
+		d->facts.judgement.security = "clear";
+	}
+	d->host = NULL;
+	d->state = READY;
+	tell(d, SP_DIAL_READY);
+}
+
+static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
+{
+	if (d->facts.greeting_ms < 0) {
+		d->facts.greeting_ms = lap(d);
+	}
+	d->facts.peer_name = sp_arena_str(&d->arena, ev->host);
+	if (d->facts.tls || d->clear_only) {
+		become_ready(d);
+	} else if (ev->caps.set & SP_SMTP_CAP_STARTTLS) {
+		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
+	} else if (judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
+		become_ready(d);
+	} else if (d->state != ENDED) {
+		clear_retry(d);
+	}
+}
+
+static void on_refused(struct sp_dial *d, const struct sp_smtp_client_event *ev)
+{
+	fail_reply(d, &ev->reply);
+}
+
+static void on_starttls_ready(struct sp_dial *d,
+                              const struct sp_smtp_client_event *ev)
+{
+	struct sp_tls_client params;
+	int r;
+
+	(void)ev;
+	d->state = HANDSHAKE;
+	lap(d);
+	sp_dial_tls_params(d->host, d->key, &d->arena, &params);
+	r = sp_stream_start_tls_client(d->stream, &params);
+	if (r == SP_EPROTO) {
+		judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
+	} else if (r) {
+		judge_silence(d, sp_strerror(r));
+	} else {
+		sp_stream_timeout(d->stream,
+		                  d->conf.conf->smtp.command_timeout_ms);
+	}
+}
+
+static void on_starttls_refused(struct sp_dial *d,
+                                const struct sp_smtp_client_event *ev)
+{
+	struct sp_tls_facts facts = {.matched_usage = -1};
+	enum sp_judgement j;
+
+	facts.error = sp_arena_str(&d->arena, ev->reply.text);
+	j = judge(d, SP_SESSION_STARTTLS_REFUSED, &facts);
+	if (j == SP_JUDGE_PROCEED) {
+		become_ready(d);
+	} else if (j == SP_JUDGE_CLEAR_RETRY) {
+		clear_retry(d);
+	}
+}
+
+static void on_starttls_garbage(struct sp_dial *d,
+                                const struct sp_smtp_client_event *ev)
+{
+	(void)ev;
+	judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
+}
+
+static void on_want_body(struct sp_dial *d,
+                         const struct sp_smtp_client_event *ev)
+{
+	(void)ev;
+	d->body_wanted = true;
+}
+
+static void on_message_done(struct sp_dial *d,
+                            const struct sp_smtp_client_event *ev)
+{
+	d->result = ev->result;
+	d->transaction = NULL;
+	d->body_wanted = false;
+	d->facts.smtp_ms = lap(d);
+	d->facts.messages++;
+	if (sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_CLOSED &&
+	    d->lost == SP_CAUSE_NONE) {
+		d->lost = SP_CAUSE_PROTOCOL_ERROR;
+		d->verdict = sp_verdict_from_cause(d->lost, d->conf.domain,
+		                                   SP_STR("no SMTP reply"),
+		                                   &d->arena);
+		d->verdict.host = d->host_name;
+		d->verdict.address = sp_str_from(d->facts.address);
+	}
+	d->state = READY;
+	tell(d, SP_DIAL_SENT);
+}
+
+static void on_protocol_error(struct sp_dial *d,
+                              const struct sp_smtp_client_event *ev)
+{
+	fail_cause(d, SP_CAUSE_PROTOCOL_ERROR, ev->why);
+}
+
+static void on_closed(struct sp_dial *d, const struct sp_smtp_client_event *ev)
+{
+	if (ev->reply.code) {
+		fail_reply(d, &ev->reply);
+	} else {
+		fail_cause(d, d->lost ? d->lost : SP_CAUSE_CONNECTION_CLOSED,
+		           "the connection ended");
+	}
+}
+
+static void on_nothing(struct sp_dial *d, const struct sp_smtp_client_event *ev)
+{
+	(void)d;
+	(void)ev;
+}
+
+static void on_quit_done(struct sp_dial *d,
+                         const struct sp_smtp_client_event *ev)
+{
+	(void)ev;
+	end(d);
+}
+
+static void (*const ON_EVENT[])(struct sp_dial *,
+                                const struct sp_smtp_client_event *) = {
+	[SP_SMTP_CLIENT_READY] = on_ready,
+	[SP_SMTP_CLIENT_GREETING_REFUSED] = on_refused,
+	[SP_SMTP_CLIENT_EHLO_REFUSED] = on_refused,
+	[SP_SMTP_CLIENT_STARTTLS_READY] = on_starttls_ready,
+	[SP_SMTP_CLIENT_STARTTLS_REFUSED] = on_starttls_refused,
+	[SP_SMTP_CLIENT_STARTTLS_GARBAGE] = on_starttls_garbage,
+	[SP_SMTP_CLIENT_RCPT] = on_nothing,
+	[SP_SMTP_CLIENT_WANT_BODY] = on_want_body,
+	[SP_SMTP_CLIENT_MESSAGE_DONE] = on_message_done,
+	[SP_SMTP_CLIENT_RESET_DONE] = on_nothing,
+	[SP_SMTP_CLIENT_PROTOCOL_ERROR] = on_protocol_error,
+	[SP_SMTP_CLIENT_CLOSED] = on_closed,
+	[SP_SMTP_CLIENT_QUIT_DONE] = on_quit_done,
+};
+
+/* --- moving bytes --- */
+
+static bool in_session(const struct sp_dial *d)
+{
+	return d->state == SESSION || d->state == READY || d->state == SENDING;
+}
+
+static void feed(struct sp_dial *d)
+{
+	struct sp_buf *in = sp_stream_in(d->stream);
+	struct sp_str input = sp_buf_str(in);
+	size_t before = input.len;
+
+	sp_smtp_client_feed(d->client, &input);
+	sp_buf_consume(in, before - input.len);
+}
+
+/* Until there is no event, or one that the owner has to hear first (its
+ * result is valid until the next call only). */
+static void take_events(struct sp_dial *d)
+{
+	struct sp_smtp_client_event ev;
+
+	while (in_session(d) && sp_smtp_client_next(d->client, &ev)) {
+		ON_EVENT[ev.type](d, &ev);
+		if (ev.type == SP_SMTP_CLIENT_MESSAGE_DONE) {
+			sp_deferred_call(d->turn);
+			break;
+		}
+	}
+}
+
+static void push_body(struct sp_dial *d)
+{
+	while (d->state == SENDING && d->body_wanted && d->body_told) {
+		size_t room = sp_smtp_client_body_room(d->client);
+		struct sp_str part = sp_str_sub(d->body, 0, room);
+		bool last = d->body_last && part.len == d->body.len;
+
+		if (!room || (!part.len && !last)) {
+			break;
+		}
+		if (sp_smtp_client_body(d->client, part, last) != 0) {
+			break; /* refused meanwhile: MESSAGE_DONE follows */
+		}
+		d->body = sp_str_sub(d->body, part.len, d->body.len);
+		if (last) {
+			d->body_wanted = false;
+		} else if (!d->body.len) {
+			d->body_told = false;
+		}
+	}
+	if (d->state == SENDING && d->body_wanted && !d->body_told &&
+	    sp_smtp_client_body_room(d->client)) {
+		d->body_told = true;
+		d->body = (struct sp_str){0};
+		d->body_last = false;
+		tell(d, SP_DIAL_WANT_BODY);
+	}
+}
+
+static void write_out(struct sp_dial *d)
+{
+	struct sp_buf *from = sp_smtp_client_output(d->client);
+	struct sp_buf *to = sp_stream_out(d->stream);
+	struct sp_str bytes = sp_str_sub(sp_buf_str(from), 0, sp_buf_room(to));
+
+	if (bytes.len && sp_buf_append_str(to, bytes) == 0) {
+		sp_buf_consume(from, bytes.len);
+		sp_stream_flush(d->stream);
+		d->timed_stage = SP_SMTP_STAGE_CLOSED; /* time anew */
+	}
+}
+
+static void set_timeout(struct sp_dial *d)
+{
+	enum sp_smtp_stage stage = sp_smtp_client_stage(d->client);
+
+	if (stage != d->timed_stage) {
+		d->timed_stage = stage;
+		sp_stream_timeout(d->stream,
+		                  sp_dial_stage_timeout(d->conf.conf, stage));
+	}
+}
+
+static void work(struct sp_dial *d)
+{
+	if (!in_session(d) || !d->client || !d->stream) {
+		return;
+	}
+	feed(d);
+	take_events(d);
+	push_body(d);
+	if (d->client && d->stream && in_session(d)) {
+		write_out(d);
+		take_events(d);
+	}
+	if (d->client && d->stream && in_session(d)) {
+		write_out(d);
+		set_timeout(d);
+	}
+}
+
+/* One turn: work, then tell the owner what has come of it. */
+static void on_turn(void *arg)
+{
+	struct sp_dial *d = arg;
+	bool freed = false;
+
+	work(d);
+	d->freed = &freed;
+	for (size_t i = 0; !freed && i < d->event_count; i++) {
+		enum sp_dial_event event = d->events[i];
+
+		if (i + 1 == d->event_count) {
+			d->event_count = 0;
+		}
+		d->fn(d->arg, event);
+	}
+	if (!freed) {
+		d->freed = NULL;
+	}
+}
+
+/* --- the stream's events --- */
+
+static void on_connected(struct sp_dial *d)
+{
+	struct sp_smtp_client_conf conf = {
+		.hostname = sp_str_from(d->conf.conf->hostname),
+		.helo_fallback = !sp_rule_requires_tls(d->host->rule),
+	};
+
+	d->facts.connect_ms = lap(d);
+	d->client = sp_smtp_client_new(&conf);
+	d->state = SESSION;
+	d->timed_stage = SP_SMTP_STAGE_CLOSED;
+}
+
+static void on_tls(struct sp_dial *d, bool up)
+{
+	struct sp_tls_facts *facts = &d->facts.tls_facts;
+	enum sp_judgement j;
+
+	sp_dial_read_tls(d->stream, &d->arena, facts);
+	d->facts.handshake_tried = true;
+	d->facts.tls_ms = lap(d);
+	j = judge(d, SP_SESSION_HANDSHAKE_DONE, facts);
+	if (j == SP_JUDGE_CLEAR_RETRY || (j == SP_JUDGE_PROCEED && !up)) {
+		clear_retry(d);
+	} else if (j == SP_JUDGE_PROCEED) {
+		d->facts.tls = true;
+		d->state = SESSION;
+		d->timed_stage = SP_SMTP_STAGE_CLOSED;
+		sp_smtp_client_tls_started(d->client);
+	}
+}
+
+static void on_error(struct sp_dial *d)
+{
+	static const struct {
+		int err;
+		enum sp_cause_id cause;
+	} CONNECT_CAUSES[] = {
+		{-ECONNREFUSED, SP_CAUSE_CONNECTION_REFUSED},
+		{-ETIMEDOUT, SP_CAUSE_CONNECTION_TIMEOUT},
+		{-EMFILE, SP_CAUSE_LOCAL_RESOURCES},
+		{-ENFILE, SP_CAUSE_LOCAL_RESOURCES},
+		{-ENOBUFS, SP_CAUSE_LOCAL_RESOURCES},
+	};
+	enum sp_cause_id cause = d->state == CONNECT
+	                                 ? SP_CAUSE_CONNECTION_FAILED
+	                                 : SP_CAUSE_CONNECTION_CLOSED;
+	int err = sp_stream_error(d->stream);
+
+	for (size_t i = 0; d->state == CONNECT &&
+	                   i < sizeof(CONNECT_CAUSES) / sizeof(*CONNECT_CAUSES);
+	     i++) {
+		if (CONNECT_CAUSES[i].err == err) {
+			cause = CONNECT_CAUSES[i].cause;
+		}
+	}
+	lose(d, cause, sp_stream_error_text(d->stream));
+}
+
+static void on_timeout(struct sp_dial *d)
+{
+	if (d->state == CONNECT) {
+		lose(d, SP_CAUSE_CONNECTION_TIMEOUT, "no answer in time");
+	} else {
+		char why[64];
+
+		snprintf(why, sizeof(why), "no answer in time: %s",
+		         d->state == HANDSHAKE
+		                 ? "TLS handshake"
+		                 : sp_smtp_stage_name(
+					   sp_smtp_client_stage(d->client)));
+		lose(d, SP_CAUSE_SESSION_TIMEOUT, why);
+	}
+}
+
+static void on_stream(void *arg, enum sp_stream_event event)
+{
+	struct sp_dial *d = arg;
+
+	if (d->state == ENDED || d->lingers) {
+		if (d->lingers && event != SP_STREAM_DATA &&
+		    event != SP_STREAM_DRAINED) {
+			sp_dial_free(&d);
+		}
+		return;
+	}
+	switch (event) {
+	case SP_STREAM_CONNECTED:
+		on_connected(d);
+		break;
+	case SP_STREAM_TLS_UP:
+		on_tls(d, true);
+		break;
+	case SP_STREAM_TLS_FAILED:
+		on_tls(d, false);
+		break;
+	case SP_STREAM_EOF:
+		work(d); /* what came before the end */
+		if (d->state != ENDED && d->stream) {
+			lose(d, SP_CAUSE_CONNECTION_CLOSED,
+			     "closed by the peer");
+		}
+		break;
+	case SP_STREAM_ERROR:
+		on_error(d);
+		break;
+	case SP_STREAM_TIMEOUT:
+		on_timeout(d);
+		break;
+	case SP_STREAM_DATA:
+	case SP_STREAM_DRAINED:
+		break;
+	}
+	on_turn(d); /* may free d */
+}
+
+/* --- the owner's calls --- */
+
+static void connect_now(struct sp_dial *d)
+{
+	struct sp_addr to = {.family = d->address.family, .port = d->conf.port};
+	struct sp_addr from = {0};
+	const char *source = to.family == 4 ? d->conf.conf->smtp.source4
+	                                    : d->conf.conf->smtp.source6;
+
+	memcpy(to.bytes, d->address.bytes, sizeof(to.bytes));
+	sp_addr_text(&to, d->facts.address);
+	if (*source && sp_addr_parse(sp_str_from(source), 0, &from)) {
+		from.family = 0;
+	}
+	d->facts.connect_ms = -1;
+	d->facts.greeting_ms = -1;
+	d->facts.tls_ms = -1;
+	d->facts.smtp_ms = -1;
+	d->mark_ms = sp_time_mono_ms();
+	d->stream = sp_stream_connect(d->conf.loop, &to,
+	                              from.family ? &from : NULL, on_stream, d);
+	sp_stream_timeout(d->stream, d->conf.conf->smtp.connect_timeout_ms);
+}
+
+struct sp_dial *sp_dial_new(const struct sp_dial_conf *conf,
+                            const struct sp_plan_host *host,
+                            const struct sp_plan_address *address,
+                            sp_dial_fn *fn, void *arg)
+{
+	struct sp_dial *d = SP_NEW(struct sp_dial);
+
+	sp_arena_init(&d->arena);
+	sp_list_init(&d->linger_node);
+	d->conf = *conf;
+	d->conf.domain = sp_arena_str(&d->arena, conf->domain);
+	d->host = host;
+	d->address = *address;
+	d->host_name = sp_arena_str(&d->arena, host->name);
+	d->key = sp_str_from(
+		sp_dial_make_key(host, address, conf->port, &d->arena));
+	d->fn = fn;
+	d->arg = arg;
+	d->facts.tls_facts.matched_usage = -1;
+	d->facts.judgement.security = "clear";
+	d->turn = sp_deferred_new(conf->loop, on_turn, d);
+	connect_now(d);
+	return d;
+}
+
+void sp_dial_free(struct sp_dial **dial)
+{
+	struct sp_dial *d = *dial;
+
+	if (!d) {
+		return;
+	}
+	*dial = NULL;
+	if (d->freed) {
+		*d->freed = true;
+	}
+	sp_list_remove(&d->linger_node);
+	sp_stream_free(&d->stream);
+	sp_smtp_client_free(&d->client);
+	sp_deferred_free(&d->turn);
+	sp_arena_fini(&d->arena);
+	sp_free(d);
+}
+
+void sp_dial_quit(struct sp_dial **dial)
+{
+	struct sp_dial *d = *dial;
+
+	if (!d) {
+		return;
+	}
+	if (!d->stream || !d->client || d->lost || d->state == HANDSHAKE ||
+	    sp_smtp_client_quit(d->client) != 0) {
+		sp_dial_free(dial);
+		return;
+	}
+	*dial = NULL;
+	write_out(d);
+	d->lingers = true;
+	d->event_count = 0;
+	if (d->freed) { /* inside on_turn: it must not touch d again */
+		*d->freed = true;
+		d->freed = NULL;
+	}
+	sp_list_append(d->conf.lingering, &d->linger_node);
+	sp_stream_close_after_flush(d->stream);
+	sp_stream_timeout(d->stream, LINGER_MS);
+}
+
+void sp_dial_reap(struct sp_list *lingering)
+{
+	SP_LIST_FOREACH_SAFE (it, next, lingering) {
+		struct sp_dial *d =
+			SP_CONTAINER(it, struct sp_dial, linger_node);
+
+		sp_dial_free(&d);
+	}
+}
+
+void sp_dial_adopt(struct sp_dial *d, sp_dial_fn *fn, void *arg)
+{
+	d->fn = fn;
+	d->arg = arg;
+}
+
+void sp_dial_send(struct sp_dial *d,
+                  const struct sp_smtp_transaction *transaction)
+{
+	int r;
+
+	SP_ASSERT(d->state == READY);
+	d->state = SENDING;
+	d->transaction = transaction;
+	d->result = NULL;
+	d->body_wanted = false;
+	d->body_told = false;
+	lap(d);
+	r = sp_smtp_client_send(d->client, transaction);
+	if (r) { /* the peer has ended it while it was idle */
+		fail_cause(d, SP_CAUSE_CONNECTION_CLOSED, sp_strerror(r));
+	}
+	sp_deferred_call(d->turn);
+}
+
+void sp_dial_body(struct sp_dial *d, struct sp_str bytes, bool last)
+{
+	d->body = bytes;
+	d->body_last = last;
+	sp_deferred_call(d->turn);
+}
+
+const struct sp_smtp_result *sp_dial_result(const struct sp_dial *d)
+{
+	return d->result;
+}
+
+const struct sp_verdict *sp_dial_verdict(const struct sp_dial *d)
+{
+	return &d->verdict;
+}
+
+const struct sp_dial_facts *sp_dial_facts(const struct sp_dial *d)
+{
+	return &d->facts;
+}
+
+struct sp_str sp_dial_key(const struct sp_dial *d)
+{
+	return d->key;
+}
+
+bool sp_dial_reusable(const struct sp_dial *d)
+{
+	return d->state == READY && d->lost == SP_CAUSE_NONE &&
+	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_IDLE;
+}
+
+struct sp_json *sp_dial_live(const struct sp_dial *d)
+{
+	static const char *const STATES[] = {
+		[CONNECT] = "connect",     [SESSION] = "session",
+		[HANDSHAKE] = "handshake", [READY] = "ready",
+		[SENDING] = "sending",     [ENDED] = "ended"};
+	struct sp_json *live = sp_json_object();
+
+	sp_json_set_str(live, "host", d->host_name);
+	sp_json_set_cstr(live, "address", d->facts.address);
+	sp_json_set_str(live, "domain", d->conf.domain);
+	sp_json_set_cstr(live, "state", STATES[d->state]);
+	sp_json_set_cstr(live, "security", d->facts.judgement.security);
+	sp_json_set_bool(live, "tls", d->facts.tls);
+	sp_json_set_int(live, "messages", (int64_t)d->facts.messages);
+	if (d->client) {
+		sp_json_set_cstr(
+			live, "stage",
+			sp_smtp_stage_name(sp_smtp_client_stage(d->client)));
+		sp_json_set(live, "history",
+		            sp_dial_history(sp_smtp_client_history(d->client)));
+	}
+	return live;
+}

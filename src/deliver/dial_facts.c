@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the words of net, smtp and policy, which don't know each other. */
+#include <stdio.h>
+
+#include "deliver/dial.h"
+#include "deliver/dial_facts.h"
+
+char *sp_dial_make_key(const struct sp_plan_host *host,
+                       const struct sp_plan_address *address, uint16_t port,
+                       struct sp_arena *arena)
+{
+	char bytes[33];
+
+	sp_str_hex(address->bytes, address->family == 4 ? 4 : 16, bytes,
+	           sizeof(bytes));
+	return sp_arena_printf(arena, SP_STR_FMT "|%s|%u|" SP_STR_FMT,
+	                       SP_STR_ARG(host->name), bytes, port,
+	                       SP_STR_ARG(host->digest));
+}
+
+void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
+                        struct sp_arena *arena, struct sp_tls_client *out)
+{
+	bool dane =
+		host->rule == SP_RULE_DANE || host->rule == SP_RULE_HALF_DANE;
+	struct sp_tlsa *records =
+		sp_arena_array(arena, host->tlsa_count + 1, sizeof(*records));
+	size_t count = 0;
+
+	for (size_t i = 0; dane && i < host->tlsa_count; i++) {
+		if (host->tlsa[i].reason == SP_TLSA_USABLE) {
+			records[count++] = host->tlsa[i].tlsa;
+		}
+	}
+	*out = (struct sp_tls_client){
+		.sni = host->sni,
+		.version_min = sp_rule_tls_min(host->rule),
+		.anonymous_ok = !dane,
+		.records = records,
+		.record_count = count,
+		.reference_ids = host->reference_ids,
+		.reference_id_count = host->reference_id_count,
+		.host_name = host->name,
+		.session_key = key,
+	};
+}
+
+void sp_dial_tls_facts(const struct sp_tls_seen *seen,
+                       struct sp_tls_facts *facts_out)
+{
+	static const enum sp_verify_error VERIFY[] = {
+		[SP_TLS_VERIFY_OK] = SP_VERIFY_OK,
+		[SP_TLS_VERIFY_NO_MATCH] = SP_VERIFY_NO_MATCH,
+		[SP_TLS_VERIFY_TA_NOT_IN_CHAIN] = SP_VERIFY_TA_NOT_IN_CHAIN,
+		[SP_TLS_VERIFY_EXPIRED] = SP_VERIFY_EXPIRED,
+		[SP_TLS_VERIFY_NOT_YET_VALID] = SP_VERIFY_NOT_YET_VALID,
+		[SP_TLS_VERIFY_NAME] = SP_VERIFY_NAME,
+		[SP_TLS_VERIFY_CHAIN] = SP_VERIFY_CHAIN,
+	};
+
+	*facts_out = (struct sp_tls_facts){
+		.handshake_ok = seen->handshake_ok,
+		.error = seen->error,
+		.protocol = seen->protocol,
+		.cipher = seen->cipher,
+		.resumed = seen->resumed,
+		.dane_active = seen->dane_active,
+		.dane_matched = seen->dane_matched,
+		.matched_usage = seen->matched_usage,
+		.matched_selector = seen->matched_selector,
+		.matched_matching = seen->matched_matching,
+		.matched_depth = seen->matched_depth,
+		.matched_record = seen->matched_record,
+		.verify_error = VERIFY[seen->verify],
+		.verify_text = seen->verify_text,
+		.cert_sha256 = seen->cert_sha256,
+		.cert_subject = seen->cert_subject,
+		.cert_names = seen->cert_names,
+		.cert_issuer = seen->cert_issuer,
+		.not_before_ms = seen->not_before_ms,
+		.not_after_ms = seen->not_after_ms,
+		.cert_name_matches = seen->cert_name_matches,
+	};
+}
+
+void sp_dial_read_tls(struct sp_stream *stream, struct sp_arena *arena,
+                      struct sp_tls_facts *facts_out)
+{
+	struct sp_tls_seen seen;
+
+	sp_stream_tls_facts(stream, arena, &seen);
+	sp_dial_tls_facts(&seen, facts_out);
+}
+
+int64_t sp_dial_stage_timeout(const struct sp_conf *conf,
+                              enum sp_smtp_stage stage)
+{
+	const int64_t timeouts_ms[SP_SMTP_STAGE_COUNT] = {
+		[SP_SMTP_STAGE_GREETING] = conf->smtp.greeting_timeout_ms,
+		[SP_SMTP_STAGE_EHLO] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_STARTTLS] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_TLS] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_IDLE] = -1,
+		[SP_SMTP_STAGE_MAIL] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_RCPT] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_DATA_INIT] = conf->smtp.data_init_timeout_ms,
+		[SP_SMTP_STAGE_DATA_BLOCK] = conf->smtp.data_block_timeout_ms,
+		[SP_SMTP_STAGE_DATA_DONE] = conf->smtp.data_done_timeout_ms,
+		[SP_SMTP_STAGE_RSET] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_QUIT] = conf->smtp.command_timeout_ms,
+		[SP_SMTP_STAGE_CLOSED] = -1,
+	};
+
+	return timeouts_ms[stage];
+}
+
+struct sp_json *sp_dial_history(const struct sp_smtp_history *history)
+{
+	struct sp_json *list = sp_json_array();
+
+	for (size_t i = 0; i < sp_smtp_history_len(history); i++) {
+		const struct sp_smtp_step *step =
+			sp_smtp_history_at(history, i);
+		char line[160];
+
+		if (step->from) {
+			snprintf(line, sizeof(line), "%s -> %s", step->from,
+			         step->to);
+		} else {
+			snprintf(line, sizeof(line), "%s: %u %s", step->to,
+			         step->code, step->text);
+		}
+		sp_json_add_cstr(list, line);
+	}
+	return list;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_DELIVER_DIAL_FACTS_H
+#define SP_DELIVER_DIAL_FACTS_H
+
+#include "conf/conf.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "policy/judge.h"
+#include "policy/mxplan.h"
+#include "smtp/client.h"
+#include "wire/json.h"
+
+/* Private to deliver/: between the words of net, smtp and policy. */
+
+/* What the handshake with this host asks for. Arrays live in the arena. */
+void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
+                        struct sp_arena *arena, struct sp_tls_client *out);
+
+/* What net saw, in the words of policy. */
+void sp_dial_read_tls(struct sp_stream *stream, struct sp_arena *arena,
+                      struct sp_tls_facts *facts_out);
+void sp_dial_tls_facts(const struct sp_tls_seen *seen,
+                       struct sp_tls_facts *facts_out);
+
+/* The configured timeout of a stage; -1: none. */
+int64_t sp_dial_stage_timeout(const struct sp_conf *conf,
+                              enum sp_smtp_stage stage);
+
+struct sp_json *sp_dial_history(const struct sp_smtp_history *history);
+
+#endif
