@@ -15,8 +15,7 @@ MODE    := $(if $(RELEASE),release,debug)
 B       := build/$(MODE)
 
 # Layers in link order, highest first. tools/check-layers holds the rule.
-LAYERS  := role deliver ipc store net conf smtp policy wire base
-PKGS_BASE   :=
+LAYERS  := role analyze deliver ipc store net conf smtp policy wire base
 PKGS        := libevent_core openssl libunbound ldns libcurl sqlite3 jansson \
                libconfuse libidn2 zlib
 
@@ -35,7 +34,7 @@ MODEFLAGS := -O1 -g3 -fno-omit-frame-pointer $(SANITIZE)
 LDMODE    := $(SANITIZE)
 endif
 CFLAGS    += -std=c17 $(WARN) $(MODEFLAGS)
-LDLIBS     = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+LDLIBS    := -Wl,--as-needed $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 # Sources by wildcard: a new file needs no line here.
 srcs       = $(wildcard src/$(1)/*.c) $(if $(filter role,$(1)),$(wildcard src/role/*/*.c))
@@ -57,7 +56,8 @@ DEPS_net     := wire base
 DEPS_store   := wire base
 DEPS_ipc     := net wire base
 DEPS_deliver := net conf smtp policy wire base
-DEPS_role    := deliver ipc store net conf smtp policy wire base
+DEPS_analyze := deliver store net conf smtp policy wire base
+DEPS_role    := analyze deliver ipc store net conf smtp policy wire base
 DEPS_cmd     := $(LAYERS)
 
 UNIT_SRC   := $(wildcard tests/unit/*/test_*.c)
@@ -68,6 +68,7 @@ REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 .PHONY: all help clean deps check check-unit check-corpus check-layers \
         check-style check-format check-tidy check-scenario check-long \
         check-man check-interop demo lab fuzz install FORCE
+.DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -87,9 +88,17 @@ $(call lib,$(1)): $(call objs,$(1))
 	@rm -f $$@
 	$$(Q)ar rcs $$@ $$^
 endef
+Q := $(if $(V),,@)
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
-Q := $(if $(V),,@)
+# What the commands share besides their main(): only their tests need it.
+.PHONY: lib-cmd
+lib-cmd: $(call lib,cmd)
+$(call lib,cmd): $(CMD_COMMON:src/%.c=$(B)/obj/%.o)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
 $(B)/obj/%.o: src/%.c Makefile
 	@mkdir -p $(@D)
 	@echo "  CC $<"
@@ -112,8 +121,8 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(call below,$$(firstword $$(subst /, ,$$*
 	$(Q)$(CC) $(LDMODE) $(LDFLAGS) -o $@ $< -Wl,--start-group \
 	    $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
 
-# A fuzz target names its layer in its first line: /* layer: wire */
-fuzzlayer = $(shell sed -n '1s/.*layer: *\([a-z]*\).*/\1/p' tests/fuzz/$(1).c)
+# A fuzz target names its layer in its first lines: layer: wire
+fuzzlayer = $(shell sed -n '1,12s/.*layer: *\([a-z]*\).*/\1/p' tests/fuzz/$(1).c)
 $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o \
 		$$(call below,$$(call fuzzlayer,$$*))
 	@mkdir -p $(@D)
@@ -121,8 +130,9 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o \
 	$(Q)$(CC) $(LDMODE) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
 
-compile_commands.json: tools/compile-commands Makefile $(foreach l,$(LAYERS) cmd,$(call srcs,$(l))) $(UNIT_SRC) $(FUZZ_SRC)
-	$(Q)tools/compile-commands '$(CC) $(CPPFLAGS) -Itests $(CFLAGS)' \
+COMPILED := $(foreach l,$(LAYERS) cmd,$(call srcs,$(l))) $(UNIT_SRC) $(FUZZ_SRC)
+compile_commands.json: tools/compile-commands Makefile $(COMPILED)
+	$(Q)tools/compile-commands $(CC) $(CPPFLAGS) -Itests $(CFLAGS) -- \
 	    $(filter %.c,$^) > $@
 
 #: make               debug build with ASan and UBSan (build/sealpostd, build/sealpost)
@@ -132,25 +142,31 @@ compile_commands.json: tools/compile-commands Makefile $(foreach l,$(LAYERS) cmd
 check: tools/run-check
 	@tools/run-check
 
-check-unit: $(UNIT_BIN)
-	@tools/run-unit $(UNIT_BIN)
+#: make check-unit    the unit tests (T=wire/test_tlsa for one of them)
+check-unit: $(if $(T),$(B)/unit/$(T),$(UNIT_BIN))
+	@tools/run-unit $^
 
+#: make check-corpus  replay of the fuzz targets' corpora
 check-corpus: $(REPLAY_BIN)
-	@tools/run-corpus $(B)/replay
+	@tools/run-corpus $^
 
+#: make check-layers  who may include whom
 check-layers:
 	@tools/check-layers
 
+#: make check-style   banned functions, file and function length, complexity
 check-style:
 	@tools/check-style
 
+#: make check-format  clang-format has nothing to change
 check-format:
 	@tools/check-format
 
-#: make check-tidy    clang-tidy over the sources
+#: make check-tidy    clang-tidy over the sources (ARGS=--changed: fewer)
 check-tidy: compile_commands.json
-	@tools/check-tidy
+	@tools/check-tidy $(ARGS)
 
+#: make check-man     mandoc's lint over the manual pages
 check-man:
 	@tools/check-man
 
@@ -177,7 +193,7 @@ lab:
 deps:
 	@tools/deps
 
-#: make fuzz T=name   libFuzzer on tests/fuzz/fuzz_name.c (SECONDS=120)
+#: make fuzz T=name   libFuzzer on tests/fuzz/fuzz_name.c (FUZZ_SECONDS=120)
 FUZZ_SECONDS ?= 120
 fuzz:
 	@tools/fuzz '$(T)' '$(FUZZ_SECONDS)'
@@ -190,7 +206,7 @@ install: all
 	install -m 755 $(B)/sealpostd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/sealpost $(DESTDIR)$(PREFIX)/bin/
 	ln -sf ../bin/sealpost $(DESTDIR)$(PREFIX)/sbin/sealpost-sendmail
-	for m in doc/man/*.[1-8]; do \
+	for m in $(wildcard doc/man/*.[1-8]); do \
 	    install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
 
 clean:
