@@ -17,8 +17,8 @@ typedef void sp_lookup_fn(void *arg, struct sp_dns_answer *answer);
 
 struct sp_lookup {
 	uint64_t (*ask)(struct sp_lookup *lookup, struct sp_str name,
-			enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
-			void *arg);
+	                enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
+	                void *arg);
 	void (*cancel)(struct sp_lookup *lookup, uint64_t id);
 	/* The resolver's self-test failed: nothing can be called secure or
 	 * insecure. Kept up to date by the implementation. */

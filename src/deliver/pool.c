@@ -92,11 +92,23 @@ static void on_tell(void *arg)
 	fn(fn_arg, dial);
 }
 
+/* The connection ended between grant and tell: the place is still there. */
+static void on_granted_event(void *arg, enum sp_dial_event event)
+{
+	struct sp_pool_ticket *t = arg;
+
+	(void)event;
+	sp_dial_quit(&t->dial);
+}
+
 static void grant(struct sp_pool_ticket *t, struct sp_dial *dial)
 {
 	sp_list_remove(&t->node);
 	t->granted = true;
 	t->dial = dial;
+	if (dial) {
+		sp_dial_adopt(dial, on_granted_event, t);
+	}
 	sp_deferred_call(t->tell);
 }
 

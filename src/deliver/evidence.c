@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Facts to JSON; names as in interface.md section 2. */
+#include "deliver/evidence.h"
+#include "wire/address.h"
+
+static void set_or_null(struct sp_json *obj, const char *key, struct sp_str s)
+{
+	if (s.len) {
+		sp_json_set_str(obj, key, s);
+	} else {
+		sp_json_set_null(obj, key);
+	}
+}
+
+void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v)
+{
+	char code[32];
+
+	if (!v || v->class == SP_VERDICT_DELIVERED) {
+		sp_json_set_null(obj, "code");
+		sp_json_set_null(obj, "scenario");
+		return;
+	}
+	sp_verdict_code(v, code, sizeof(code));
+	sp_json_set_cstr(obj, "code", code);
+	sp_json_set_cstr(obj, "scenario", sp_cause_get(v->cause)->name);
+}
+
+static const char *address_text(const struct sp_plan_address *a,
+                                char out[SP_ADDR_TEXT])
+{
+	struct sp_addr addr = {.family = a->family};
+
+	for (size_t i = 0; i < sizeof(addr.bytes); i++) {
+		addr.bytes[i] = a->bytes[i];
+	}
+	sp_addr_text(&addr, out);
+	return out;
+}
+
+static struct sp_json *addresses_json(const struct sp_plan_host *host)
+{
+	struct sp_json *list = sp_json_array();
+
+	for (size_t i = 0; i < host->address_count; i++) {
+		const struct sp_plan_address *a = &host->addresses[i];
+		struct sp_json *row = sp_json_object();
+		char text[SP_ADDR_TEXT];
+
+		sp_json_set_cstr(row, "address", address_text(a, text));
+		sp_json_set_cstr(row, "dnssec", sp_dnssec_text(a->dnssec));
+		sp_json_add(list, row);
+	}
+	return list;
+}
+
+static struct sp_json *records_json(const struct sp_plan_host *host)
+{
+	struct sp_json *list = sp_json_array();
+
+	for (size_t i = 0; i < host->tlsa_count; i++) {
+		const struct sp_plan_tlsa_record *r = &host->tlsa[i];
+		struct sp_json *row = sp_json_object();
+		struct sp_buf hex;
+
+		sp_buf_init(&hex, 2 * SP_TLSA_DATA_MAX + 16);
+		for (size_t k = 0; k < r->tlsa.data.len; k++) {
+			sp_buf_printf(&hex, "%02x",
+			              (unsigned char)r->tlsa.data.ptr[k]);
+		}
+		sp_json_set_int(row, "usage", r->tlsa.usage);
+		sp_json_set_int(row, "selector", r->tlsa.selector);
+		sp_json_set_int(row, "matching", r->tlsa.matching);
+		sp_json_set_str(row, "data", sp_buf_str(&hex));
+		sp_json_set_bool(row, "usable", r->reason == SP_TLSA_USABLE);
+		sp_json_set_cstr(row, "reason", sp_tlsa_reason_text(r->reason));
+		sp_json_add(list, row);
+		sp_buf_fini(&hex);
+	}
+	return list;
+}
+
+static struct sp_json *tlsa_json(const struct sp_plan_host *host)
+{
+	struct sp_json *tlsa = sp_json_object();
+	bool asked = host->tlsa_answer != SP_TLSA_NOT_ASKED;
+
+	if (asked) {
+		sp_json_set_cstr(tlsa, "dnssec",
+		                 sp_dnssec_text(host->tlsa_dnssec));
+	} else {
+		sp_json_set_null(tlsa, "dnssec");
+	}
+	sp_json_set_cstr(tlsa, "answer",
+	                 sp_tlsa_answer_text(host->tlsa_answer));
+	set_or_null(tlsa, "base", host->tlsa_base);
+	set_or_null(tlsa, "owner", host->tlsa_owner);
+	sp_json_set(tlsa, "records", records_json(host));
+	return tlsa;
+}
+
+static struct sp_json *aliases_json(const struct sp_plan_host *host)
+{
+	struct sp_json *list = sp_json_array();
+
+	for (size_t i = 0; i < host->alias_count; i++) {
+		struct sp_json *row = sp_json_object();
+
+		sp_json_set_str(row, "name", host->aliases[i].target);
+		sp_json_set_str(row, "owner", host->aliases[i].owner);
+		sp_json_set_cstr(row, "dnssec",
+		                 sp_dnssec_text(host->aliases[i].dnssec));
+		sp_json_add(list, row);
+	}
+	return list;
+}
+
+static struct sp_json *host_json(const struct sp_plan_host *host)
+{
+	struct sp_json *obj = sp_json_object();
+
+	sp_json_set_str(obj, "name", host->name);
+	sp_json_set_int(obj, "preference", host->preference);
+	sp_json_set_bool(obj, "implicit", host->implicit);
+	sp_json_set(obj, "addresses", addresses_json(host));
+	sp_json_set(obj, "tlsa", tlsa_json(host));
+	sp_json_set(obj, "aliases", aliases_json(host));
+	sp_json_set_cstr(obj, "rule", sp_rule_text(host->rule));
+	sp_json_set_cstr(obj, "why", sp_rule_why_text(host->why));
+	sp_json_set_null(obj, "sts");
+	sp_evidence_verdict(obj, &host->verdict);
+	set_or_null(obj, "warning", host->warning);
+	set_or_null(obj, "evidence", host->verdict.evidence);
+	return obj;
+}
+
+static const char *verdict_word(const struct sp_verdict *v)
+{
+	static const char *const WORDS[] = {
+		[SP_VERDICT_DELIVERED] = "deliver",
+		[SP_VERDICT_TEMP] = "defer",
+		[SP_VERDICT_PERM] = "fail",
+	};
+
+	return WORDS[v->class];
+}
+
+struct sp_json *sp_evidence_plan(const struct sp_plan *plan)
+{
+	struct sp_json *obj = sp_json_object();
+	struct sp_json *mx = sp_json_object();
+	struct sp_json *hosts = sp_json_array();
+
+	sp_json_set_str(obj, "domain", plan->domain);
+	sp_json_set_cstr(obj, "verdict", verdict_word(&plan->verdict));
+	sp_evidence_verdict(obj, &plan->verdict);
+	set_or_null(obj, "text", plan->verdict.text);
+	sp_json_set_cstr(mx, "dnssec", sp_dnssec_text(plan->mx_dnssec));
+	sp_json_set_cstr(mx, "answer", sp_plan_mx_answer_text(plan));
+	set_or_null(mx, "why", plan->mx_why);
+	sp_json_set(obj, "mx", mx);
+	sp_json_set_null(obj, "sts");
+	for (size_t i = 0; i < plan->host_count; i++) {
+		sp_json_add(hosts, host_json(&plan->hosts[i]));
+	}
+	sp_json_set(obj, "hosts", hosts);
+	set_or_null(obj, "warning", plan->warning);
+	set_or_null(obj, "evidence", plan->verdict.evidence);
+	return obj;
+}
+
+static struct sp_json *certificate_json(const struct sp_tls_facts *f)
+{
+	struct sp_json *cert = sp_json_object();
+
+	sp_json_set_str(cert, "sha256", f->cert_sha256);
+	sp_json_set_str(cert, "subject", f->cert_subject);
+	sp_json_set_str(cert, "issuer", f->cert_issuer);
+	sp_json_set_str(cert, "names", f->cert_names);
+	sp_json_set_time(cert, "not_before", f->not_before_ms);
+	sp_json_set_time(cert, "not_after", f->not_after_ms);
+	sp_json_set_bool(cert, "name_matches", f->cert_name_matches);
+	return cert;
+}
+
+static struct sp_json *match_json(const struct sp_tls_facts *f)
+{
+	struct sp_json *match = sp_json_object();
+
+	sp_json_set_int(match, "usage", f->matched_usage);
+	sp_json_set_int(match, "selector", f->matched_selector);
+	sp_json_set_int(match, "matching", f->matched_matching);
+	sp_json_set_int(match, "depth", f->matched_depth);
+	sp_json_set_str(match, "record", f->matched_record);
+	return match;
+}
+
+struct sp_json *sp_evidence_tls(const struct sp_tls_facts *f)
+{
+	struct sp_json *tls = sp_json_object();
+
+	if (!f->handshake_ok) {
+		set_or_null(tls, "error", f->error);
+		return tls;
+	}
+	sp_json_set_str(tls, "protocol", f->protocol);
+	sp_json_set_str(tls, "cipher", f->cipher);
+	sp_json_set_bool(tls, "resumed", f->resumed);
+	if (f->cert_sha256.len) {
+		sp_json_set(tls, "certificate", certificate_json(f));
+	} else {
+		sp_json_set_null(tls, "certificate");
+	}
+	if (f->matched_usage >= 0) {
+		sp_json_set(tls, "match", match_json(f));
+	} else {
+		sp_json_set_null(tls, "match");
+	}
+	if (f->dane_active) {
+		set_or_null(tls, "verify", f->verify_text);
+	}
+	return tls;
+}
+
+static struct sp_json *timings_json(const struct sp_dial_facts *facts)
+{
+	struct sp_json *t = sp_json_object();
+	const struct {
+		const char *name;
+		int64_t ms;
+	} rows[] = {{"connect_ms", facts->connect_ms},
+	            {"greeting_ms", facts->greeting_ms},
+	            {"tls_ms", facts->tls_ms},
+	            {"smtp_ms", facts->smtp_ms}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].ms >= 0) {
+			sp_json_set_int(t, rows[i].name, rows[i].ms);
+		} else {
+			sp_json_set_null(t, rows[i].name);
+		}
+	}
+	return t;
+}
+
+struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
+                                const struct sp_dial_facts *facts,
+                                const struct sp_verdict *verdict, bool reused)
+{
+	struct sp_json *obj = sp_json_object();
+	const struct sp_judge_result *j = &facts->judgement;
+	char line[1024];
+
+	sp_json_set_str(obj, "host", host->name);
+	sp_json_set_cstr(obj, "address", facts->address);
+	sp_json_set_cstr(obj, "rule", sp_rule_text(host->rule));
+	sp_json_set_bool(obj, "reused", reused);
+	sp_json_set_bool(obj, "clear_retry", facts->clear_retry);
+	set_or_null(obj, "peer_name", facts->peer_name);
+	sp_json_set_cstr(obj, "security", verdict ? NULL : j->security);
+	sp_json_set_bool(obj, "authenticated", !verdict && j->authenticated);
+	if (facts->handshake_tried) {
+		sp_json_set(obj, "tls", sp_evidence_tls(&facts->tls_facts));
+	} else {
+		sp_json_set_null(obj, "tls");
+	}
+	set_or_null(obj, "warning", j->warning);
+	sp_evidence_verdict(obj, verdict);
+	if (verdict) {
+		sp_verdict_line(verdict, line, sizeof(line));
+		sp_json_set_cstr(obj, "reply", line);
+		set_or_null(obj, "evidence", verdict->evidence);
+	}
+	if (j->waived) {
+		sp_verdict_line(&j->verdict, line, sizeof(line));
+		sp_json_set_cstr(obj, "would_have_blocked", line);
+		sp_json_set_cstr(obj, "would_have_blocked_scenario",
+		                 sp_cause_get(j->verdict.cause)->name);
+	}
+	sp_json_set(obj, "timings", timings_json(facts));
+	return obj;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_DELIVER_EVIDENCE_H
+#define SP_DELIVER_EVIDENCE_H
+
+#include "deliver/dial.h"
+#include "policy/mxplan.h"
+#include "wire/json.h"
+
+/*
+ * What an attempt saw, as JSON: the plan in the shape of `policy --json`
+ * (interface.md section 2), and each connection with its handshake,
+ * certificate, verdict and timings. The trace keeps it, reports read it.
+ */
+
+struct sp_json *sp_evidence_plan(const struct sp_plan *plan);
+
+/* One try of one address. verdict null: the connection came about. reused:
+ * it stood already. */
+struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
+                                const struct sp_dial_facts *facts,
+                                const struct sp_verdict *verdict, bool reused);
+
+/* {"code", "scenario", "text"} into obj. */
+void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v);
+
+struct sp_json *sp_evidence_tls(const struct sp_tls_facts *facts);
+
+#endif
