@@ -54,9 +54,11 @@ struct sp_tls_facts {
 
 enum sp_session_event {
 	SP_SESSION_NO_STARTTLS,      /* EHLO offers none */
-	SP_SESSION_STARTTLS_REFUSED, /* 4xx, 5xx, or silence */
-	SP_SESSION_STARTTLS_GARBAGE, /* bytes behind the 220, no reply */
+	SP_SESSION_STARTTLS_REFUSED, /* 4xx, 5xx */
+	SP_SESSION_STARTTLS_GARBAGE, /* bytes behind the 220, no SMTP reply */
 	SP_SESSION_HANDSHAKE_DONE,   /* facts.handshake_ok says how */
+	SP_SESSION_STARTTLS_SILENT,  /* no answer in time, or closed: this
+				      * connection is of no use any more */
 };
 
 enum sp_judgement {
@@ -82,13 +84,17 @@ struct sp_judge_result {
 	struct sp_str warning;       /* e.g. certificate expired, usage 3 */
 };
 
+/* host must not be one to skip. facts may be null but with HANDSHAKE_DONE.
+ * The verdict's host is set, its address is left to the caller. Log-only is
+ * applied at the end (filter.h). */
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
 				const struct sp_plan_host *host,
 				enum sp_session_event event,
 				const struct sp_tls_facts *facts,
 				struct sp_arena *arena);
 
-/* Must the session never carry mail in clear text? */
+/* Must the session never carry mail in clear text? (Log-only may waive it:
+ * sp_filter_clear_allowed.) */
 bool sp_rule_requires_tls(enum sp_rule rule);
 /* Lowest TLS version for the rule: 0x0303 where TLS is mandatory, else 0. */
 int sp_rule_tls_min(enum sp_rule rule);

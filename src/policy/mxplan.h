@@ -47,7 +47,9 @@ struct sp_plan_conf {
 	uint16_t port;                 /* dialled, and in the TLSA owner */
 	struct sp_str fixed_next_hop;  /* host of a route "[host]": no MX lookup,
 					* as good as a secure MX; empty: MX */
-	/* Is this one of our own names or addresses (RFC 5321 5.1)? */
+	/* Is this one of our own names or addresses (RFC 5321 5.1)? Asked for
+	 * MX host names and, as text, for their addresses; null: nothing is.
+	 * Not asked for a fixed next hop. */
 	bool (*is_self)(void *arg, struct sp_str host);
 	void *is_self_arg;
 	/* The resolver's self-test failed: every secure or insecure answer is
@@ -128,11 +130,19 @@ struct sp_plan_host {
 	enum sp_rule_why why;
 	struct sp_verdict verdict;   /* why skipped; class DELIVERED: not */
 	struct sp_str warning;       /* e.g. insecure TLSA answer; or empty */
+	const char *row;             /* of mail-flow section 3, that decided */
+	bool mandatory;              /* the route demands DANE: nothing that
+				      * log-only could waive (filter.h) */
+	bool waivable;               /* skipped for its TLSA only; the
+				      * addresses are good */
+	struct sp_verdict waived;    /* set by sp_filter_plan: would have been
+				      * skipped; else class DELIVERED */
 
 	/* What the session must check, ready for use: */
 	struct sp_str sni;           /* TLSA base with DANE, else host name;
 				      * empty for literals */
-	struct sp_str *reference_ids; /* RFC 7672 3.2.3, usage 2 only */
+	struct sp_str *reference_ids; /* RFC 7672 3.2.3, count for usage 2
+				       * only; set with rule (half-)dane */
 	size_t reference_id_count;
 	/* Complete policy in canonical text: same text, same policy; the key
 	 * of connection reuse and TLS resumption. */
@@ -145,7 +155,8 @@ struct sp_plan {
 
 	/* Valid when done: */
 	struct sp_verdict verdict;   /* class DELIVERED: deliver by hosts */
-	enum sp_dnssec mx_dnssec;
+	const char *row;             /* of the MX answer; "fixed", "literal" */
+	enum sp_dnssec mx_dnssec;    /* SECURE with a fixed next hop */
 	enum sp_dns_result mx_result;
 	bool null_mx;
 	struct sp_str mx_why;        /* reason of bogus or failed */
@@ -158,6 +169,9 @@ struct sp_plan {
 	struct sp_plan_work *work;   /* private */
 };
 
+/* Converts domain to A-labels; what is no domain gives a plan that is done
+ * with the cause bad-domain. The limits and the port of conf must not be 0.
+ * conf is copied, fixed_next_hop too. */
 struct sp_plan *sp_plan_new(const struct sp_plan_conf *conf,
 			    struct sp_str domain, uint64_t seed);
 void sp_plan_free(struct sp_plan **plan);
@@ -166,7 +180,8 @@ void sp_plan_free(struct sp_plan **plan);
  * (all asked, or done). */
 bool sp_plan_next(struct sp_plan *plan, struct sp_plan_question *question_out);
 
-/* Takes the answer (nulls the pointer). An unknown or repeated id aborts. */
+/* Takes the answer (nulls the pointer). An unknown or repeated id aborts. An
+ * answer to another question than the one with that id counts as failed. */
 void sp_plan_answer(struct sp_plan *plan, unsigned id,
 		    struct sp_dns_answer **answer);
 
