@@ -121,6 +121,10 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $$(call below,$$(firstword $$(subst /, ,$$*
 	$(Q)$(CC) $(LDMODE) $(LDFLAGS) -o $@ $< -Wl,--start-group \
 	    $(filter %.a,$^) -Wl,--end-group -lcmocka $(LDLIBS)
 
+# For tools/fuzz: the layers below one.
+print-below-%:
+	@echo $(DEPS_$*)
+
 # A fuzz target names its layer in its first lines: layer: wire
 fuzzlayer = $(shell sed -n '1,12s/.*layer: *\([a-z]*\).*/\1/p' tests/fuzz/$(1).c)
 $(B)/replay/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/replay.o \

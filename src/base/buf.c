@@ -61,7 +61,7 @@ static void make_space(struct sp_buf *b, size_t len)
 		size_t cap = 2 * (live + len);
 		cap = cap < MIN_CAP ? MIN_CAP : cap;
 		char *data = sp_alloc(cap);
-		if (live > 0) {
+		if (b->data) {
 			memcpy(data, b->data + b->start, live);
 		}
 		sp_free(b->data);
