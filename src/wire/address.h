@@ -25,21 +25,22 @@ struct sp_address {
 };
 
 /* "local@domain" without angle brackets. Slices point into text. Controls,
- * NUL, bare quotes, source routes, bytes that are no UTF-8 are refused. 0, SP_ESYNTAX or SP_ELIMIT. */
+ * NUL, bare quotes, source routes, bytes that are no UTF-8 are refused. 0,
+ * SP_ESYNTAX or SP_ELIMIT. */
 int sp_address_parse(struct sp_str text, struct sp_address *address_out);
 
 /* A path in angle brackets at the start of text ("<a@b>", "<>", and where
- * bare_local "<postmaster>", which has an empty domain): sets the address (both parts empty for
- * the null path) and rest_out to what follows. Source routes (RFC 5321
- * appendix C) are dropped. 0, SP_ESYNTAX, SP_ELIMIT. */
+ * bare_local "<postmaster>", which has an empty domain): sets the address (both
+ * parts empty for the null path) and rest_out to what follows. Source routes
+ * (RFC 5321 appendix C) are dropped. 0, SP_ESYNTAX, SP_ELIMIT. */
 int sp_address_path(struct sp_str text, bool bare_local,
-		    struct sp_address *address_out, struct sp_str *rest_out);
+                    struct sp_address *address_out, struct sp_str *rest_out);
 
 /* Domain to lower-case A-labels without trailing dot, in the arena. Checks
  * label and name lengths and LDH (underscore allowed). A literal comes back
  * as it is. 0, SP_ESYNTAX, SP_ELIMIT. */
 int sp_domain_to_ascii(struct sp_str domain, struct sp_arena *arena,
-		       struct sp_str *ascii_out);
+                       struct sp_str *ascii_out);
 
 /* True for "[192.0.2.1]" and "[IPv6:..]" and for bare IPv4/IPv6 text. */
 bool sp_domain_is_literal(struct sp_str domain);
@@ -47,7 +48,7 @@ bool sp_domain_is_literal(struct sp_str domain);
 /* xtext: out gets at most max bytes; CR, LF and NUL after decoding are
  * refused. 0, SP_ESYNTAX, SP_ELIMIT. */
 int sp_xtext_decode(struct sp_str xtext, struct sp_arena *arena, size_t max,
-		    struct sp_str *text_out);
+                    struct sp_str *text_out);
 struct sp_str sp_xtext_encode(struct sp_str text, struct sp_arena *arena);
 
 #endif

@@ -69,11 +69,11 @@ enum sp_dns_type {
 
 /* Each type fills its own members only; the others stay zero. */
 struct sp_dns_record {
-	uint16_t preference;  /* MX */
-	struct sp_str name;   /* MX exchange, CNAME target, NS */
-	uint8_t address[16];  /* A: 4 bytes, AAAA: 16 */
-	struct sp_tlsa tlsa;  /* TLSA */
-	struct sp_str data;   /* TXT: strings joined; DS, DNSKEY, SOA: RDATA */
+	uint16_t preference; /* MX */
+	struct sp_str name;  /* MX exchange, CNAME target, NS */
+	uint8_t address[16]; /* A: 4 bytes, AAAA: 16 */
+	struct sp_tlsa tlsa; /* TLSA */
+	struct sp_str data;  /* TXT: strings joined; DS, DNSKEY, SOA: RDATA */
 };
 
 struct sp_dns_alias {
@@ -90,13 +90,13 @@ struct sp_dns_answer {
 	enum sp_dns_type type;
 	enum sp_dnssec dnssec;
 	enum sp_dns_result result;
-	uint8_t rcode;         /* DNS RCODE, 0-15 */
-	uint16_t ede;          /* RFC 8914 INFO-CODE; 0xffff: none */
-	struct sp_str why;     /* reason of bogus or failed; may be empty */
+	uint8_t rcode;          /* DNS RCODE, 0-15 */
+	uint16_t ede;           /* RFC 8914 INFO-CODE; 0xffff: none */
+	struct sp_str why;      /* reason of bogus or failed; may be empty */
 	struct sp_str scenario; /* cause name if the reason is known, e.g.
-				 * "rrsig-expired"; may be empty */
+	                         * "rrsig-expired"; may be empty */
 	uint32_t ttl_s;
-	bool cut;              /* records or aliases beyond the limit dropped */
+	bool cut; /* records or aliases beyond the limit dropped */
 	struct sp_dns_alias *aliases; /* chain in order, DNAME as CNAME */
 	size_t alias_count;
 	struct sp_str canonical; /* owner of the records: end of the chain */
@@ -109,15 +109,14 @@ struct sp_dns_answer {
 /* A new answer knows its question only: failed, none, no EDE, canonical name
  * equal to the name. The name is put into the form above. */
 struct sp_dns_answer *sp_dns_answer_new(struct sp_str name,
-					enum sp_dns_type type);
+                                        enum sp_dns_type type);
 void sp_dns_answer_free(struct sp_dns_answer **answer);
 
 /* Sets why, made printable and cut to its limit: any bytes are legal. */
 void sp_dns_answer_set_why(struct sp_dns_answer *answer, struct sp_str text);
 
 /* A copy in the arena in the form above: lower case, no trailing dot. */
-struct sp_str sp_dns_name_canonical(struct sp_str name,
-				    struct sp_arena *arena);
+struct sp_str sp_dns_name_canonical(struct sp_str name, struct sp_arena *arena);
 /* Whether a name has that form and the sizes of RFC 1035 2.3.4. Strange
  * bytes appear as \DDD (RFC 1035 5.1), printable ASCII stands for itself. */
 bool sp_dns_name_valid(struct sp_str name);
@@ -139,8 +138,8 @@ int sp_dns_answer_check(const struct sp_dns_answer *answer);
 #define SP_DNS_ANSWER_BYTES_MAX 262144
 
 int sp_dns_answer_encode(const struct sp_dns_answer *answer,
-			 struct sp_buf *out);
+                         struct sp_buf *out);
 int sp_dns_answer_decode(struct sp_str bytes,
-			 struct sp_dns_answer **answer_out);
+                         struct sp_dns_answer **answer_out);
 
 #endif

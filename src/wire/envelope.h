@@ -15,8 +15,9 @@
  * the arena of whoever decoded it.
  */
 
-#define SP_ENVELOPE_RCPT_MAX 1000 /* per transaction (RFC 5321 4.5.3.1.8
-				   * asks for at least 100) */
+#define SP_ENVELOPE_RCPT_MAX                                                   \
+	1000                           /* per transaction (RFC 5321 4.5.3.1.8  \
+	                                * asks for at least 100) */
 #define SP_ENVELOPE_ENVID_MAX      100 /* RFC 3461 4.4 */
 #define SP_ENVELOPE_ORCPT_MAX      500 /* RFC 3461 4.2 */
 #define SP_ENVELOPE_MESSAGE_ID_MAX 998 /* RFC 5322 2.1.1 */
@@ -29,7 +30,11 @@ enum sp_notify {
 	SP_NOTIFY_DELAY = 8,
 };
 
-enum sp_ret { SP_RET_UNSET, SP_RET_FULL, SP_RET_HDRS };
+enum sp_ret {
+	SP_RET_UNSET,
+	SP_RET_FULL,
+	SP_RET_HDRS
+};
 
 struct sp_envelope_rcpt {
 	struct sp_str address; /* as given, without brackets */
@@ -42,8 +47,8 @@ struct sp_envelope {
 	struct sp_str sender; /* empty: null sender */
 	struct sp_str envid;  /* decoded, or empty */
 	enum sp_ret ret;
-	bool smtputf8;        /* MAIL had SMTPUTF8 */
-	bool body_8bit;       /* BODY=8BITMIME given, or 8-bit bytes seen */
+	bool smtputf8;  /* MAIL had SMTPUTF8 */
+	bool body_8bit; /* BODY=8BITMIME given, or 8-bit bytes seen */
 	bool requiretls;
 	struct sp_str client; /* address of the submitting client */
 	struct sp_str helo;

@@ -47,18 +47,19 @@ struct sp_json_limits {
 	unsigned depth_max;
 	size_t values_max; /* counted before parsing */
 };
-extern const struct sp_json_limits SP_JSON_LIMITS_DEFAULT; /* 1 MiB, 32, 64 Ki */
+extern const struct sp_json_limits
+	SP_JSON_LIMITS_DEFAULT; /* 1 MiB, 32, 64 Ki */
 
-/* Parse one document. Duplicate keys and NUL in strings are refused. 0, SP_ESYNTAX or SP_ELIMIT; why_out (may be null, cap
- * bytes) gets one line. */
+/* Parse one document. Duplicate keys and NUL in strings are refused. 0,
+ * SP_ESYNTAX or SP_ELIMIT; why_out (may be null, cap bytes) gets one line. */
 int sp_json_parse(struct sp_str text, const struct sp_json_limits *limits,
-		  struct sp_json **value_out, char *why_out, size_t why_cap);
+                  struct sp_json **value_out, char *why_out, size_t why_cap);
 
 /* All borrowed from the value; null, empty, 0 or false where absent. */
 const struct sp_json *sp_json_get(const struct sp_json *obj, const char *key);
 struct sp_str sp_json_get_str(const struct sp_json *obj, const char *key);
 int64_t sp_json_get_int(const struct sp_json *obj, const char *key,
-			int64_t fallback);
+                        int64_t fallback);
 bool sp_json_get_bool(const struct sp_json *obj, const char *key);
 bool sp_json_is_null(const struct sp_json *value); /* absent counts as null */
 bool sp_json_is_array(const struct sp_json *value);

@@ -14,7 +14,7 @@
  * reply it returns, so that bytes behind the 220 to STARTTLS stay visible.
  */
 
-#define SP_REPLY_LINE_MAX  2048  /* longer lines end the session */
+#define SP_REPLY_LINE_MAX  2048 /* longer lines end the session */
 #define SP_REPLY_LINES_MAX 128
 #define SP_REPLY_TEXT_MAX  16384
 
@@ -27,10 +27,10 @@ struct sp_enhanced {
 struct sp_reply {
 	unsigned code;               /* 200-599 */
 	struct sp_enhanced enhanced; /* of the first line, if consistent with
-				      * the code's class; else class 0 */
+	                              * the code's class; else class 0 */
 	struct sp_str text; /* lines joined by "\n", codes stripped, enhanced
-			     * code kept; borrowed from the parser until the
-			     * next call */
+	                     * code kept; borrowed from the parser until the
+	                     * next call */
 	size_t line_count;
 };
 
@@ -51,10 +51,10 @@ void sp_reply_parser_reset(struct sp_reply_parser *p);
  * too long. After an error the parser must be reset or dropped. A bare LF
  * ends a line too. */
 int sp_reply_parse(struct sp_reply_parser *p, struct sp_str *input,
-		   struct sp_reply *reply_out);
+                   struct sp_reply *reply_out);
 
 /* "5.7.1" at the start of text; 0 and the rest, or SP_ESYNTAX. */
 int sp_enhanced_parse(struct sp_str text, struct sp_enhanced *enhanced_out,
-		      struct sp_str *rest_out);
+                      struct sp_str *rest_out);
 
 #endif

@@ -22,7 +22,10 @@ enum sp_tlsa_usage {
 	SP_TLSA_DANE_EE = 3,
 };
 
-enum sp_tlsa_selector { SP_TLSA_CERT = 0, SP_TLSA_SPKI = 1 };
+enum sp_tlsa_selector {
+	SP_TLSA_CERT = 0,
+	SP_TLSA_SPKI = 1
+};
 
 enum sp_tlsa_matching {
 	SP_TLSA_FULL = 0,
@@ -70,7 +73,7 @@ int sp_tlsa_decode(struct sp_str rdata, struct sp_tlsa *tlsa_out);
 /* "3 1 1 0123ab..": three numbers 0-255 and hex, blanks between and inside
  * the hex allowed; data is allocated in the arena. 0, SP_ESYNTAX, SP_ELIMIT. */
 int sp_tlsa_parse(struct sp_str text, struct sp_arena *arena,
-		  struct sp_tlsa *tlsa_out);
+                  struct sp_tlsa *tlsa_out);
 
 /* Presentation form, upper limit SP_TLSA_DATA_MAX; allocated in the arena. */
 char *sp_tlsa_format(const struct sp_tlsa *tlsa, struct sp_arena *arena);
