@@ -150,6 +150,10 @@ check: tools/run-check
 check-unit: $(if $(T),$(B)/unit/$(T),$(UNIT_BIN))
 	@tools/run-unit $^
 
+.PHONY: build-unit build-corpus
+build-unit: $(UNIT_BIN)
+build-corpus: $(REPLAY_BIN)
+
 #: make check-corpus  replay of the fuzz targets' corpora
 check-corpus: $(REPLAY_BIN)
 	@tools/run-corpus $^
