@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The course of an attempt:
+ *
+ *   PLAN ──plan done──▶ WAIT ──place or idle connection──▶ DIAL ──READY──▶ SEND
+ *     │                  ▲  ▲                                │              │
+ *     │ no host usable   │  └──── next address, next host ───┘◀── 4xx, lost ┘
+ *     ▼                  │                                                  │
+ *    DONE ◀── all recipients settled, no address left, deadline, stop ──────┘
+ *
+ * The cursor (host, address) only moves forward. A connection comes from the
+ * pool under the key of host, address and policy, or is dialled under the
+ * host's rule: there is no other way to SEND.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/mem.h"
+#include "base/time.h"
+#include "deliver/attempt.h"
+#include "deliver/evidence.h"
+#include "deliver/gather.h"
+#include "deliver/route.h"
+#include "policy/filter.h"
+
+#define TRIES_KEPT 40 /* in the evidence; later ones only count */
+
+enum stage {
+	PLAN,
+	WAIT,
+	DIAL,
+	SEND,
+	DONE
+};
+
+struct sp_attempt {
+	struct sp_attempt_ask ask;
+	struct sp_arena arena;
+	enum stage stage;
+	struct sp_route route;
+	struct sp_gather *gather;
+	struct sp_plan *plan;
+	size_t host; /* cursor */
+	size_t address;
+	struct sp_pool_ticket *ticket;
+	struct sp_dial *dial;
+	bool has_place; /* at place_address */
+	char place_address[SP_ADDR_TEXT];
+	bool reused;
+	struct sp_smtp_transaction transaction;
+	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
+	size_t *open_index;                  /* their places in rcpts */
+	size_t open_count;
+	uint32_t body_seq; /* next chunk to pull */
+	struct sp_attempt_rcpt *rcpts;
+	struct sp_verdict host_verdict; /* the one that speaks for the hosts */
+	bool have_host_verdict;
+	struct sp_json *tries;
+	size_t try_count;
+	struct sp_timer *deadline;
+	struct sp_deferred *finish;
+	bool stopped;
+	int64_t start_ms;   /* monotonic */
+	int64_t planned_ms; /* duration */
+	struct sp_attempt_result result;
+	sp_attempt_fn *fn;
+	void *arg;
+};
+
+static void next_try(struct sp_attempt *a);
+
+/* --- verdicts --- */
+
+static void note_host_verdict(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	if (!a->have_host_verdict) {
+		a->host_verdict = *v;
+		a->have_host_verdict = true;
+	} else {
+		a->host_verdict = *sp_verdict_worse(&a->host_verdict, v);
+	}
+}
+
+/* Strings of a dial die with it; the verdict has to live on. */
+static struct sp_verdict keep(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	struct sp_verdict copy = *v;
+
+	copy.text = sp_arena_str(&a->arena, v->text);
+	copy.host = sp_arena_str(&a->arena, v->host);
+	copy.address = sp_arena_str(&a->arena, v->address);
+	copy.evidence = sp_arena_str(&a->arena, v->evidence);
+	return copy;
+}
+
+static void settle_rcpt(struct sp_attempt *a, size_t index,
+                        const struct sp_verdict *v, bool final)
+{
+	struct sp_attempt_rcpt *r = &a->rcpts[index];
+
+	if (final || r->verdict.class == SP_VERDICT_DELIVERED) {
+		r->verdict = *v; /* DELIVERED: nothing was said before */
+	} else {
+		r->verdict = *sp_verdict_worse(&r->verdict, v);
+	}
+	r->settled = final;
+}
+
+static bool all_settled(const struct sp_attempt *a)
+{
+	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
+		if (!a->rcpts[i].settled) {
+			return false;
+		}
+	}
+	return true;
+}
+
+/* --- evidence --- */
+
+static struct sp_plan_host *host_now(struct sp_attempt *a)
+{
+	return &a->plan->hosts[a->host];
+}
+
+static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	const struct sp_dial_facts *facts = sp_dial_facts(a->dial);
+
+	a->try_count++;
+	a->result.host = host_now(a)->name;
+	a->result.address =
+		sp_arena_str(&a->arena, sp_str_from(facts->address));
+	if (a->try_count <= TRIES_KEPT) {
+		sp_json_add(a->tries,
+		            sp_evidence_try(host_now(a), facts, v, a->reused));
+	}
+}
+
+static struct sp_json *write_detail(struct sp_attempt *a)
+{
+	struct sp_json *detail = sp_json_object();
+	struct sp_json *timings = sp_json_object();
+
+	if (a->plan) {
+		sp_json_set(detail, "plan", sp_evidence_plan(a->plan));
+	}
+	sp_json_set(detail, "tries", a->tries);
+	a->tries = NULL;
+	sp_json_set_int(detail, "try_count", (int64_t)a->try_count);
+	sp_json_set_int(timings, "dns_ms", a->planned_ms);
+	sp_json_set_int(timings, "total_ms", sp_time_mono_ms() - a->start_ms);
+	sp_json_set(detail, "timings", timings);
+	sp_json_set_cstr(detail, "security", a->result.security);
+	if (!a->ask.conf->enforce) {
+		sp_json_set_bool(detail, "enforce", false);
+	}
+	return detail;
+}
+
+/* --- the end --- */
+
+static void drop_connection(struct sp_attempt *a)
+{
+	sp_pool_cancel(&a->ticket);
+	sp_dial_quit(&a->dial);
+	if (a->has_place) {
+		a->has_place = false;
+		sp_pool_leave(a->ask.pool, sp_str_from(a->place_address));
+	}
+}
+
+static void on_finish(void *arg)
+{
+	struct sp_attempt *a = arg;
+
+	a->result.rcpts = a->rcpts;
+	a->result.rcpt_count = a->ask.rcpt_count;
+	a->result.detail = write_detail(a);
+	a->fn(a->arg, &a->result); /* may free a */
+}
+
+static void done(struct sp_attempt *a)
+{
+	if (a->stage == DONE) {
+		return;
+	}
+	a->stage = DONE;
+	sp_timer_stop(a->deadline);
+	sp_gather_free(&a->gather);
+	drop_connection(a);
+	sp_deferred_call(a->finish);
+}
+
+/* What is not settled gets the verdict that speaks for all hosts. */
+static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
+{
+	if (last) {
+		note_host_verdict(a, last);
+	}
+	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
+		if (!a->rcpts[i].settled) {
+			settle_rcpt(a, i, &a->host_verdict, false);
+			a->rcpts[i].settled = true;
+		}
+	}
+	done(a);
+}
+
+static void give_up_cause(struct sp_attempt *a, enum sp_cause_id cause,
+                          const char *reason)
+{
+	struct sp_verdict v = sp_verdict_from_cause(
+		cause, a->ask.domain, sp_str_from(reason), &a->arena);
+
+	give_up(a, &v);
+}
+
+/* --- sending --- */
+
+static void open_transaction(struct sp_attempt *a)
+{
+	const struct sp_envelope *e = a->ask.envelope;
+
+	a->open_count = 0;
+	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
+		if (!a->rcpts[i].settled) {
+			a->open_index[a->open_count] = i;
+			a->open_rcpts[a->open_count++] = a->ask.rcpts[i];
+		}
+	}
+	a->transaction = (struct sp_smtp_transaction){
+		.sender = e->sender,
+		.envid = e->envid,
+		.ret = e->ret,
+		.rcpts = a->open_rcpts,
+		.rcpt_count = a->open_count,
+		.size_bytes = a->ask.size_bytes,
+		.body_8bit = e->body_8bit,
+		.smtputf8 = e->smtputf8,
+		.requiretls = e->requiretls,
+	};
+	a->body_seq = 0;
+	a->stage = SEND;
+	sp_dial_send(a->dial, &a->transaction);
+}
+
+static void want_body(struct sp_attempt *a)
+{
+	if (a->ask.inline_body) {
+		sp_dial_body(a->dial, a->ask.body, true);
+	} else {
+		a->ask.pull(a->arg, a->body_seq++);
+	}
+}
+
+static const enum sp_cause_id NEED_CAUSES[] = {
+	[SP_SMTP_NEED_NONE] = SP_CAUSE_NONE,
+	[SP_SMTP_NEED_SIZE] = SP_CAUSE_TOO_LARGE_FOR_PEER,
+	[SP_SMTP_NEED_8BITMIME] = SP_CAUSE_EIGHTBIT_NOT_SUPPORTED,
+	[SP_SMTP_NEED_SMTPUTF8] = SP_CAUSE_SMTPUTF8_NOT_SUPPORTED,
+	[SP_SMTP_NEED_REQUIRETLS] = SP_CAUSE_REQUIRETLS_UNMET,
+};
+
+static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
+                                      const struct sp_smtp_result *result,
+                                      size_t i)
+{
+	const struct sp_reply *reply = &result->rcpts[i].reply;
+	struct sp_verdict v;
+
+	if (result->need != SP_SMTP_NEED_NONE) {
+		v = sp_verdict_from_cause(NEED_CAUSES[result->need],
+		                          a->ask.domain, SP_STR(""), &a->arena);
+	} else if (reply->code) {
+		v = sp_verdict_from_reply(reply, true, &a->arena);
+		if (v.class == SP_VERDICT_DELIVERED &&
+		    !result->rcpts[i].delivered) { /* accepted, then lost */
+			v = keep(a, sp_dial_verdict(a->dial));
+		}
+	} else {
+		v = keep(a, sp_dial_verdict(a->dial));
+	}
+	if (!v.host.len) {
+		v.host = host_now(a)->name;
+	}
+	if (!v.address.len) {
+		v.address =
+			sp_arena_str(&a->arena, sp_str_from(a->place_address));
+	}
+	return v;
+}
+
+/* The first verdict that is not a delivery stands for the try. */
+static void on_sent(struct sp_attempt *a)
+{
+	const struct sp_smtp_result *result = sp_dial_result(a->dial);
+	const struct sp_verdict *shown = NULL;
+	bool unknown = result->end_sent && !result->final.code;
+
+	for (size_t i = 0; i < a->open_count; i++) {
+		size_t index = a->open_index[i];
+		struct sp_verdict v = rcpt_verdict(a, result, i);
+		bool final = v.class != SP_VERDICT_TEMP || unknown;
+
+		if (v.class == SP_VERDICT_DELIVERED) {
+			a->result.security =
+				sp_dial_facts(a->dial)->judgement.security;
+		}
+		settle_rcpt(a, index, &v, final);
+		if (v.class != SP_VERDICT_DELIVERED && !shown) {
+			shown = &a->rcpts[index].verdict;
+		}
+	}
+	note_try(a, shown);
+	a->has_place = false;
+	sp_pool_put(a->ask.pool, &a->dial);
+	if (all_settled(a) || a->stopped) {
+		give_up(a, shown);
+	} else {
+		a->address = SIZE_MAX; /* this host has spoken: the next one */
+		next_try(a);
+	}
+}
+
+static void on_failed(struct sp_attempt *a)
+{
+	struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
+
+	note_try(a, &v);
+	note_host_verdict(a, &v);
+	drop_connection(a);
+	next_try(a);
+}
+
+static void on_dial(void *arg, enum sp_dial_event event)
+{
+	struct sp_attempt *a = arg;
+
+	switch (event) {
+	case SP_DIAL_READY:
+		open_transaction(a);
+		break;
+	case SP_DIAL_WANT_BODY:
+		want_body(a);
+		break;
+	case SP_DIAL_SENT:
+		on_sent(a);
+		break;
+	case SP_DIAL_FAILED:
+	case SP_DIAL_GONE:
+		on_failed(a);
+		break;
+	}
+}
+
+static void on_place(void *arg, struct sp_dial *dial)
+{
+	struct sp_attempt *a = arg;
+	struct sp_plan_host *host = host_now(a);
+
+	a->ticket = NULL;
+	a->has_place = true;
+	a->reused = dial != NULL;
+	if (dial) {
+		a->dial = dial;
+		sp_dial_adopt(dial, on_dial, a);
+		open_transaction(a);
+	} else {
+		struct sp_dial_conf conf = {
+			.loop = a->ask.loop,
+			.conf = a->ask.conf,
+			.domain = a->ask.domain,
+			.port = a->route.plan.port,
+			.judge = sp_route_judge(a->ask.conf),
+			.lingering = sp_pool_lingering(a->ask.pool),
+		};
+
+		a->stage = DIAL;
+		a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
+		                      on_dial, a);
+	}
+}
+
+/* --- the cursor --- */
+
+/* To the next address of a host that may be used; false: none is left. */
+static bool advance(struct sp_attempt *a, bool first)
+{
+	if (!first && a->address != SIZE_MAX &&
+	    a->address + 1 < host_now(a)->address_count) {
+		a->address++;
+		return true;
+	}
+	for (a->host += first ? 0 : 1; a->host < a->plan->host_count;
+	     a->host++) {
+		const struct sp_plan_host *host = host_now(a);
+
+		if (host->rule == SP_RULE_SKIP) {
+			note_host_verdict(a, &host->verdict);
+		} else if (host->address_count) {
+			a->address = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void ask_place(struct sp_attempt *a)
+{
+	const struct sp_plan_host *host = host_now(a);
+	const struct sp_plan_address *address = &host->addresses[a->address];
+	struct sp_addr addr = {.family = address->family};
+	char *key =
+		sp_dial_make_key(host, address, a->route.plan.port, &a->arena);
+
+	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
+	sp_addr_text(&addr, a->place_address);
+	a->stage = WAIT;
+	a->ticket = sp_pool_ask(a->ask.pool, sp_str_from(key),
+	                        sp_str_from(a->place_address), on_place, a);
+}
+
+static void next_try(struct sp_attempt *a)
+{
+	if (a->stopped) {
+		a->result.interrupted = true;
+		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+	} else if (advance(a, false)) {
+		ask_place(a);
+	} else {
+		give_up(a, NULL);
+	}
+}
+
+/* --- the plan --- */
+
+static void on_plan(void *arg, struct sp_plan *plan)
+{
+	struct sp_attempt *a = arg;
+
+	sp_gather_free(&a->gather);
+	a->plan = plan;
+	a->planned_ms = sp_time_mono_ms() - a->start_ms;
+	sp_filter_plan(a->ask.conf->enforce, plan);
+	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
+		give_up(a, &plan->verdict);
+	} else if (advance(a, true)) {
+		ask_place(a);
+	} else {
+		give_up_cause(a, SP_CAUSE_NO_ADDRESSES, "");
+	}
+}
+
+static void on_deadline(void *arg)
+{
+	struct sp_attempt *a = arg;
+	struct sp_verdict v =
+		sp_verdict_from_cause(SP_CAUSE_ATTEMPT_DEADLINE, a->ask.domain,
+	                              SP_STR(""), &a->arena);
+
+	if (a->dial) {
+		note_try(a, &v);
+		sp_dial_free(&a->dial);
+	}
+	give_up(a, &v);
+}
+
+struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
+                                  sp_attempt_fn *fn, void *arg)
+{
+	struct sp_attempt *a = SP_NEW(struct sp_attempt);
+	struct sp_gather_ask gather = {
+		.loop = ask->loop,
+		.lookup = ask->lookup,
+		.fresh = ask->fresh,
+	};
+
+	sp_arena_init(&a->arena);
+	a->ask = *ask;
+	a->fn = fn;
+	a->arg = arg;
+	a->start_ms = sp_time_mono_ms();
+	a->rcpts =
+		sp_arena_array(&a->arena, ask->rcpt_count, sizeof(*a->rcpts));
+	a->open_rcpts = sp_arena_array(&a->arena, ask->rcpt_count,
+	                               sizeof(*a->open_rcpts));
+	a->open_index = sp_arena_array(&a->arena, ask->rcpt_count,
+	                               sizeof(*a->open_index));
+	a->tries = sp_json_array();
+	a->finish = sp_deferred_new(ask->loop, on_finish, a);
+	a->deadline = sp_timer_new(ask->loop, on_deadline, a);
+	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
+	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
+	              &a->arena, &a->route);
+	gather.conf = &a->route.plan;
+	gather.domain = a->route.domain;
+	a->gather = sp_gather_new(&gather, on_plan, a);
+	return a;
+}
+
+void sp_attempt_free(struct sp_attempt **attempt)
+{
+	struct sp_attempt *a = *attempt;
+
+	if (!a) {
+		return;
+	}
+	*attempt = NULL;
+	sp_gather_free(&a->gather);
+	drop_connection(a);
+	sp_timer_free(&a->deadline);
+	sp_deferred_free(&a->finish);
+	sp_json_free(&a->tries);
+	sp_json_free(&a->result.detail);
+	sp_plan_free(&a->plan);
+	sp_arena_fini(&a->arena);
+	sp_free(a);
+}
+
+void sp_attempt_body(struct sp_attempt *a, struct sp_str bytes, bool last)
+{
+	if (a->stage == SEND && a->dial) {
+		sp_dial_body(a->dial, bytes, last);
+	}
+}
+
+void sp_attempt_body_failed(struct sp_attempt *a)
+{
+	if (a->stage == SEND && a->dial) {
+		sp_dial_free(&a->dial); /* no dot was sent: nothing happened */
+		a->result.interrupted = true;
+		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+	}
+}
+
+void sp_attempt_stop(struct sp_attempt *a)
+{
+	a->stopped = true;
+	if (a->stage == PLAN || a->stage == WAIT || a->stage == DIAL) {
+		a->result.interrupted = true;
+		sp_dial_free(&a->dial);
+		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+	}
+}
+
+struct sp_json *sp_attempt_live(const struct sp_attempt *a)
+{
+	static const char *const STAGES[] = {[PLAN] = "plan",
+	                                     [WAIT] = "wait",
+	                                     [DIAL] = "dial",
+	                                     [SEND] = "send",
+	                                     [DONE] = "done"};
+	struct sp_json *live =
+		a->dial ? sp_dial_live(a->dial) : sp_json_object();
+
+	sp_json_set_str(live, "domain", a->ask.domain);
+	sp_json_set_cstr(live, "attempt_stage", STAGES[a->stage]);
+	sp_json_set_int(live, "age_ms", sp_time_mono_ms() - a->start_ms);
+	return live;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_DELIVER_ATTEMPT_H
+#define SP_DELIVER_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "deliver/lookup.h"
+#include "deliver/pool.h"
+#include "policy/verdict.h"
+#include "wire/envelope.h"
+#include "wire/json.h"
+
+/*
+ * One attempt to deliver a message to its recipients in one domain: plan,
+ * hosts in order, every address one try, a verdict per recipient
+ * (mail-flow sections 1 and 5). A 5xx to a recipient is final, a 4xx goes on
+ * to the next host; a host that fails its rule is skipped.
+ */
+
+struct sp_attempt_ask {
+	struct sp_loop *loop;
+	const struct sp_conf *conf;
+	struct sp_lookup *lookup;
+	struct sp_pool *pool;
+	struct sp_str domain;
+	const struct sp_envelope *envelope; /* sender and parameters */
+	const struct sp_envelope_rcpt *rcpts;
+	size_t rcpt_count;
+	uint64_t size_bytes;
+	bool fresh;         /* not the first attempt */
+	struct sp_str body; /* all of it, when inline_body */
+	bool inline_body;
+	/* Otherwise: ask for chunk seq; it comes by sp_attempt_body. */
+	void (*pull)(void *arg, uint32_t seq);
+};
+
+struct sp_attempt_rcpt {
+	struct sp_verdict verdict;
+	bool settled; /* no other host is asked for it */
+};
+
+/* Owned by the attempt. */
+struct sp_attempt_result {
+	const struct sp_attempt_rcpt *rcpts; /* as asked */
+	size_t rcpt_count;
+	const char *security; /* of the connection that took the message;
+	                       * null: none did */
+	struct sp_str host;   /* of the last try */
+	struct sp_str address;
+	struct sp_json *detail; /* evidence; owned */
+	bool interrupted;       /* stopped before it could be decided */
+};
+
+struct sp_attempt;
+
+/* Once; the attempt may be freed in it. Never from inside a call. */
+typedef void sp_attempt_fn(void *arg, const struct sp_attempt_result *result);
+
+/* All that ask points to is borrowed for the attempt's life. */
+struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
+                                  sp_attempt_fn *fn, void *arg);
+void sp_attempt_free(struct sp_attempt **attempt);
+
+/* A chunk that was pulled; bytes are borrowed until the next pull or the
+ * end. */
+void sp_attempt_body(struct sp_attempt *attempt, struct sp_str bytes,
+                     bool last);
+/* The chunk can't be had (the queue is away): the attempt is given up. */
+void sp_attempt_body_failed(struct sp_attempt *attempt);
+
+/* End soon: what has not begun to send a message is given up at once. */
+void sp_attempt_stop(struct sp_attempt *attempt);
+
+/* For `sealpost sessions`. */
+struct sp_json *sp_attempt_live(const struct sp_attempt *attempt);
+
+#endif

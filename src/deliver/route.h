@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_DELIVER_ROUTE_H
+#define SP_DELIVER_ROUTE_H
+
+#include "base/mem.h"
+#include "conf/conf.h"
+#include "policy/judge.h"
+#include "policy/mxplan.h"
+
+/*
+ * The configuration in the words of policy: what a plan for a recipient
+ * domain starts from. Server and command line both take it from here.
+ */
+
+struct sp_route {
+	struct sp_plan_conf plan;
+	struct sp_str domain; /* whose MX is asked: the recipient's, or the
+	                       * route's next-hop */
+};
+
+/* Strings live in the arena, or in conf. Never fails: conf was checked. */
+void sp_route_find(const struct sp_conf *conf, struct sp_str domain,
+                   bool validator_broken, struct sp_arena *arena,
+                   struct sp_route *route_out);
+
+struct sp_judge_conf sp_route_judge(const struct sp_conf *conf);
+
+#endif
