@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_STORE_SQLITE_H
+#define SP_STORE_SQLITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "store/engine.h"
+
+/*
+ * Inside of the SQLite engine: its connection, its prepared statements, and
+ * reading rows with suspicion. Only store/sqlite*.c include this.
+ */
+
+/* A message whose body is still coming in has recipients in a state that no
+ * index of due, open or expiring recipients knows. */
+#define SP__INCOMING SP_STORE_STATE_COUNT
+
+/* Each statement is prepared at its first use and kept. */
+enum sp__sql {
+#define SP_SQL(name, text) SP__SQL_##name,
+#include "store/sqlite_sql.def"
+#undef SP_SQL
+	SP__SQL_COUNT,
+};
+
+struct sp__sqlite {
+	struct sp_store base;
+	char *path; /* owned */
+	sqlite3 *db;
+	int lock_fd;   /* writer; -1: none */
+	int wal_pages; /* in the log after the last commit */
+	sqlite3_stmt *stmts[SP__SQL_COUNT];
+};
+
+static inline struct sp__sqlite *sp__sqlite_of(struct sp_store *store)
+{
+	return (struct sp__sqlite *)store;
+}
+
+/* Records why and maps the engine's result to one of ours. */
+int sp__fail(struct sp__sqlite *s, int rc, const char *what);
+
+/* The schema: creates or migrates (writer). sqlite_schema.c */
+int sp__migrate(struct sp__sqlite *s);
+int sp__check_version(struct sp__sqlite *s);
+
+/* Runs constant SQL without parameters. */
+int sp__exec(struct sp__sqlite *s, const char *sql);
+/* The first column of the first row as a number; for pragmas. */
+int sp__exec_int(struct sp__sqlite *s, const char *sql, int64_t *value_out);
+
+/*
+ * A statement in use. Binding and reading are sticky: after the first error
+ * nothing happens until sp__end says what it was. Every sp__use is followed
+ * by one sp__end, which resets the statement.
+ *
+ *   struct sp__use u = sp__use(s, SP__SQL_...);
+ *   sp__bind_int(&u, 1, id);
+ *   while (sp__row(&u)) {
+ *           x = sp__int(&u, 0, 0, INT64_MAX);
+ *   }
+ *   return sp__end(&u);
+ */
+struct sp__use {
+	struct sp__sqlite *s;
+	sqlite3_stmt *stmt;
+	int next; /* parameter */
+	int error;
+};
+
+struct sp__use sp__use(struct sp__sqlite *s, enum sp__sql sql);
+/* For text put together from constant parts; finalized at the end. */
+struct sp__use sp__use_text(struct sp__sqlite *s, const char *sql);
+int sp__end(struct sp__use *u);
+int sp__end_text(struct sp__use *u);
+
+/* Parameters in their order; strings are borrowed until sp__end. */
+void sp__bind_int(struct sp__use *u, int64_t value);
+void sp__bind_str(struct sp__use *u, struct sp_str value);
+void sp__bind_blob(struct sp__use *u, struct sp_str value);
+void sp__bind_null(struct sp__use *u);
+
+/* The next row; false at the end and after an error. */
+bool sp__row(struct sp__use *u);
+/* Runs a statement that gives no row; its sp__end. */
+int sp__run(struct sp__use *u);
+
+/* Columns, checked: what lies in the file is input like any other. Null is
+ * 0 or the empty string. Strings are borrowed until the next row. */
+int64_t sp__int(struct sp__use *u, int column, int64_t min, int64_t max);
+bool sp__bool(struct sp__use *u, int column);
+struct sp_str sp__str(struct sp__use *u, int column, size_t max);
+
+/* An event of the trace; rcpt 0: of the whole message. detail_of 0, or the
+ * row of the event that keeps the detail of this attempt. sqlite_settle.c */
+struct sp__event {
+	int64_t message, rcpt, detail_of;
+	struct sp_store_event event;
+};
+int sp__event_insert(struct sp__sqlite *s, const struct sp__event *event);
+
+/* The verbs, by file. sqlite_incoming.c */
+int sp__enqueue(struct sp_store *, const struct sp_store_incoming *);
+int sp__append_body(struct sp_store *, struct sp_str id, uint32_t seq,
+                    struct sp_str data);
+int sp__finish(struct sp_store *, struct sp_str id);
+int sp__abort(struct sp_store *, struct sp_str id);
+int sp__sweep_incoming(struct sp_store *, uint64_t *count_out);
+int sp__read_body(struct sp_store *, struct sp_str id, uint32_t seq,
+                  struct sp_arena *, struct sp_str *, bool *last_out);
+int sp__purge(struct sp_store *, int64_t before_ms, size_t limit,
+              uint64_t *count_out);
+
+/* sqlite_queue.c */
+int sp__claim_due(struct sp_store *, unsigned worker, int64_t now_ms,
+                  size_t job_max, size_t rcpt_max, struct sp_arena *,
+                  struct sp_store_job **, size_t *count_out);
+int sp__lease(struct sp_store *, uint64_t attempt_id, struct sp_arena *,
+              struct sp_store_lease_rcpt **, size_t *count_out);
+int sp__release_leases(struct sp_store *, unsigned worker, const uint64_t *keep,
+                       size_t keep_count, int64_t now_ms, uint64_t *count_out);
+int sp__next_due(struct sp_store *, unsigned worker, int64_t *);
+int sp__next_expiry(struct sp_store *, int64_t *);
+int sp__set_workers(struct sp_store *, unsigned workers,
+                    unsigned (*worker_of)(struct sp_str, unsigned),
+                    int64_t now_ms, uint64_t *changed_out);
+
+/* sqlite_settle.c */
+int sp__settle(struct sp_store *, const struct sp_store_outcome *);
+int sp__expire(struct sp_store *, int64_t now_ms, size_t limit,
+               struct sp_str code, struct sp_str cause, struct sp_str reply,
+               uint64_t *count_out);
+int sp__act(struct sp_store *, enum sp_store_action,
+            const struct sp_store_filter *, size_t batch, int64_t now_ms,
+            uint64_t *changed_out);
+
+/* sqlite_look.c */
+int sp__search(struct sp_store *, const struct sp_store_filter *,
+               sp_store_row_fn *, void *);
+int sp__events(struct sp_store *, uint64_t rcpt_id, sp_store_event_fn *,
+               void *);
+int sp__stats(struct sp_store *, struct sp_store_stats *);
+/* Ids of recipients that the filter names, their message ids, their
+ * attempts; extra is a constant condition on r. */
+struct sp__target {
+	int64_t rcpt, message;
+	uint32_t attempts;
+};
+int sp__select(struct sp__sqlite *s, const struct sp_store_filter *filter,
+               const char *extra, int64_t now_ms, size_t limit,
+               struct sp_arena *arena, struct sp__target **targets_out,
+               size_t *count_out);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages on their way in and out of the store. An incoming message has its
+ * recipients in a state of their own, which finish() turns into queued with
+ * one statement; a message that never finishes leaves with the sweep at the
+ * next start.
+ */
+#include "base/err.h"
+#include "store/sqlite.h"
+
+static void bind_envelope(struct sp__use *u, const struct sp_envelope *e)
+{
+	sp__bind_str(u, e->sender);
+	sp__bind_str(u, e->envid);
+	sp__bind_int(u, e->ret);
+	sp__bind_int(u, e->smtputf8);
+	sp__bind_int(u, e->body_8bit);
+	sp__bind_int(u, e->requiretls);
+	sp__bind_str(u, e->client);
+	sp__bind_str(u, e->helo);
+	sp__bind_str(u, e->message_id);
+	sp__bind_int(u, e->received_ms);
+}
+
+static int insert_message(struct sp__sqlite *s,
+                          const struct sp_store_incoming *in, int64_t *row_out)
+{
+	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_INSERT);
+	int ret;
+
+	sp__bind_str(&u, in->id);
+	sp__bind_int(&u, !in->complete);
+	bind_envelope(&u, in->envelope);
+	sp__bind_int(&u, in->expires_ms);
+	sp__bind_int(&u, (int64_t)in->body.len);
+	ret = sp__run(&u);
+	*row_out = sqlite3_last_insert_rowid(s->db);
+	return ret;
+}
+
+static int insert_body(struct sp__sqlite *s, int64_t message, uint32_t seq,
+                       struct sp_str data)
+{
+	struct sp__use u = sp__use(s, SP__SQL_BODY_INSERT);
+
+	sp__bind_int(&u, message);
+	sp__bind_int(&u, seq);
+	sp__bind_blob(&u, data);
+	return sp__run(&u);
+}
+
+static int insert_rcpt(struct sp__sqlite *s, int64_t message,
+                       const struct sp_store_incoming *in, size_t i)
+{
+	const struct sp_envelope_rcpt *rcpt = &in->envelope->rcpts[i];
+	struct sp__use u = sp__use(s, SP__SQL_RCPT_INSERT);
+
+	sp__bind_int(&u, message);
+	sp__bind_str(&u, rcpt->address);
+	sp__bind_str(&u, rcpt->domain);
+	sp__bind_str(&u, rcpt->orcpt);
+	sp__bind_int(&u, rcpt->notify);
+	sp__bind_int(&u, in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING);
+	sp__bind_int(&u, in->workers[i]);
+	sp__bind_int(&u, in->due_ms);
+	sp__bind_int(&u, in->expires_ms);
+	return sp__run(&u);
+}
+
+static int received(struct sp__sqlite *s, int64_t message, int64_t time_ms)
+{
+	const struct sp__event event = {
+		.message = message,
+		.event = {.time_ms = time_ms, .type = SP_STORE_EVENT_RECEIVE},
+	};
+
+	return sp__event_insert(s, &event);
+}
+
+int sp__enqueue(struct sp_store *store, const struct sp_store_incoming *in)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	int64_t message = 0;
+	int ret = insert_message(s, in, &message);
+
+	ret = ret ? ret : insert_body(s, message, 0, in->body);
+	for (size_t i = 0; ret == 0 && i < in->envelope->rcpt_count; i++) {
+		ret = insert_rcpt(s, message, in, i);
+	}
+	if (ret == 0 && in->complete) {
+		ret = received(s, message, in->envelope->received_ms);
+	}
+	return ret;
+}
+
+int sp__append_body(struct sp_store *store, struct sp_str id, uint32_t seq,
+                    struct sp_str data)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_GROW);
+	int64_t message = 0;
+	int ret;
+
+	sp__bind_int(&u, (int64_t)data.len);
+	sp__bind_str(&u, id);
+	sp__bind_int(&u, seq);
+	while (sp__row(&u)) {
+		message = sp__int(&u, 0, 1, INT64_MAX);
+	}
+	ret = sp__end(&u);
+	if (ret == 0 && message == 0) {
+		return SP_ENOTFOUND;
+	}
+	return ret ? ret : insert_body(s, message, seq, data);
+}
+
+int sp__finish(struct sp_store *store, struct sp_str id)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_FINISH);
+	int64_t message = 0;
+	int64_t received_ms = 0;
+	int ret;
+
+	sp__bind_str(&u, id);
+	while (sp__row(&u)) {
+		message = sp__int(&u, 0, 1, INT64_MAX);
+		received_ms = sp__int(&u, 1, INT64_MIN, INT64_MAX);
+	}
+	ret = sp__end(&u);
+	if (ret || message == 0) {
+		return ret ? ret : SP_ENOTFOUND;
+	}
+	u = sp__use(s, SP__SQL_RCPT_FINISH);
+	sp__bind_int(&u, message);
+	ret = sp__run(&u);
+	return ret ? ret : received(s, message, received_ms);
+}
+
+int sp__abort(struct sp_store *store, struct sp_str id)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_DELETE);
+	int ret;
+
+	sp__bind_str(&u, id);
+	ret = sp__run(&u);
+	return ret == 0 && sqlite3_changes(s->db) == 0 ? SP_ENOTFOUND : ret;
+}
+
+int sp__sweep_incoming(struct sp_store *store, uint64_t *count_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u = sp__use(s, SP__SQL_INCOMING_DELETE);
+	int ret = sp__run(&u);
+
+	*count_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
+	return ret;
+}
+
+int sp__read_body(struct sp_store *store, struct sp_str id, uint32_t seq,
+                  struct sp_arena *arena, struct sp_str *data_out,
+                  bool *last_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_BODY_READ);
+	bool found = false;
+	int ret;
+
+	sp__bind_str(&u, id);
+	sp__bind_int(&u, seq);
+	while (sp__row(&u)) {
+		*data_out =
+			sp_arena_str(arena, sp__str(&u, 0, SP_STORE_CHUNK_MAX));
+		*last_out = sp__bool(&u, 1);
+		found = true;
+	}
+	ret = sp__end(&u);
+	return ret || found ? ret : SP_ENOTFOUND;
+}
+
+int sp__purge(struct sp_store *store, int64_t before_ms, size_t limit,
+              uint64_t *count_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u = sp__use(s, SP__SQL_PURGE);
+	int ret;
+
+	sp__bind_int(&u, before_ms);
+	sp__bind_int(&u, (int64_t)limit);
+	ret = sp__run(&u);
+	*count_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
+	return ret;
+}

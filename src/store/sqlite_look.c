@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking at the store. A search is put together from constant conditions;
+ * what the caller asks for is always a bound parameter. Two drivers: all
+ * pending recipients come from the index of open ones, so that the length of
+ * the trace doesn't matter; everything else walks messages, newest first.
+ */
+#include <string.h>
+
+#include "base/assert.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/sqlite.h"
+#include "wire/address.h"
+
+#define SQL_MAX   4096
+#define PARAM_MAX 24
+
+/* Where a filter has this set, the condition with its parameters. */
+struct param {
+	bool is_text;
+	struct sp_str text;
+	int64_t number;
+};
+
+struct query {
+	struct sp_buf sql;
+	struct param params[PARAM_MAX];
+	size_t count;
+	char message_id[SP_ENVELOPE_MESSAGE_ID_MAX + 3];
+};
+
+static void add(struct query *q, const char *sql)
+{
+	sp_buf_append_cstr(&q->sql, sql);
+}
+
+static void add_number(struct query *q, const char *sql, int64_t number)
+{
+	SP_ASSERT(q->count < PARAM_MAX);
+	add(q, sql);
+	q->params[q->count++] = (struct param){.number = number};
+}
+
+static void add_text(struct query *q, const char *sql, struct sp_str text)
+{
+	if (text.len) {
+		SP_ASSERT(q->count < PARAM_MAX);
+		add(q, sql);
+		q->params[q->count++] =
+			(struct param){.is_text = true, .text = text};
+	}
+}
+
+/* Users leave the brackets out; the header has them. */
+static void add_message_id(struct query *q, struct sp_str id)
+{
+	size_t len = 0;
+
+	if (id.len == 0 || id.len > SP_ENVELOPE_MESSAGE_ID_MAX) {
+		add(q, id.len ? " AND 0" : "");
+		return;
+	}
+	if (id.ptr[0] != '<') {
+		q->message_id[len++] = '<';
+	}
+	memcpy(q->message_id + len, id.ptr, id.len);
+	len += id.len;
+	if (id.ptr[0] != '<') {
+		q->message_id[len++] = '>';
+	}
+	add(q, " AND m.message_id <> ''");
+	add_text(q, " AND m.message_id = ?", sp_str_slice(q->message_id, len));
+}
+
+static void add_sender(struct query *q, struct sp_str sender)
+{
+	if (sp_str_eq(sender, SP_STR("<>"))) {
+		add(q, " AND m.sender = ''");
+	} else {
+		add_text(q, " AND m.sender = ? COLLATE NOCASE", sender);
+	}
+}
+
+static void add_statuses(struct query *q, unsigned statuses)
+{
+	if (statuses == 0) {
+		return;
+	}
+	add(q, " AND (0");
+	add(q, statuses & SP_STORE_PENDING ? " OR r.state <= 2" : "");
+	add(q, statuses & SP_STORE_STATUS_DELIVERED ? " OR r.state = 3" : "");
+	add(q,
+	    statuses & SP_STORE_STATUS_FAILED ? " OR r.state IN (4, 5)" : "");
+	add(q, ")");
+}
+
+static int64_t clamp_size(uint64_t size)
+{
+	return size > INT64_MAX ? INT64_MAX : (int64_t)size;
+}
+
+static void add_numbers(struct query *q, const struct sp_store_filter *f)
+{
+	if (f->from_ms) {
+		add_number(q, " AND m.received_ms >= ?", f->from_ms);
+	}
+	if (f->to_ms) {
+		add_number(q, " AND m.received_ms < ?", f->to_ms);
+	}
+	if (f->size_min) {
+		add_number(q, " AND m.size_bytes >= ?",
+		           clamp_size(f->size_min));
+	}
+	if (f->size_max) {
+		add_number(q, " AND m.size_bytes <= ?",
+		           clamp_size(f->size_max));
+	}
+}
+
+static bool only_open(const struct sp_store_filter *f)
+{
+	return f->held || f->statuses == SP_STORE_PENDING;
+}
+
+/* From FROM to WHERE; open: only recipients in the index of open ones. */
+static void add_filter(struct query *q, const struct sp_store_filter *f,
+                       bool open)
+{
+	bool by_message = f->id.len > 0 || f->message_id.len > 0;
+
+	if (open && !by_message) {
+		add(q, " FROM recipient r INDEXED BY recipient_open"
+		       " CROSS JOIN message m ON m.id = r.message"
+		       " WHERE r.state <= 2");
+	} else {
+		add(q, " FROM message m CROSS JOIN recipient r"
+		       " INDEXED BY recipient_message ON r.message = m.id"
+		       " WHERE m.incoming = 0");
+		add(q, open ? " AND r.state <= 2" : "");
+	}
+	add_text(q, " AND m.queue_id = ?", f->id);
+	add_message_id(q, f->message_id);
+	add_sender(q, f->sender);
+	add_text(q, " AND r.address = ? COLLATE NOCASE", f->recipient);
+	add_text(q, " AND r.domain = ? COLLATE NOCASE", f->domain);
+	add_text(q, " AND r.code = ?", f->code);
+	add_text(q, " AND r.cause = ?", f->cause);
+	add_statuses(q, f->statuses);
+	add(q, f->held ? " AND r.state = 2" : "");
+	add_numbers(q, f);
+}
+
+static void query_init(struct query *q, const char *start)
+{
+	memset(q, 0, sizeof(*q));
+	sp_buf_init(&q->sql, SQL_MAX);
+	add(q, start);
+}
+
+/* Prepared and bound; q must live until the use ends. */
+static struct sp__use query_use(struct query *q, struct sp__sqlite *s)
+{
+	struct sp__use u;
+
+	sp_buf_append_char(&q->sql, '\0');
+	SP_ASSERT(sp_buf_error(&q->sql) == 0);
+	u = sp__use_text(s, sp_buf_str(&q->sql).ptr);
+	for (size_t i = 0; i < q->count; i++) {
+		if (q->params[i].is_text) {
+			sp__bind_str(&u, q->params[i].text);
+		} else {
+			sp__bind_int(&u, q->params[i].number);
+		}
+	}
+	return u;
+}
+
+/* ---- search ---- */
+
+static int64_t next_attempt(enum sp_store_state state, int64_t due_ms)
+{
+	return state == SP_STORE_QUEUED ? due_ms : 0;
+}
+
+static void read_row(struct sp__use *u, struct sp_store_row *r)
+{
+	r->rcpt_id = (uint64_t)sp__int(u, 0, 1, INT64_MAX);
+	r->id = sp__str(u, 1, SP_STORE_ID_MAX);
+	r->message_id = sp__str(u, 2, SP_ENVELOPE_MESSAGE_ID_MAX);
+	r->sender = sp__str(u, 3, SP_ADDRESS_MAX);
+	r->recipient = sp__str(u, 4, SP_ADDRESS_MAX);
+	r->domain = sp__str(u, 5, SP_ADDRESS_DOMAIN_MAX);
+	r->client = sp__str(u, 6, SP_STORE_ADDRESS_MAX);
+	r->size_bytes = (uint64_t)sp__int(u, 7, 0, INT64_MAX);
+	r->received_ms = sp__int(u, 8, INT64_MIN, INT64_MAX);
+	r->expires_ms = sp__int(u, 9, INT64_MIN, INT64_MAX);
+	r->state = (enum sp_store_state)sp__int(u, 10, 0,
+	                                        SP_STORE_STATE_COUNT - 1);
+	r->code = sp__str(u, 11, SP_STORE_CODE_MAX);
+	r->cause = sp__str(u, 12, SP_STORE_CAUSE_MAX);
+	r->reply = sp__str(u, 13, SP_STORE_REPLY_MAX);
+	r->security = sp__str(u, 14, SP_STORE_SECURITY_MAX);
+	r->attempts = (uint32_t)sp__int(u, 15, 0, UINT32_MAX);
+	r->next_attempt_ms =
+		next_attempt(r->state, sp__int(u, 16, INT64_MIN, INT64_MAX));
+	r->done_ms = sp__int(u, 17, INT64_MIN, INT64_MAX);
+	r->report_due = sp__bool(u, 18);
+}
+
+static const char SEARCH[] =
+	"SELECT r.id, m.queue_id, m.message_id, m.sender, r.address, r.domain,"
+	" m.client, m.size_bytes, m.received_ms, m.expires_ms, r.state, r.code,"
+	" r.cause, r.reply, r.security, r.attempts, r.due_ms, r.done_ms,"
+	" r.report_due";
+
+int sp__search(struct sp_store *store, const struct sp_store_filter *filter,
+               sp_store_row_fn *fn, void *arg)
+{
+	bool open = only_open(filter);
+	struct sp_store_row row;
+	struct sp__use u;
+	struct query q;
+	int stopped = 0;
+	int ret;
+
+	query_init(&q, SEARCH);
+	add_filter(&q, filter, open);
+	add(&q, open ? " ORDER BY r.message DESC, r.id"
+	             : " ORDER BY m.received_ms DESC, m.id DESC, r.id");
+	if (filter->limit) {
+		add_number(&q, " LIMIT ?", clamp_size(filter->limit));
+	}
+	u = query_use(&q, sp__sqlite_of(store));
+	while (stopped == 0 && sp__row(&u)) {
+		read_row(&u, &row);
+		stopped = u.error ? 0 : fn(arg, &row);
+	}
+	ret = sp__end_text(&u);
+	sp_buf_fini(&q.sql);
+	return stopped ? stopped : ret;
+}
+
+int sp__select(struct sp__sqlite *s, const struct sp_store_filter *filter,
+               const char *extra, int64_t now_ms, size_t limit,
+               struct sp_arena *arena, struct sp__target **targets_out,
+               size_t *count_out)
+{
+	struct sp__target *targets =
+		sp_arena_array(arena, limit, sizeof(*targets));
+	size_t count = 0;
+	struct sp__use u;
+	struct query q;
+	int ret;
+
+	query_init(&q, "SELECT r.id, r.message, r.attempts");
+	add_filter(&q, filter, true);
+	add_number(&q, extra, now_ms);
+	add_number(&q, " ORDER BY r.id LIMIT ?", clamp_size(limit));
+	u = query_use(&q, s);
+	while (count < limit && sp__row(&u)) {
+		struct sp__target *t = &targets[count++];
+
+		t->rcpt = sp__int(&u, 0, 1, INT64_MAX);
+		t->message = sp__int(&u, 1, 1, INT64_MAX);
+		t->attempts = (uint32_t)sp__int(&u, 2, 0, UINT32_MAX);
+	}
+	ret = sp__end_text(&u);
+	sp_buf_fini(&q.sql);
+	*targets_out = targets;
+	*count_out = count;
+	return ret;
+}
+
+/* ---- timeline ---- */
+
+static void read_event(struct sp__use *u, struct sp_store_event *e)
+{
+	e->time_ms = sp__int(u, 0, INT64_MIN, INT64_MAX);
+	e->type = (enum sp_store_event_type)sp__int(u, 1, 0,
+	                                            SP_STORE_EVENT_COUNT - 1);
+	e->attempt = (uint32_t)sp__int(u, 2, 0, UINT32_MAX);
+	e->code = sp__str(u, 3, SP_STORE_CODE_MAX);
+	e->cause = sp__str(u, 4, SP_STORE_CAUSE_MAX);
+	e->reply = sp__str(u, 5, SP_STORE_REPLY_MAX);
+	e->security = sp__str(u, 6, SP_STORE_SECURITY_MAX);
+	e->host = sp__str(u, 7, SP_STORE_HOST_MAX);
+	e->address = sp__str(u, 8, SP_STORE_ADDRESS_MAX);
+	e->detail = sp__str(u, 9, SP_STORE_DETAIL_MAX);
+}
+
+int sp__events(struct sp_store *store, uint64_t rcpt_id, sp_store_event_fn *fn,
+               void *arg)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_EVENTS);
+	struct sp_store_event event;
+	int stopped = 0;
+	int ret;
+
+	sp__bind_int(&u, clamp_size(rcpt_id));
+	while (stopped == 0 && sp__row(&u)) {
+		read_event(&u, &event);
+		stopped = u.error ? 0 : fn(arg, &event);
+	}
+	ret = sp__end(&u);
+	return stopped ? stopped : ret;
+}
+
+/* ---- statistics ---- */
+
+enum {
+	KIND_REPORT_DUE = 7,
+	KIND_MESSAGES = 8,
+	KIND_INCOMING = 9
+};
+
+int sp__stats(struct sp_store *store, struct sp_store_stats *stats)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_STATS);
+
+	while (sp__row(&u)) {
+		int64_t kind = sp__int(&u, 0, 0, KIND_INCOMING);
+		uint64_t n = (uint64_t)sp__int(&u, 1, 0, INT64_MAX);
+
+		if (kind < SP_STORE_STATE_COUNT) {
+			stats->recipients[kind] = n;
+		} else if (kind == KIND_REPORT_DUE) {
+			stats->report_due = n;
+		} else if (kind == KIND_MESSAGES) {
+			stats->messages = n;
+		} else if (kind == KIND_INCOMING) {
+			stats->incoming = n;
+		}
+	}
+	return sp__end(&u);
+}

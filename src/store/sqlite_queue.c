@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Scheduling: who is due, who is leased. A lease is the attempt id in the
+ * row; ids are random numbers of 63 bits, so that no id is ever given twice,
+ * whatever became of the file between.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/rand.h"
+#include "store/sqlite.h"
+#include "wire/address.h"
+
+/* Released at one time; more than any worker ever holds. */
+#define LEASES_BYTES_MAX (8u * 1024 * 1024)
+
+static int64_t new_attempt_id(void)
+{
+	int64_t id;
+
+	do {
+		id = (int64_t)(sp_rand_u64() >> 1);
+	} while (id == 0);
+	return id;
+}
+
+struct claim {
+	unsigned worker;
+	int64_t now_ms;
+	size_t rcpt_max;
+	struct sp_arena *arena;
+	int64_t message; /* of the job in hand */
+};
+
+/* The recipient that is due first. SP_ENOTFOUND: none. */
+static int claim_find(struct sp__sqlite *s, struct claim *c,
+                      struct sp_store_job *job)
+{
+	struct sp__use u = sp__use(s, SP__SQL_CLAIM_FIND);
+	bool found = false;
+	int ret;
+
+	sp__bind_int(&u, c->worker);
+	sp__bind_int(&u, c->now_ms);
+	sp__bind_int(&u, c->now_ms);
+	if (sp__row(&u)) {
+		found = true;
+		c->message = sp__int(&u, 0, 1, INT64_MAX);
+		job->domain = sp_arena_str(
+			c->arena, sp__str(&u, 1, SP_ADDRESS_DOMAIN_MAX));
+		job->attempt = (uint32_t)sp__int(&u, 2, 0, UINT32_MAX - 1) + 1;
+	}
+	ret = sp__end(&u);
+	return ret || found ? ret : SP_ENOTFOUND;
+}
+
+static void read_rcpt(struct sp__use *u, const struct claim *c,
+                      struct sp_str domain, struct sp_store_job_rcpt *out)
+{
+	out->rcpt_id = (uint64_t)sp__int(u, 0, 1, INT64_MAX);
+	out->rcpt.address =
+		sp_arena_str(c->arena, sp__str(u, 1, SP_ADDRESS_MAX));
+	out->rcpt.orcpt =
+		sp_arena_str(c->arena, sp__str(u, 2, SP_ENVELOPE_ORCPT_MAX));
+	out->rcpt.notify = (uint8_t)sp__int(u, 3, 0, 15);
+	out->rcpt.domain = domain;
+}
+
+/* It and its neighbours: same message, domain and attempt. */
+static int claim_take(struct sp__sqlite *s, const struct claim *c,
+                      struct sp_store_job *job)
+{
+	struct sp__use u = sp__use(s, SP__SQL_CLAIM_TAKE);
+	int ret;
+
+	job->attempt_id = (uint64_t)new_attempt_id();
+	job->rcpts = sp_arena_array(c->arena, c->rcpt_max, sizeof(*job->rcpts));
+	sp__bind_int(&u, (int64_t)job->attempt_id);
+	sp__bind_int(&u, c->now_ms);
+	sp__bind_int(&u, c->message);
+	sp__bind_str(&u, job->domain);
+	sp__bind_int(&u, c->worker);
+	sp__bind_int(&u, job->attempt - 1);
+	sp__bind_int(&u, c->now_ms);
+	sp__bind_int(&u, c->now_ms);
+	sp__bind_int(&u, (int64_t)c->rcpt_max);
+	while (job->rcpt_count < c->rcpt_max && sp__row(&u)) {
+		read_rcpt(&u, c, job->domain, &job->rcpts[job->rcpt_count++]);
+	}
+	ret = sp__end(&u);
+	return ret || job->rcpt_count ? ret : SP_ESTORE;
+}
+
+static void read_envelope(struct sp__use *u, struct sp_arena *a,
+                          struct sp_envelope *e)
+{
+	e->sender = sp_arena_str(a, sp__str(u, 1, SP_ADDRESS_MAX));
+	e->envid = sp_arena_str(a, sp__str(u, 2, SP_ENVELOPE_ENVID_MAX));
+	e->ret = (enum sp_ret)sp__int(u, 3, SP_RET_UNSET, SP_RET_HDRS);
+	e->smtputf8 = sp__bool(u, 4);
+	e->body_8bit = sp__bool(u, 5);
+	e->requiretls = sp__bool(u, 6);
+	e->client = sp_arena_str(a, sp__str(u, 7, SP_STORE_ADDRESS_MAX));
+	e->helo = sp_arena_str(a, sp__str(u, 8, SP_STORE_HOST_MAX));
+	e->message_id =
+		sp_arena_str(a, sp__str(u, 9, SP_ENVELOPE_MESSAGE_ID_MAX));
+	e->received_ms = sp__int(u, 10, INT64_MIN, INT64_MAX);
+}
+
+static int claim_message(struct sp__sqlite *s, const struct claim *c,
+                         struct sp_store_job *job)
+{
+	struct sp__use u = sp__use(s, SP__SQL_CLAIM_MESSAGE);
+	int ret;
+
+	sp__bind_int(&u, c->message);
+	if (sp__row(&u)) {
+		job->id =
+			sp_arena_str(c->arena, sp__str(&u, 0, SP_STORE_ID_MAX));
+		read_envelope(&u, c->arena, &job->envelope);
+		job->expires_ms = sp__int(&u, 11, INT64_MIN, INT64_MAX);
+		job->size_bytes = (uint64_t)sp__int(&u, 12, 0, INT64_MAX);
+	}
+	ret = sp__end(&u);
+	return ret || job->id.len ? ret : SP_ESTORE;
+}
+
+int sp__claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
+                  size_t job_max, size_t rcpt_max, struct sp_arena *arena,
+                  struct sp_store_job **jobs_out, size_t *count_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct claim c = {worker, now_ms, rcpt_max, arena, 0};
+	struct sp_store_job *jobs =
+		sp_arena_array(arena, job_max, sizeof(*jobs));
+	size_t count = 0;
+	int ret = 0;
+
+	while (ret == 0 && count < job_max) {
+		struct sp_store_job *job = &jobs[count];
+
+		ret = claim_find(s, &c, job);
+		ret = ret ? ret : claim_take(s, &c, job);
+		ret = ret ? ret : claim_message(s, &c, job);
+		count += ret == 0;
+	}
+	*jobs_out = jobs;
+	*count_out = count;
+	return ret == SP_ENOTFOUND ? 0 : ret;
+}
+
+static void read_lease(struct sp__use *u, struct sp_store_lease_rcpt *out)
+{
+	out->rcpt_id = (uint64_t)sp__int(u, 0, 1, INT64_MAX);
+	out->attempts = (uint32_t)sp__int(u, 1, 0, UINT32_MAX);
+	out->first_attempt_ms = sp__int(u, 2, INT64_MIN, INT64_MAX);
+	out->received_ms = sp__int(u, 3, INT64_MIN, INT64_MAX);
+	out->expires_ms = sp__int(u, 4, INT64_MIN, INT64_MAX);
+	out->notify = (uint8_t)sp__int(u, 5, 0, 15);
+	out->null_sender = sp__bool(u, 6);
+}
+
+int sp__lease(struct sp_store *store, uint64_t attempt_id,
+              struct sp_arena *arena, struct sp_store_lease_rcpt **rcpts_out,
+              size_t *count_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_LEASE);
+	struct sp_store_lease_rcpt one;
+	size_t cap = 0;
+
+	sp__bind_int(&u, (int64_t)attempt_id);
+	while (sp__row(&u)) {
+		read_lease(&u, &one);
+		if (*count_out == cap) {
+			void *old = *rcpts_out;
+
+			cap = cap ? cap * 2 : 4;
+			*rcpts_out = sp_arena_array(arena, cap, sizeof(one));
+			if (*count_out) {
+				memcpy(*rcpts_out, old,
+				       *count_out * sizeof(one));
+			}
+		}
+		(*rcpts_out)[(*count_out)++] = one;
+	}
+	return sp__end(&u);
+}
+
+/* ---- leases that end without an outcome ---- */
+
+static int compare_u64(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a;
+	uint64_t y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Ids of leased recipients of the worker whose attempts aren't kept; keep is
+ * sorted. They are collected before any is changed. */
+static int stale_leases(struct sp__sqlite *s, unsigned worker,
+                        const uint64_t *keep, size_t keep_count,
+                        struct sp_buf *ids)
+{
+	struct sp__use u = sp__use(s, SP__SQL_LEASES_OF_WORKER);
+
+	sp__bind_int(&u, worker);
+	while (sp__row(&u)) {
+		int64_t id = sp__int(&u, 0, 1, INT64_MAX);
+		uint64_t attempt = (uint64_t)sp__int(&u, 1, 1, INT64_MAX);
+
+		if (keep_count && bsearch(&attempt, keep, keep_count,
+		                          sizeof(*keep), compare_u64)) {
+			continue;
+		}
+		if (sp_buf_append(ids, &id, sizeof(id))) {
+			break; /* the rest the next time */
+		}
+	}
+	return sp__end(&u);
+}
+
+static int release_one(struct sp__sqlite *s, int64_t id, int64_t now_ms)
+{
+	struct sp__use u = sp__use(s, SP__SQL_LEASE_RELEASE);
+
+	sp__bind_int(&u, now_ms);
+	sp__bind_int(&u, id);
+	return sp__run(&u);
+}
+
+int sp__release_leases(struct sp_store *store, unsigned worker,
+                       const uint64_t *keep, size_t keep_count, int64_t now_ms,
+                       uint64_t *count_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	uint64_t *sorted = sp_calloc(keep_count + 1, sizeof(*sorted));
+	struct sp_buf ids;
+	int64_t id;
+	int ret;
+
+	if (keep_count) {
+		memcpy(sorted, keep, keep_count * sizeof(*keep));
+	}
+	qsort(sorted, keep_count, sizeof(*sorted), compare_u64);
+	sp_buf_init(&ids, LEASES_BYTES_MAX);
+	ret = stale_leases(s, worker, sorted, keep_count, &ids);
+	*count_out = 0;
+	while (ret == 0 && sp_buf_len(&ids) > 0) {
+		memcpy(&id, sp_buf_str(&ids).ptr, sizeof(id));
+		sp_buf_consume(&ids, sizeof(id));
+		ret = release_one(s, id, now_ms);
+		*count_out += ret == 0;
+	}
+	sp_buf_fini(&ids);
+	sp_free(sorted);
+	return ret;
+}
+
+/* ---- when to look again ---- */
+
+static int first_time(struct sp__use *u, int64_t *time_ms_out)
+{
+	*time_ms_out = -1;
+	if (sp__row(u)) {
+		*time_ms_out = sp__int(u, 0, INT64_MIN, INT64_MAX);
+		*time_ms_out = *time_ms_out < 0 ? 0 : *time_ms_out;
+	}
+	return sp__end(u);
+}
+
+int sp__next_due(struct sp_store *store, unsigned worker, int64_t *due_ms_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_NEXT_DUE);
+
+	sp__bind_int(&u, worker);
+	return first_time(&u, due_ms_out);
+}
+
+int sp__next_expiry(struct sp_store *store, int64_t *expires_ms_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_NEXT_EXPIRY);
+
+	return first_time(&u, expires_ms_out);
+}
+
+/* ---- another number of workers ---- */
+
+struct owner {
+	unsigned workers;
+	unsigned (*of)(struct sp_str domain, unsigned workers);
+};
+
+static void owner_of(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const struct owner *owner = sqlite3_user_data(ctx);
+	const void *domain = sqlite3_value_blob(argv[0]);
+	int len = sqlite3_value_bytes(argv[0]);
+
+	(void)argc;
+	sqlite3_result_int64(ctx, owner->of(sp_str_slice(domain, (size_t)len),
+	                                    owner->workers));
+}
+
+static int move_to_owners(struct sp__sqlite *s, struct owner *owner)
+{
+	struct sp__use u;
+	int rc = sqlite3_create_function(s->db, "sp_worker", 1,
+	                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+	                                 owner, owner_of, NULL, NULL);
+	int ret;
+
+	if (rc != SQLITE_OK) {
+		return sp__fail(s, rc, "set-up");
+	}
+	u = sp__use(s, SP__SQL_WORKERS_MOVE);
+	ret = sp__run(&u);
+	/* The statement knows the function; neither is needed again soon. */
+	(void)sqlite3_finalize(s->stmts[SP__SQL_WORKERS_MOVE]);
+	s->stmts[SP__SQL_WORKERS_MOVE] = NULL;
+	return ret;
+}
+
+static int workers_get(struct sp__sqlite *s, int64_t *workers_out)
+{
+	struct sp__use u = sp__use(s, SP__SQL_WORKERS_GET);
+
+	*workers_out = 0;
+	if (sp__row(&u)) {
+		*workers_out = sp__int(&u, 0, 0, INT64_MAX);
+	}
+	return sp__end(&u);
+}
+
+int sp__set_workers(struct sp_store *store, unsigned workers,
+                    unsigned (*worker_of)(struct sp_str, unsigned),
+                    int64_t now_ms, uint64_t *changed_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct owner owner = {workers, worker_of};
+	struct sp__use u;
+	int64_t before;
+	int ret = workers_get(s, &before);
+
+	*changed_out = 0;
+	if (ret || before == (int64_t)workers) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_WORKERS_LEASED);
+	sp__bind_int(&u, now_ms);
+	ret = sp__run(&u);
+	ret = ret ? ret : move_to_owners(s, &owner);
+	*changed_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
+	if (ret == 0) {
+		u = sp__use(s, SP__SQL_WORKERS_SET);
+		sp__bind_int(&u, workers);
+		ret = sp__run(&u);
+	}
+	return ret;
+}

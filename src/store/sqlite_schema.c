@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The tables. One row in `recipient` is one recipient of one message and
+ * carries all of its state; partial indexes hold exactly the rows that the
+ * scheduler asks for, so that a claim costs the same with ten recipients
+ * queued and with ten million:
+ *
+ *   recipient_due      queued, by worker and due time   (claim, next due)
+ *   recipient_expiry   queued, by expiry                (expire)
+ *   recipient_open     not done, by message and domain  (grouping, lists)
+ *   recipient_leased   leased, by attempt               (settle, release)
+ *   recipient_report   report due, by message
+ *
+ * Numbers in the checks are those of enum sp_store_state, 6 being the
+ * recipient of a message that is still coming in. Triggers keep `counter`
+ * equal to the rows, so that statistics never count.
+ *
+ * A change of the schema is a further entry of MIGRATIONS; entries are never
+ * edited once released. user_version is the number of entries applied.
+ */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "store/sqlite.h"
+
+#define APPLICATION_ID 0x53504c51 /* "SPLQ" */
+
+static const char SCHEMA_1[] =
+	"CREATE TABLE meta ("
+	"  name TEXT PRIMARY KEY, value INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+
+	"CREATE TABLE message ("
+	"  id INTEGER PRIMARY KEY,"
+	"  queue_id TEXT NOT NULL UNIQUE"
+	"    CHECK (length(queue_id) BETWEEN 1 AND 32),"
+	"  incoming INTEGER NOT NULL CHECK (incoming IN (0, 1)),"
+	"  sender TEXT NOT NULL CHECK (length(sender) <= 320),"
+	"  envid TEXT NOT NULL CHECK (length(envid) <= 100),"
+	"  ret INTEGER NOT NULL CHECK (ret BETWEEN 0 AND 2),"
+	"  smtputf8 INTEGER NOT NULL CHECK (smtputf8 IN (0, 1)),"
+	"  body_8bit INTEGER NOT NULL CHECK (body_8bit IN (0, 1)),"
+	"  requiretls INTEGER NOT NULL CHECK (requiretls IN (0, 1)),"
+	"  client TEXT NOT NULL, helo TEXT NOT NULL,"
+	"  message_id TEXT NOT NULL CHECK (length(message_id) <= 998),"
+	"  received_ms INTEGER NOT NULL,"
+	"  expires_ms INTEGER NOT NULL,"
+	"  size_bytes INTEGER NOT NULL CHECK (size_bytes >= 0),"
+	"  chunks INTEGER NOT NULL CHECK (chunks >= 1),"
+	"  done_ms INTEGER" /* null: recipients open, or a report due */
+	") STRICT;"
+	"CREATE INDEX message_received ON message (received_ms);"
+	"CREATE INDEX message_message_id ON message (message_id)"
+	"  WHERE message_id <> '';"
+	"CREATE INDEX message_incoming ON message (id) WHERE incoming = 1;"
+	"CREATE INDEX message_done ON message (done_ms)"
+	"  WHERE done_ms IS NOT NULL;"
+
+	"CREATE TABLE body ("
+	"  id INTEGER PRIMARY KEY,"
+	"  message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+	"  seq INTEGER NOT NULL CHECK (seq >= 0),"
+	"  data BLOB NOT NULL CHECK (length(data) <= 262144),"
+	"  UNIQUE (message, seq)"
+	") STRICT;"
+
+	"CREATE TABLE recipient ("
+	"  id INTEGER PRIMARY KEY,"
+	"  message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+	"  address TEXT NOT NULL CHECK (length(address) <= 320),"
+	"  domain TEXT NOT NULL CHECK (length(domain) <= 255),"
+	"  orcpt TEXT NOT NULL CHECK (length(orcpt) <= 500),"
+	"  notify INTEGER NOT NULL CHECK (notify BETWEEN 0 AND 15),"
+	"  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 6),"
+	"  worker INTEGER NOT NULL CHECK (worker BETWEEN 0 AND 1023),"
+	"  due_ms INTEGER NOT NULL,"
+	"  expires_ms INTEGER NOT NULL,"
+	"  attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),"
+	"  first_attempt_ms INTEGER,"
+	"  attempt_id INTEGER CHECK ((state = 1) = (attempt_id IS NOT NULL)),"
+	"  code TEXT NOT NULL DEFAULT '',"
+	"  cause TEXT NOT NULL DEFAULT '',"
+	"  reply TEXT NOT NULL DEFAULT '',"
+	"  security TEXT NOT NULL DEFAULT '',"
+	"  expired_code TEXT NOT NULL DEFAULT '',"
+	"  expired_reply TEXT NOT NULL DEFAULT '',"
+	"  report_due INTEGER NOT NULL DEFAULT 0 CHECK (report_due IN (0, 1)),"
+	"  done_ms INTEGER CHECK ((state BETWEEN 3 AND 5) ="
+	"    (done_ms IS NOT NULL))"
+	") STRICT;"
+	"CREATE INDEX recipient_message ON recipient (message);"
+	"CREATE INDEX recipient_due ON recipient (worker, due_ms)"
+	"  WHERE state = 0;"
+	"CREATE INDEX recipient_expiry ON recipient (expires_ms)"
+	"  WHERE state = 0;"
+	"CREATE INDEX recipient_open ON recipient (message, domain)"
+	"  WHERE state <= 2;"
+	"CREATE INDEX recipient_leased ON recipient (attempt_id)"
+	"  WHERE state = 1;"
+	"CREATE INDEX recipient_report ON recipient (message)"
+	"  WHERE report_due = 1;"
+
+	/* Recipients and events go with their message only; rcpt and
+         * detail_of need no key of their own. The evidence of an attempt for
+         * several recipients is kept once, by the first event. */
+	"CREATE TABLE event ("
+	"  id INTEGER PRIMARY KEY,"
+	"  message INTEGER NOT NULL REFERENCES message ON DELETE CASCADE,"
+	"  rcpt INTEGER," /* null: all recipients of the message */
+	"  time_ms INTEGER NOT NULL,"
+	"  type INTEGER NOT NULL CHECK (type BETWEEN 0 AND 10),"
+	"  attempt INTEGER NOT NULL CHECK (attempt >= 0),"
+	"  code TEXT NOT NULL, cause TEXT NOT NULL, reply TEXT NOT NULL,"
+	"  security TEXT NOT NULL, host TEXT NOT NULL, address TEXT NOT NULL,"
+	"  detail TEXT CHECK (length(detail) <= 262144),"
+	"  detail_of INTEGER CHECK (detail IS NULL OR detail_of IS NULL)"
+	") STRICT;"
+	"CREATE INDEX event_message ON event (message, rcpt);"
+
+	/* Kinds: 0-6 recipients by state, 7 report due, 8 messages, 9 those
+         * coming in. */
+	"CREATE TABLE counter ("
+	"  kind INTEGER PRIMARY KEY CHECK (kind BETWEEN 0 AND 9),"
+	"  n INTEGER NOT NULL CHECK (n >= 0)"
+	") STRICT;"
+	"INSERT INTO counter VALUES (0, 0), (1, 0), (2, 0), (3, 0), (4, 0),"
+	"  (5, 0), (6, 0), (7, 0), (8, 0), (9, 0);"
+	"CREATE TRIGGER recipient_new AFTER INSERT ON recipient BEGIN"
+	"  UPDATE counter SET n = n + 1 WHERE kind = NEW.state; END;"
+	"CREATE TRIGGER recipient_state AFTER UPDATE OF state ON recipient"
+	"  WHEN OLD.state <> NEW.state BEGIN"
+	"  UPDATE counter SET n = n - 1 WHERE kind = OLD.state;"
+	"  UPDATE counter SET n = n + 1 WHERE kind = NEW.state; END;"
+	"CREATE TRIGGER recipient_reporting AFTER UPDATE OF report_due"
+	"  ON recipient WHEN OLD.report_due <> NEW.report_due BEGIN"
+	"  UPDATE counter SET n = n + NEW.report_due - OLD.report_due"
+	"    WHERE kind = 7; END;"
+	"CREATE TRIGGER recipient_gone AFTER DELETE ON recipient BEGIN"
+	"  UPDATE counter SET n = n - 1 WHERE kind = OLD.state;"
+	"  UPDATE counter SET n = n - OLD.report_due WHERE kind = 7; END;"
+	"CREATE TRIGGER message_new AFTER INSERT ON message BEGIN"
+	"  UPDATE counter SET n = n + 1 WHERE kind = 8 + NEW.incoming; END;"
+	"CREATE TRIGGER message_in AFTER UPDATE OF incoming ON message"
+	"  WHEN OLD.incoming <> NEW.incoming BEGIN"
+	"  UPDATE counter SET n = n - 1 WHERE kind = 8 + OLD.incoming;"
+	"  UPDATE counter SET n = n + 1 WHERE kind = 8 + NEW.incoming; END;"
+	"CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN"
+	"  UPDATE counter SET n = n - 1 WHERE kind = 8 + OLD.incoming; END;";
+
+static const char *const MIGRATIONS[] = {SCHEMA_1};
+
+#define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
+
+static int refuse(struct sp__sqlite *s, const char *why)
+{
+	snprintf(s->base.why, sizeof(s->base.why), "store %s: %s", s->path,
+	         why);
+	return SP_EUNSUPPORTED;
+}
+
+static int read_version(struct sp__sqlite *s, int64_t *version_out)
+{
+	int64_t application = 0;
+	int64_t pages = 0;
+	int ret = sp__exec_int(s, "PRAGMA application_id", &application);
+
+	ret = ret ? ret : sp__exec_int(s, "PRAGMA page_count", &pages);
+	ret = ret ? ret : sp__exec_int(s, "PRAGMA user_version", version_out);
+	if (ret) {
+		return ret;
+	}
+	if (pages > 0 && application != APPLICATION_ID &&
+	    (application != 0 || *version_out != 0)) {
+		return refuse(s, "is a database of another program");
+	}
+	if (*version_out > VERSION) {
+		return refuse(s, "was written by a newer version");
+	}
+	return 0;
+}
+
+int sp__check_version(struct sp__sqlite *s)
+{
+	int64_t version = 0;
+	int ret = read_version(s, &version);
+
+	if (ret == 0 && version != VERSION) {
+		snprintf(s->base.why, sizeof(s->base.why),
+		         "store %s: not set up yet (the server does that)",
+		         s->path);
+		return version == 0 ? SP_ENOTFOUND : SP_EUNSUPPORTED;
+	}
+	return ret;
+}
+
+/* A new file must be empty: tables of others are not ours to mix with. */
+static int check_empty(struct sp__sqlite *s)
+{
+	int64_t tables = 0;
+	int ret =
+		sp__exec_int(s, "SELECT count(*) FROM sqlite_schema", &tables);
+
+	if (ret == 0 && tables != 0) {
+		return refuse(s, "is a database of another program");
+	}
+	return ret;
+}
+
+static int apply(struct sp__sqlite *s, int64_t version)
+{
+	char pragma[64];
+	int ret = sp__exec(s, MIGRATIONS[version]);
+
+	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %lld",
+	         (long long)version + 1);
+	return ret ? ret : sp__exec(s, pragma);
+}
+
+int sp__migrate(struct sp__sqlite *s)
+{
+	char pragma[64];
+	int64_t version = 0;
+	int ret = read_version(s, &version);
+
+	if (ret || version == VERSION) {
+		return ret;
+	}
+	if (version == 0) {
+		ret = check_empty(s);
+	}
+	snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d",
+	         APPLICATION_ID);
+	ret = ret ? ret : sp__exec(s, "BEGIN IMMEDIATE");
+	ret = ret ? ret : sp__exec(s, pragma);
+	for (; ret == 0 && version < VERSION; version++) {
+		ret = apply(s, version);
+	}
+	ret = ret ? ret : sp__exec(s, "COMMIT");
+	if (ret && !sqlite3_get_autocommit(s->db)) {
+		sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+	}
+	return ret;
+}

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What becomes of recipients: by an outcome, by the clock, by the operator.
+ * Each change writes its event in the same turn. When the last recipient of
+ * a message is done with and no report is due, the body goes at once; the
+ * trace stays until it is purged.
+ */
+#include "base/err.h"
+#include "store/sqlite.h"
+
+int sp__event_insert(struct sp__sqlite *s, const struct sp__event *event)
+{
+	const struct sp_store_event *e = &event->event;
+	struct sp__use u = sp__use(s, SP__SQL_EVENT_INSERT);
+
+	sp__bind_int(&u, event->message);
+	if (event->rcpt) {
+		sp__bind_int(&u, event->rcpt);
+	} else {
+		sp__bind_null(&u);
+	}
+	sp__bind_int(&u, e->time_ms);
+	sp__bind_int(&u, e->type);
+	sp__bind_int(&u, e->attempt);
+	sp__bind_str(&u, e->code);
+	sp__bind_str(&u, e->cause);
+	sp__bind_str(&u, e->reply);
+	sp__bind_str(&u, e->security);
+	sp__bind_str(&u, e->host);
+	sp__bind_str(&u, e->address);
+	if (e->detail.len) {
+		sp__bind_str(&u, e->detail);
+	} else {
+		sp__bind_null(&u);
+	}
+	if (event->detail_of) {
+		sp__bind_int(&u, event->detail_of);
+	}
+	return sp__run(&u);
+}
+
+/* The message may be done with now. */
+static int check_done(struct sp__sqlite *s, int64_t message, int64_t now_ms)
+{
+	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_DONE);
+	int ret;
+
+	sp__bind_int(&u, now_ms);
+	sp__bind_int(&u, message);
+	ret = sp__run(&u);
+	if (ret || sqlite3_changes(s->db) == 0) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_BODY_DELETE);
+	sp__bind_int(&u, message);
+	return sp__run(&u);
+}
+
+/* ---- by an outcome ---- */
+
+struct settling {
+	const struct sp_store_outcome *outcome;
+	int64_t message;   /* 0: none settled yet */
+	int64_t detail_of; /* first event of this attempt */
+};
+
+static void bind_outcome(struct sp__use *u, const struct sp_store_outcome *o,
+                         const struct sp_store_outcome_rcpt *r)
+{
+	sp__bind_int(u, r->state);
+	sp__bind_int(u, r->state == SP_STORE_QUEUED ? r->due_ms : o->now_ms);
+	sp__bind_str(u, r->code);
+	sp__bind_str(u, r->cause);
+	sp__bind_str(u, r->reply);
+	sp__bind_str(u, o->security);
+	sp__bind_str(u, r->expired_code);
+	sp__bind_str(u, r->expired_reply);
+	sp__bind_int(u, r->state == SP_STORE_FAILED && r->report_due);
+	if (r->state == SP_STORE_QUEUED) {
+		sp__bind_null(u);
+	} else {
+		sp__bind_int(u, o->now_ms);
+	}
+}
+
+/* 0, SP_ENOTFOUND when it isn't leased under the attempt. */
+static int settle_row(struct sp__sqlite *s, const struct sp_store_outcome *o,
+                      const struct sp_store_outcome_rcpt *r,
+                      struct sp__target *target_out)
+{
+	struct sp__use u = sp__use(s, r->uncounted ? SP__SQL_SETTLE_UNCOUNTED
+	                                           : SP__SQL_SETTLE);
+	bool found = false;
+	int ret;
+
+	if (r->uncounted) {
+		sp__bind_int(&u, r->due_ms);
+	} else {
+		bind_outcome(&u, o, r);
+	}
+	sp__bind_int(&u, (int64_t)r->rcpt_id);
+	sp__bind_int(&u, (int64_t)o->attempt_id);
+	while (sp__row(&u)) {
+		found = true;
+		target_out->message = sp__int(&u, 0, 1, INT64_MAX);
+		target_out->attempts = (uint32_t)sp__int(&u, 1, 0, UINT32_MAX);
+	}
+	ret = sp__end(&u);
+	return ret || found ? ret : SP_ENOTFOUND;
+}
+
+static int settle_event(struct sp__sqlite *s, struct settling *st,
+                        const struct sp_store_outcome_rcpt *r,
+                        uint32_t attempts)
+{
+	static const enum sp_store_event_type types[SP_STORE_STATE_COUNT] = {
+		[SP_STORE_QUEUED] = SP_STORE_EVENT_DEFER,
+		[SP_STORE_DELIVERED] = SP_STORE_EVENT_SEND,
+		[SP_STORE_FAILED] = SP_STORE_EVENT_FAIL,
+	};
+	const struct sp_store_outcome *o = st->outcome;
+	const struct sp__event event = {
+		.message = st->message,
+		.rcpt = (int64_t)r->rcpt_id,
+		.detail_of = st->detail_of,
+		.event = {.time_ms = o->now_ms,
+	                  .type = types[r->state],
+	                  .attempt = attempts,
+	                  .code = r->code,
+	                  .cause = r->cause,
+	                  .reply = r->reply,
+	                  .security = o->security,
+	                  .host = o->host,
+	                  .address = o->address,
+	                  .detail = st->detail_of ? SP_STR("") : o->detail},
+	};
+	int ret = sp__event_insert(s, &event);
+
+	if (ret == 0 && st->detail_of == 0 && o->detail.len) {
+		st->detail_of = sqlite3_last_insert_rowid(s->db);
+	}
+	return ret;
+}
+
+static int settle_one(struct sp__sqlite *s, struct settling *st,
+                      const struct sp_store_outcome_rcpt *r)
+{
+	struct sp__target target = {0};
+	int ret = settle_row(s, st->outcome, r, &target);
+
+	if (ret == 0) {
+		st->message = target.message;
+		if (!r->uncounted) {
+			ret = settle_event(s, st, r, target.attempts);
+		}
+	}
+	return ret == SP_ENOTFOUND ? 0 : ret;
+}
+
+int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct settling st = {.outcome = outcome};
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < outcome->rcpt_count; i++) {
+		ret = settle_one(s, &st, &outcome->rcpts[i]);
+	}
+	if (ret) {
+		return ret;
+	}
+	return st.message ? check_done(s, st.message, outcome->now_ms)
+	                  : SP_ENOTFOUND;
+}
+
+/* ---- by the clock ---- */
+
+struct expiring {
+	int64_t rcpt, message;
+	uint32_t attempts;
+	bool report_due;
+	struct sp_str code, cause, reply, security;
+};
+
+static void read_expiring(struct sp__use *u, struct sp_arena *a,
+                          struct expiring *e)
+{
+	uint8_t notify = (uint8_t)sp__int(u, 3, 0, 15);
+
+	e->rcpt = sp__int(u, 0, 1, INT64_MAX);
+	e->message = sp__int(u, 1, 1, INT64_MAX);
+	e->attempts = (uint32_t)sp__int(u, 2, 0, UINT32_MAX);
+	e->report_due = sp_store_wants_report(notify, sp__bool(u, 4));
+	e->code = sp_arena_str(a, sp__str(u, 5, SP_STORE_CODE_MAX));
+	e->cause = sp_arena_str(a, sp__str(u, 6, SP_STORE_CAUSE_MAX));
+	e->reply = sp_arena_str(a, sp__str(u, 7, SP_STORE_REPLY_MAX));
+	e->security = sp_arena_str(a, sp__str(u, 8, SP_STORE_SECURITY_MAX));
+}
+
+static int find_expiring(struct sp__sqlite *s, int64_t now_ms, size_t limit,
+                         struct sp_arena *arena, struct expiring **list_out,
+                         size_t *count_out)
+{
+	struct sp__use u = sp__use(s, SP__SQL_EXPIRE_FIND);
+	struct expiring *list = sp_arena_array(arena, limit, sizeof(*list));
+	size_t count = 0;
+
+	sp__bind_int(&u, now_ms);
+	sp__bind_int(&u, (int64_t)limit);
+	while (count < limit && sp__row(&u)) {
+		read_expiring(&u, arena, &list[count++]);
+	}
+	*list_out = list;
+	*count_out = count;
+	return sp__end(&u);
+}
+
+static int expire_one(struct sp__sqlite *s, const struct expiring *e,
+                      int64_t now_ms)
+{
+	struct sp__use u = sp__use(s, SP__SQL_EXPIRE);
+	const struct sp__event event = {
+		.message = e->message,
+		.rcpt = e->rcpt,
+		.event = {.time_ms = now_ms,
+	                  .type = SP_STORE_EVENT_FAIL,
+	                  .attempt = e->attempts,
+	                  .code = e->code,
+	                  .cause = e->cause,
+	                  .reply = e->reply,
+	                  .security = e->security},
+	};
+	int ret;
+
+	sp__bind_str(&u, e->code);
+	sp__bind_str(&u, e->cause);
+	sp__bind_str(&u, e->reply);
+	sp__bind_int(&u, e->report_due);
+	sp__bind_int(&u, now_ms);
+	sp__bind_int(&u, e->rcpt);
+	ret = sp__run(&u);
+	ret = ret ? ret : sp__event_insert(s, &event);
+	return ret ? ret : check_done(s, e->message, now_ms);
+}
+
+int sp__expire(struct sp_store *store, int64_t now_ms, size_t limit,
+               struct sp_str code, struct sp_str cause, struct sp_str reply,
+               uint64_t *count_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp_arena arena;
+	struct expiring *list;
+	size_t count;
+	int ret;
+
+	sp_arena_init(&arena);
+	ret = find_expiring(s, now_ms, limit, &arena, &list, &count);
+	for (size_t i = 0; ret == 0 && i < count; i++) {
+		if (list[i].code.len == 0) {
+			list[i].code = code;
+			list[i].cause = cause;
+			list[i].reply = reply;
+		}
+		ret = expire_one(s, &list[i], now_ms);
+	}
+	*count_out = ret ? 0 : count;
+	sp_arena_fini(&arena);
+	return ret;
+}
+
+/* ---- by the operator ---- */
+
+static const struct {
+	const char *condition; /* whom it touches */
+	enum sp_store_state to;
+	enum sp_store_event_type event;
+	bool done;
+} ACTIONS[] = {
+	[SP_STORE_ACT_RETRY] = {" AND r.state <= 2 AND r.state = 0"
+                                " AND r.due_ms > ?",
+                                SP_STORE_QUEUED, SP_STORE_EVENT_RETRY, false},
+	[SP_STORE_ACT_HOLD] = {" AND r.state <= 2 AND r.state = 0 AND ?",
+                               SP_STORE_HELD, SP_STORE_EVENT_HOLD, false},
+	[SP_STORE_ACT_RELEASE] = {" AND r.state <= 2 AND r.state = 2 AND ?",
+                                  SP_STORE_QUEUED, SP_STORE_EVENT_RELEASE,
+                                  false},
+	[SP_STORE_ACT_REMOVE] = {" AND r.state <= 2 AND r.state IN (0, 2)"
+                                 " AND ?",
+                                 SP_STORE_REMOVED, SP_STORE_EVENT_REMOVE, true},
+};
+
+static int act_on(struct sp__sqlite *s, enum sp_store_action action,
+                  const struct sp__target *target, int64_t now_ms)
+{
+	struct sp__use u = sp__use(s, SP__SQL_ACT_STATE);
+	const struct sp__event event = {
+		.message = target->message,
+		.rcpt = target->rcpt,
+		.event = {.time_ms = now_ms,
+	                  .type = ACTIONS[action].event,
+	                  .attempt = target->attempts},
+	};
+	int ret;
+
+	sp__bind_int(&u, ACTIONS[action].to);
+	sp__bind_int(&u, now_ms);
+	if (ACTIONS[action].done) {
+		sp__bind_int(&u, now_ms);
+	} else {
+		sp__bind_null(&u);
+	}
+	sp__bind_int(&u, target->rcpt);
+	ret = sp__run(&u);
+	ret = ret ? ret : sp__event_insert(s, &event);
+	if (ret == 0 && ACTIONS[action].done) {
+		ret = check_done(s, target->message, now_ms);
+	}
+	return ret;
+}
+
+int sp__act(struct sp_store *store, enum sp_store_action action,
+            const struct sp_store_filter *filter, size_t batch, int64_t now_ms,
+            uint64_t *changed_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__target *targets = NULL;
+	struct sp_arena arena;
+	size_t count = 0;
+	int ret;
+
+	sp_arena_init(&arena);
+	ret = sp__select(s, filter, ACTIONS[action].condition, now_ms, batch,
+	                 &arena, &targets, &count);
+	for (size_t i = 0; ret == 0 && i < count; i++) {
+		ret = act_on(s, action, &targets[i], now_ms);
+	}
+	*changed_out = ret ? 0 : count;
+	sp_arena_fini(&arena);
+	return ret;
+}

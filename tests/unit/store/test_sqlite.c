@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What only the SQLite engine has: files that are damaged, foreign or out of
+ * reach, values in the file that were never written, its log, and the proof
+ * that nothing in the scheduler's way is ever scanned.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <sqlite3.h>
+
+#include "unit/store/world.h"
+
+#define NOBODY 65534
+
+static const struct query {
+	const char *name;
+	const char *sql;
+} QUERIES[] = {
+#define SP_SQL(name, text) {#name, text},
+#include "store/sqlite_sql.def"
+#undef SP_SQL
+};
+
+static void path_of(const struct world *w, char *out, size_t cap)
+{
+	snprintf(out, cap, "%s", w->url + strlen("sqlite:"));
+}
+
+static int open_again(struct world *w, char why[SP_STORE_WHY_MAX])
+{
+	return sp_store_open(sp_str_from(w->url), SP_STORE_WRITER, true,
+	                     &w->store, why, SP_STORE_WHY_MAX);
+}
+
+static sqlite3 *raw_open(const struct world *w)
+{
+	sqlite3 *db = NULL;
+	char path[160];
+
+	path_of(w, path, sizeof(path));
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	return db;
+}
+
+static void raw(const struct world *w, const char *sql)
+{
+	sqlite3 *db = raw_open(w);
+	char *why = NULL;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
+		fail_msg("%s: %s", sql, why);
+	}
+	sqlite3_close(db);
+}
+
+static void answer_zero(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void)argc;
+	(void)argv;
+	sqlite3_result_int(ctx, 0);
+}
+
+/* ---- cost ---- */
+
+static void check_plan(sqlite3 *db, const struct query *q)
+{
+	sqlite3_stmt *stmt = NULL;
+	char sql[2048];
+
+	snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", q->sql);
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK) {
+		fail_msg("%s: %s", q->name, sqlite3_errmsg(db));
+	}
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *step = (const char *)sqlite3_column_text(stmt, 3);
+		bool scan = strncmp(step, "SCAN ", 5) == 0;
+		bool sort = strstr(step, "TEMP B-TREE") != NULL;
+		/* Partial indexes that hold just what is asked for. */
+		bool whole = strstr(step, "USING INDEX message_incoming") ||
+		             strstr(step, "USING INDEX recipient_leased") ||
+		             strcmp(step, "SCAN counter") == 0;
+
+		if ((scan && !whole) ||
+		    (sort && strstr(q->name, "CLAIM_FIND")) ||
+		    (sort && strstr(q->name, "EXPIRE_FIND"))) {
+			fail_msg("%s: %s", q->name, step);
+		}
+	}
+	sqlite3_finalize(stmt);
+}
+
+static void test_plans(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db = raw_open(w);
+
+	sqlite3_create_function(db, "sp_worker", 1, SQLITE_UTF8, NULL,
+	                        answer_zero, NULL, NULL);
+	for (size_t i = 0; i < sizeof(QUERIES) / sizeof(QUERIES[0]); i++) {
+		/* These look at each row for a reason, and seldom. */
+		if (strncmp(QUERIES[i].name, "WORKERS_", 8)) {
+			check_plan(db, &QUERIES[i]);
+		}
+	}
+	sqlite3_close(db);
+}
+
+static void test_claim_uses_due_index(void **state)
+{
+	struct world *w = *state;
+	sqlite3 *db = raw_open(w);
+	sqlite3_stmt *stmt = NULL;
+
+	for (size_t i = 0; i < sizeof(QUERIES) / sizeof(QUERIES[0]); i++) {
+		char sql[2048];
+
+		if (strcmp(QUERIES[i].name, "CLAIM_FIND")) {
+			continue;
+		}
+		snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
+		         QUERIES[i].sql);
+		assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL),
+		                 0);
+		assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+		assert_string_equal(
+			sqlite3_column_text(stmt, 3),
+			"SEARCH recipient USING INDEX recipient_due "
+			"(worker=? AND due_ms<?)");
+		assert_int_equal(sqlite3_step(stmt), SQLITE_DONE);
+		sqlite3_finalize(stmt);
+	}
+	sqlite3_close(db);
+}
+
+/* ---- trouble at opening ---- */
+
+static void test_durable_settings(void **state)
+{
+	struct world *w = *state;
+	struct stat st;
+	char path[160];
+
+	path_of(w, path, sizeof(path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	enqueue(w, "M1");
+	must(sp_store_maintain(w->store, true), w->store);
+	strcat(path, "-wal"); /* the test's own literal in a large buffer */
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 0); /* all of it is in the file */
+}
+
+static void scribble(const struct world *w, off_t offset, size_t len)
+{
+	char path[160];
+	char junk[4096];
+	int fd;
+
+	path_of(w, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_true(fd >= 0);
+	memset(junk, 0xa5, sizeof(junk));
+	while (len > 0) {
+		size_t part = len < sizeof(junk) ? len : sizeof(junk);
+
+		assert_int_equal(pwrite(fd, junk, part, offset), part);
+		offset += (off_t)part;
+		len -= part;
+	}
+	close(fd);
+}
+
+static void test_not_a_database(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX] = "";
+
+	enqueue(w, "M1");
+	sp_store_close(&w->store);
+	scribble(w, 0, 100);
+	assert_int_equal(open_again(w, why), SP_ESTORE);
+	assert_non_null(strstr(why, "not a database"));
+	assert_null(strchr(why, '\n'));
+}
+
+static void test_damaged_pages(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX] = "";
+
+	enqueue(w, "M1");
+	sp_store_close(&w->store);
+	scribble(w, 4096, 12 * 4096);
+	assert_int_equal(open_again(w, why), SP_ESTORE);
+	assert_non_null(strstr(why, "store /"));
+	assert_null(strchr(why, '\n'));
+}
+
+static const struct foreign_case {
+	const char *name;
+	const char *sql;
+	const char *why;
+} FOREIGN[] = {
+	{"newer version", "PRAGMA user_version = 1000",
+         "was written by a newer version"},
+	{"another program", "PRAGMA application_id = 7",
+         "is a database of another program"},
+};
+
+static void test_foreign(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX];
+
+	for (size_t i = 0; i < sizeof(FOREIGN) / sizeof(FOREIGN[0]); i++) {
+		sp_store_close(&w->store);
+		tear_down((void *[]){w});
+		assert_int_equal(set_up((void **)&w), 0);
+		*state = w;
+		sp_store_close(&w->store);
+		raw(w, FOREIGN[i].sql);
+		assert_int_equal(open_again(w, why), SP_EUNSUPPORTED);
+		if (!strstr(why, FOREIGN[i].why)) {
+			fail_msg("%s: %s", FOREIGN[i].name, why);
+		}
+	}
+}
+
+static void test_tables_of_others(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX];
+	char path[160];
+
+	sp_store_close(&w->store);
+	path_of(w, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	raw(w, "CREATE TABLE theirs (x)");
+	assert_int_equal(open_again(w, why), SP_EUNSUPPORTED);
+	assert_non_null(strstr(why, "another program"));
+}
+
+static const struct url_case {
+	const char *url;
+	int ret;
+} URLS[] = {
+	{"", SP_ECONFIG},
+	{"mysql:/x", SP_ECONFIG},
+	{"sqlite:", SP_ECONFIG},
+	{"sqlite:relative.db", SP_ECONFIG},
+	{"sqlite:/nonexistent-directory/x/store.db", -ENOENT},
+	{"sqlite:/proc/store.db", 0},
+};
+
+static void test_urls(void **state)
+{
+	struct sp_store *store;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(URLS) / sizeof(URLS[0]); i++) {
+		char why[SP_STORE_WHY_MAX] = "";
+		int ret =
+			sp_store_open(sp_str_from(URLS[i].url), SP_STORE_WRITER,
+		                      true, &store, why, sizeof(why));
+
+		if (ret >= 0 || (URLS[i].ret && ret != URLS[i].ret) ||
+		    strncmp(why, "store", 5)) {
+			fail_msg("%s: %d %s", URLS[i].url, ret, why);
+		}
+	}
+}
+
+static void test_read_only_directory(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX] = "";
+	int ret;
+
+	sp_store_close(&w->store);
+	sqlite_gone(w);
+	assert_int_equal(mkdir(w->dir, 0555), 0);
+	if (geteuid() == 0) { /* root may write everywhere */
+		assert_int_equal(seteuid(NOBODY), 0);
+		ret = open_again(w, why);
+		assert_int_equal(seteuid(0), 0);
+	} else {
+		ret = open_again(w, why);
+	}
+	assert_int_equal(chmod(w->dir, 0700), 0);
+	assert_int_equal(ret, -EACCES);
+	assert_non_null(strstr(why, "Permission denied"));
+}
+
+static void test_reader_before_writer(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX] = "";
+	char path[160];
+
+	sp_store_close(&w->store);
+	path_of(w, path, sizeof(path));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sp_store_open(sp_str_from(w->url), SP_STORE_READER,
+	                               false, &w->store, why, sizeof(why)),
+	                 SP_ENOTFOUND);
+	raw(w, "PRAGMA journal_mode = WAL");
+	assert_int_equal(sp_store_open(sp_str_from(w->url), SP_STORE_READER,
+	                               false, &w->store, why, sizeof(why)),
+	                 SP_ENOTFOUND);
+}
+
+/* ---- values that were never written ---- */
+
+static const struct odd_case {
+	const char *name;
+	const char *sql;
+} ODD[] = {
+	{"state", "UPDATE recipient SET state = 99, done_ms = NULL"},
+	{"attempts", "UPDATE recipient SET attempts = -1"},
+	{"address", "UPDATE recipient SET address = hex(zeroblob(4000))"},
+	{"size", "UPDATE message SET size_bytes = -4"},
+	{"id", "UPDATE message SET queue_id = hex(zeroblob(100))"},
+	{"reply", "UPDATE recipient SET reply = hex(zeroblob(9000))"},
+};
+
+static void test_odd_values(void **state)
+{
+	struct world *w = *state;
+	struct sp_store_filter all = {.limit = 0};
+	struct found f;
+	sqlite3 *db;
+
+	enqueue(w, "M1");
+	for (size_t i = 0; i < sizeof(ODD) / sizeof(ODD[0]); i++) {
+		db = raw_open(w);
+		sqlite3_exec(db, "PRAGMA ignore_check_constraints = 1", NULL,
+		             NULL, NULL);
+		sqlite3_exec(db, "DROP TRIGGER recipient_state", NULL, NULL,
+		             NULL);
+		sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+		assert_int_equal(sqlite3_exec(db, ODD[i].sql, NULL, NULL, NULL),
+		                 SQLITE_OK);
+		sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+		if (sp_store_search(w->store, &all, on_row, &f) != SP_ESTORE ||
+		    !strstr(sp_store_why(w->store), "never written")) {
+			fail_msg("%s: %s", ODD[i].name, sp_store_why(w->store));
+		}
+		sqlite3_exec(db,
+		             "UPDATE recipient SET state = 0, attempts = 0,"
+		             " address = 'b@d.test', reply = '';"
+		             "UPDATE message SET size_bytes = 1,"
+		             " queue_id = 'M1'",
+		             NULL, NULL, NULL);
+		sqlite3_close(db);
+		must(sp_store_search(w->store, &all, on_row, &f), w->store);
+	}
+}
+
+/* RLIMIT_FSIZE stands in for a full disk: writes beyond it fail. */
+static void test_write_fails(void **state)
+{
+	struct world *w = *state;
+	struct sp_envelope e = envelope(ONE, 1);
+	struct sp_store_incoming in = incoming("M2", &e);
+	static char body[SP_STORE_CHUNK_MAX];
+	struct rlimit before;
+	struct rlimit tight;
+	int ret;
+
+	enqueue(w, "M1");
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	tight = before;
+	tight.rlim_cur = (rlim_t)128 * 1024;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+	in.body = sp_str_slice(body, sizeof(body));
+	begin(w);
+	ret = sp_store_enqueue(w->store, &in);
+	ret = ret ? ret : sp_store_commit(w->store);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_true(ret == SP_ESTORE || ret == -ENOSPC);
+	sp_store_close(&w->store);
+	open_writer(w);
+	assert_int_equal(show(w, "M1").count, 1);
+	assert_int_equal(show(w, "M2").count, 0);
+	enqueue(w, "M2");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_plans),
+		TEST(test_claim_uses_due_index),
+		TEST(test_durable_settings),
+		TEST(test_not_a_database),
+		TEST(test_damaged_pages),
+		TEST(test_foreign),
+		TEST(test_tables_of_others),
+		TEST(test_urls),
+		TEST(test_read_only_directory),
+		TEST(test_reader_before_writer),
+		TEST(test_odd_values),
+		TEST(test_write_fails),
+	};
+	int failed = 0;
+
+	RUN_FOR_ALL_ENGINES(tests, failed)
+	return failed ? 1 : 0;
+}
