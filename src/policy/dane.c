@@ -16,7 +16,6 @@
 #include "base/buf.h"
 #include "policy/mxplan_private.h"
 
-#define NAME_TEXT_MAX 253
 /* A policy with the longest records the limits allow still fits. */
 #define DIGEST_MAX ((size_t)16 * 1024 * 1024)
 
@@ -30,7 +29,12 @@ struct sp_str sp__tlsa_owner(struct sp_plan *plan, struct sp_str base)
 	owner = sp_str_from(sp_arena_printf(
 		&plan->arena, "_%u._tcp." SP_STR_FMT,
 		(unsigned)plan->work->conf.port, SP_STR_ARG(base)));
-	return owner.len <= NAME_TEXT_MAX ? owner : (struct sp_str){0};
+	/* Too long to exist. A base that is no name itself is asked all the
+	 * same: the question then fails, and nothing is concluded from it. */
+	if (sp_dns_name_valid(base) && !sp_dns_name_valid(owner)) {
+		return (struct sp_str){0};
+	}
+	return owner;
 }
 
 /* --- Usable records ------------------------------------------------------- */

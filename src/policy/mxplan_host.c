@@ -182,39 +182,37 @@ static const struct tlsa_row *tlsa_row_find(const struct sp_plan *plan,
 	return NULL;
 }
 
-static bool mentions(struct sp_str text, struct sp_str word)
-{
-	for (; text.len >= word.len; text = sp_str_sub(text, 1, text.len)) {
-		if (sp_str_starts_nocase(text, word)) {
-			return true;
-		}
-	}
-	return false;
-}
+/* A lookup that failed is named by the first that fits: what the resolver
+ * found, or else the response code. */
+static const struct failed_row {
+	const char *scenario; /* null: any */
+	int rcode;            /* -1: any */
+	enum sp_cause_id cause;
+} failed_rows[] = {
+	{"tlsa-servfail", -1, SP_CAUSE_TLSA_SERVFAIL},
+	{"tlsa-timeout", -1, SP_CAUSE_TLSA_TIMEOUT},
+	{"dns-servfail", -1, SP_CAUSE_TLSA_SERVFAIL},
+	{"dns-timeout", -1, SP_CAUSE_TLSA_TIMEOUT},
+	{"", 2, SP_CAUSE_TLSA_SERVFAIL},
+	{NULL, -1, SP_CAUSE_TLSA_FAILED},
+};
 
 /* Every failure of a TLSA lookup is 324, whatever its nature. */
 static enum sp_cause_id tlsa_cause(const struct sp_plan *plan,
                                    const struct sp__question *q)
 {
-	enum sp_cause_id named = sp_cause_find(q->answer->scenario);
+	enum sp_cause_id dnssec = sp__bogus_cause(plan, q->answer);
+	const struct failed_row *row = failed_rows;
 
-	if (plan->work->conf.validator_broken) {
-		return SP_CAUSE_RESOLVER_NOT_VALIDATING;
+	if (q->state == SP_DNSSEC_BOGUS || dnssec != SP_CAUSE_DNSSEC_BOGUS) {
+		return dnssec;
 	}
-	if (named == SP_CAUSE_TLSA_SERVFAIL || named == SP_CAUSE_TLSA_TIMEOUT ||
-	    named == SP_CAUSE_TLSA_FAILED) {
-		return named;
+	while ((row->scenario != NULL &&
+	        !sp_str_eq(q->answer->scenario, sp_str_from(row->scenario))) ||
+	       (row->rcode >= 0 && row->rcode != q->answer->rcode)) {
+		row++;
 	}
-	if (q->state == SP_DNSSEC_BOGUS ||
-	    sp__bogus_cause(plan, q->answer) != SP_CAUSE_DNSSEC_BOGUS) {
-		return sp__bogus_cause(plan, q->answer);
-	}
-	if (mentions(q->answer->why, SP_STR("timeout")) ||
-	    mentions(q->answer->why, SP_STR("timed out"))) {
-		return SP_CAUSE_TLSA_TIMEOUT;
-	}
-	return q->answer->rcode == 2 ? SP_CAUSE_TLSA_SERVFAIL
-	                             : SP_CAUSE_TLSA_FAILED;
+	return row->cause;
 }
 
 static void conclude_tlsa(struct sp_plan *plan, const struct sp__question *q,
