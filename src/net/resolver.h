@@ -29,15 +29,15 @@ struct sp_resolver_stub {
 };
 
 struct sp_resolver_conf {
-	const char *trust_anchor;  /* file; null or "": dns-root-data's */
-	const char *root_hints;    /* file; null or "": built in */
+	const char *trust_anchor;     /* file; null or "": dns-root-data's */
+	const char *root_hints;       /* file; null or "": built in */
 	const struct sp_str *forward; /* "addr@port" each */
 	size_t forward_count;
 	const struct sp_resolver_stub *stubs;
 	size_t stub_count;
 	struct sp_str self_test_bad; /* known-bad name; empty: none */
-	int64_t deadline_ms;       /* per question */
-	size_t records_max;        /* <= SP_DNS_RECORDS_MAX */
+	int64_t deadline_ms;         /* per question */
+	size_t records_max;          /* <= SP_DNS_RECORDS_MAX */
 	size_t aliases_max;
 };
 
@@ -49,15 +49,15 @@ typedef void sp_resolver_fn(void *arg, struct sp_dns_answer *answer);
 
 /* The files named in conf are read here. why_out gets one line on failure. */
 int sp_resolver_new(struct sp_loop *loop, const struct sp_resolver_conf *conf,
-		    struct sp_resolver **resolver_out, char *why_out,
-		    size_t why_cap);
+                    struct sp_resolver **resolver_out, char *why_out,
+                    size_t why_cap);
 /* Outstanding questions are dropped without a call. */
 void sp_resolver_free(struct sp_resolver **resolver);
 
 /* fresh: do not answer from a cached failure. The id can be used to cancel. */
 uint64_t sp_resolver_ask(struct sp_resolver *resolver, struct sp_str name,
-			 enum sp_dns_type type, bool fresh, sp_resolver_fn *fn,
-			 void *arg);
+                         enum sp_dns_type type, bool fresh, sp_resolver_fn *fn,
+                         void *arg);
 void sp_resolver_cancel(struct sp_resolver *resolver, uint64_t id);
 
 /*
@@ -66,8 +66,8 @@ void sp_resolver_cancel(struct sp_resolver *resolver, uint64_t id);
  * one line; also when the clock is absurd (before this build).
  */
 void sp_resolver_self_test(struct sp_resolver *resolver,
-			   void (*fn)(void *arg, int result, const char *why),
-			   void *arg);
+                           void (*fn)(void *arg, int result, const char *why),
+                           void *arg);
 
 /* "1.17.1" of libunbound, for --version. */
 const char *sp_resolver_version(void);
