@@ -5,24 +5,29 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/str.h"
 #include "wire/dns.h"
 
 /*
- * How deliver/ asks the DNS: by messages to the resolve role in the server,
- * by a resolver in the same process on the command line. Answers come later,
- * never from inside ask, exactly once unless cancelled, and are handed over.
+ * How plan gathering asks the DNS, whoever answers: the role resolve by
+ * messages, or a resolver in this process. The maker of a lookup embeds this
+ * struct and owns it.
  */
 
+struct sp_lookup;
+
+/* The answer is handed over. Called exactly once per question unless it is
+ * cancelled, and never from inside ask. */
 typedef void sp_lookup_fn(void *arg, struct sp_dns_answer *answer);
 
 struct sp_lookup {
+	/* fresh: do not answer from a cached failure. The name is borrowed
+	 * for the call. The id, never 0, can be used to cancel. */
 	uint64_t (*ask)(struct sp_lookup *lookup, struct sp_str name,
 	                enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
 	                void *arg);
+	/* An id that was answered already is harmless. */
 	void (*cancel)(struct sp_lookup *lookup, uint64_t id);
-	/* The resolver's self-test failed: nothing can be called secure or
-	 * insecure. Kept up to date by the implementation. */
-	bool validator_broken;
 };
 
 #endif
