@@ -30,14 +30,14 @@ void *sp_loop_base(struct sp_loop *loop);
 /* Watches one descriptor, which stays the caller's. Level-triggered. */
 struct sp_watch;
 struct sp_watch *sp_watch_new(struct sp_loop *loop, int fd,
-			      void (*fn)(void *arg, int flags), void *arg);
+                              void (*fn)(void *arg, int flags), void *arg);
 void sp_watch_set(struct sp_watch *watch, int flags); /* 0: rest */
 void sp_watch_free(struct sp_watch **watch);
 
 /* A one-shot timer; setting it again moves it. */
 struct sp_timer;
 struct sp_timer *sp_timer_new(struct sp_loop *loop, void (*fn)(void *arg),
-			      void *arg);
+                              void *arg);
 void sp_timer_set(struct sp_timer *timer, int64_t delay_ms); /* >= 0 */
 void sp_timer_stop(struct sp_timer *timer);
 void sp_timer_free(struct sp_timer **timer);
@@ -48,14 +48,14 @@ void sp_timer_free(struct sp_timer **timer);
  * harmless; calling it from a deferred call means the next turn. */
 struct sp_deferred;
 struct sp_deferred *sp_deferred_new(struct sp_loop *loop, void (*fn)(void *),
-				    void *arg);
+                                    void *arg);
 void sp_deferred_call(struct sp_deferred *deferred);
 void sp_deferred_free(struct sp_deferred **deferred);
 
 /* Signals as events. */
 struct sp_signal;
 struct sp_signal *sp_signal_new(struct sp_loop *loop, int signo,
-				void (*fn)(void *arg), void *arg);
+                                void (*fn)(void *arg), void *arg);
 void sp_signal_free(struct sp_signal **sig);
 
 /* In a child after fork, before anything else is done with the loop: cuts it

@@ -370,6 +370,17 @@ int sp_socket_local(int fd, struct sp_addr *addr_out)
 	return 0;
 }
 
+int sp_socket_peer(int fd, struct sp_addr *addr_out)
+{
+	union any_address sa = {0};
+	socklen_t len = sizeof(sa);
+
+	if (getpeername(fd, &sa.any, &len))
+		return -errno;
+	from_sockaddr(&sa, addr_out);
+	return 0;
+}
+
 static bool is_unspecified(const struct sp_addr *addr)
 {
 	static const uint8_t zero[16];

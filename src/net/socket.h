@@ -24,7 +24,7 @@ struct sp_addr {
 /* "192.0.2.1", "192.0.2.1:25", "[2001:db8::1]:25", "2001:db8::1". The port
  * is default_port where the text has none. 0 or SP_ESYNTAX. */
 int sp_addr_parse(struct sp_str text, uint16_t default_port,
-		  struct sp_addr *addr_out);
+                  struct sp_addr *addr_out);
 void sp_addr_text(const struct sp_addr *addr, char out[SP_ADDR_TEXT]);
 void sp_addr_text_port(const struct sp_addr *addr, char out[SP_ADDR_TEXT]);
 
@@ -42,12 +42,13 @@ bool sp_cidr_contains(const struct sp_cidr *cidr, const struct sp_addr *addr);
 int sp_socket_listen(const struct sp_addr *addr, int backlog);
 /* Accepts one; -EAGAIN when none waits. */
 int sp_socket_accept(int listen_fd, struct sp_addr *peer_out,
-		     struct sp_addr *local_out);
+                     struct sp_addr *local_out);
 /* Starts to connect (source may be null); the descriptor becomes writable
  * when decided, then ask sp_socket_error. */
 int sp_socket_connect(const struct sp_addr *addr, const struct sp_addr *source);
 int sp_socket_error(int fd); /* 0 or negated errno of the connect */
 int sp_socket_local(int fd, struct sp_addr *addr_out);
+int sp_socket_peer(int fd, struct sp_addr *addr_out);
 /* Assigned to an interface of this machine now, or unspecified (0.0.0.0). */
 bool sp_socket_is_local_address(const struct sp_addr *addr);
 

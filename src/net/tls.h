@@ -24,19 +24,25 @@ struct sp_tls_client {
 	struct sp_str sni;             /* empty: none */
 	int version_min;               /* 0x0303: TLS 1.2; 0: library's */
 	bool anonymous_ok;             /* aNULL suites offered: only where no
-					* certificate is checked */
-	const struct sp_tlsa *records; /* usable ones; none: DANE inactive */
+	                                * certificate is checked; not with
+	                                * records (-EINVAL) */
+	const struct sp_tlsa *records; /* usable ones, after digest agility;
+	                                * none: DANE inactive */
 	size_t record_count;
-	const struct sp_str *reference_ids; /* usage 2 (RFC 7672 3.2.3) */
+	const struct sp_str *reference_ids; /* usage 2 (RFC 7672 3.2.3): at
+	                                     * least one, or -EINVAL */
 	size_t reference_id_count;
-	struct sp_str host_name;       /* MX host, for cert_name_matches */
-	struct sp_str session_key;     /* resume under this key: host, address,
-					* port, policy digest; empty: never */
+	struct sp_str host_name;   /* MX host, for cert_name_matches */
+	struct sp_str session_key; /* resume under this key: host, address,
+	                            * port, policy digest; empty: never */
 };
 
 /* What was seen; the same fields as struct sp_tls_facts of policy/judge.h,
  * which the caller fills from it (net does not see policy). Strings live in
  * the arena given. */
+/* Where several things are wrong: no match, then chain, not yet valid,
+ * expired, name. OK if and only if dane_matched; without records it is CHAIN
+ * ("not checked"): ask dane_active first. */
 enum sp_tls_verify {
 	SP_TLS_VERIFY_OK,
 	SP_TLS_VERIFY_NO_MATCH,
@@ -54,8 +60,8 @@ struct sp_tls_seen {
 	struct sp_str cipher;
 	bool resumed;
 	bool dane_active;
-	bool dane_matched;
-	int matched_usage; /* -1: none */
+	bool dane_matched; /* usage 2: and chain, dates, name are good */
+	int matched_usage; /* -1: none; set also where dates or name failed */
 	int matched_selector;
 	int matched_matching;
 	int matched_depth;
@@ -71,7 +77,8 @@ struct sp_tls_seen {
 	bool cert_name_matches;
 };
 
-/* Once per process that uses TLS; frees with _fini. */
+/* Once per process that uses TLS, also makes it ignore SIGPIPE. Teardown
+ * drops the sessions kept for resumption; all streams are freed before. */
 int sp_tls_setup(void);
 void sp_tls_teardown(void);
 
@@ -79,28 +86,28 @@ void sp_tls_teardown(void);
  * files before privileges go). why_out gets one line. */
 struct sp_tls_server;
 int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
-		      struct sp_tls_server **server_out, char *why_out,
-		      size_t why_cap);
+                      struct sp_tls_server **server_out, char *why_out,
+                      size_t why_cap);
 void sp_tls_server_free(struct sp_tls_server **server);
 
 /* Does a Full record's association data parse (certificate or SPKI DER,
  * whole)? Pure; for sp_plan_conf.full_parses. */
 bool sp_tls_full_parses(const struct sp_tlsa *tlsa);
 
-/* TLSA records for a certificate (PEM or DER) or key (private or public):
- * `sealpost tlsa make`. 3 1 1 always; others by the arguments. */
+/* TLSA record for a certificate or key (private or public, without a pass
+ * phrase), PEM or DER: `sealpost tlsa make`. Of several certificates in a PEM
+ * text the first; selector 0 needs a certificate. */
 int sp_tls_tlsa_make(struct sp_str pem_or_der, uint8_t usage, uint8_t selector,
-		     uint8_t matching, struct sp_arena *arena,
-		     struct sp_tlsa *tlsa_out, char *why_out, size_t why_cap);
+                     uint8_t matching, struct sp_arena *arena,
+                     struct sp_tlsa *tlsa_out, char *why_out, size_t why_cap);
 
 /* `sealpost tlsa verify`: the presented chain (PEM, leaf first) against
- * records and reference names at a wall time, by libssl's own matcher: an
- * in-memory handshake is not needed where X509_verify with a DANE store
- * serves, but the verdict must be the one that a session would have. */
+ * records and reference names at a wall time, by the same function of libssl
+ * and the same settings that a session has. */
 int sp_tls_verify_chain(struct sp_str chain_pem,
-			const struct sp_tls_client *params, int64_t at_ms,
-			struct sp_arena *arena, struct sp_tls_seen *seen_out,
-			char *why_out, size_t why_cap);
+                        const struct sp_tls_client *params, int64_t at_ms,
+                        struct sp_arena *arena, struct sp_tls_seen *seen_out,
+                        char *why_out, size_t why_cap);
 
 /* "OpenSSL 3.0.22 ..." for --version. */
 const char *sp_tls_version(void);
