@@ -29,6 +29,7 @@
 #include "deliver/dial.h"
 #include "deliver/dial_facts.h"
 #include "net/stream.h"
+#include "policy/filter.h"
 
 #define LINGER_MS  5000 /* for QUIT to leave */
 #define EVENTS_MAX 4
@@ -139,9 +140,15 @@ static void fail_reply(struct sp_dial *d, const struct sp_reply *reply)
 
 /* --- the rule --- */
 
+static bool clear_allowed(const struct sp_dial *d)
+{
+	return sp_filter_clear_allowed(d->conf.judge.enforce, d->host);
+}
+
 static void clear_retry(struct sp_dial *d)
 {
-	SP_ASSERT(!d->clear_only && !sp_rule_requires_tls(d->host->rule));
+	SP_ASSERT(!d->clear_only);
+	SP_ASSERT(clear_allowed(d));
 	d->clear_only = true;
 	d->facts.clear_retry = true;
 	d->facts.tls = false;
@@ -487,7 +494,7 @@ static void on_connected(struct sp_dial *d)
 {
 	struct sp_smtp_client_conf conf = {
 		.hostname = sp_str_from(d->conf.conf->hostname),
-		.helo_fallback = !sp_rule_requires_tls(d->host->rule),
+		.helo_fallback = clear_allowed(d),
 	};
 
 	d->facts.connect_ms = lap(d);

@@ -115,6 +115,20 @@ static struct sp_json *aliases_json(const struct sp_plan_host *host)
 	return list;
 }
 
+/* Log-only mode let it through. */
+static void set_waived(struct sp_json *obj, const struct sp_verdict *v)
+{
+	char line[1024];
+
+	if (v->class == SP_VERDICT_DELIVERED) {
+		return;
+	}
+	sp_verdict_line(v, line, sizeof(line));
+	sp_json_set_cstr(obj, "would_have_blocked", line);
+	sp_json_set_cstr(obj, "would_have_blocked_scenario",
+	                 sp_cause_get(v->cause)->name);
+}
+
 static struct sp_json *host_json(const struct sp_plan_host *host)
 {
 	struct sp_json *obj = sp_json_object();
@@ -130,6 +144,7 @@ static struct sp_json *host_json(const struct sp_plan_host *host)
 	sp_json_set_null(obj, "sts");
 	sp_evidence_verdict(obj, &host->verdict);
 	set_or_null(obj, "warning", host->warning);
+	set_waived(obj, &host->waived);
 	set_or_null(obj, "evidence", host->verdict.evidence);
 	return obj;
 }
@@ -272,10 +287,7 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 		set_or_null(obj, "evidence", verdict->evidence);
 	}
 	if (j->waived) {
-		sp_verdict_line(&j->verdict, line, sizeof(line));
-		sp_json_set_cstr(obj, "would_have_blocked", line);
-		sp_json_set_cstr(obj, "would_have_blocked_scenario",
-		                 sp_cause_get(j->verdict.cause)->name);
+		set_waived(obj, &j->verdict);
 	}
 	sp_json_set(obj, "timings", timings_json(facts));
 	return obj;

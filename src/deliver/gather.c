@@ -58,6 +58,9 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 		sp_dns_answer_free(&answer);
 		return;
 	}
+	if (g->lookup->validator_broken) {
+		sp_plan_distrust(g->plan);
+	}
 	sp_plan_answer(g->plan, id, &answer);
 	ask_open(g);
 }

@@ -618,3 +618,8 @@ void sp_plan_free(struct sp_plan **plan)
 	sp_arena_fini(&p->arena);
 	SP_FREE(plan);
 }
+
+void sp_plan_distrust(struct sp_plan *plan)
+{
+	plan->work->conf.validator_broken = true;
+}

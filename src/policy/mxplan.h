@@ -185,6 +185,10 @@ bool sp_plan_next(struct sp_plan *plan, struct sp_plan_question *question_out);
 void sp_plan_answer(struct sp_plan *plan, unsigned id,
 		    struct sp_dns_answer **answer);
 
+/* The resolver's self-test turned out to have failed: from here on as with
+ * conf.validator_broken. Before the first answer is given. */
+void sp_plan_distrust(struct sp_plan *plan);
+
 bool sp_plan_done(const struct sp_plan *plan);
 
 /* "mail-flow" words of the MX answer for JSON: records, nodata, nxdomain,

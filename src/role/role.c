@@ -24,7 +24,9 @@
 
 struct sp_role_private {
 	struct sp_channel *control;
-	struct sp_conf *reloaded; /* owned; null before the first reload */
+	struct sp_conf **reloaded; /* owned: all there were; work in flight
+	                            * may still point into older ones */
+	size_t reload_count;
 	struct sp_role_link *links[LINKS_MAX];
 	size_t link_count;
 	struct sp_deferred *start_stop;
@@ -113,6 +115,7 @@ static int handle_link(struct sp_role_ctx *ctx, struct sp_str payload, int fd)
 
 static int handle_reload(struct sp_role_ctx *ctx, struct sp_str payload)
 {
+	struct sp_role_private *priv = ctx->priv;
 	struct sp_msg_reload msg = {0};
 	struct sp_conf *fresh = NULL;
 	char why[SP_CONF_WHY];
@@ -125,12 +128,14 @@ static int handle_reload(struct sp_role_ctx *ctx, struct sp_str payload)
 		       SP_F_CSTR("why", why));
 		return 0; /* the parent found it good: keep what we have */
 	}
+	priv->reloaded =
+		sp_realloc(priv->reloaded,
+	                   (priv->reload_count + 1) * sizeof(struct sp_conf *));
+	priv->reloaded[priv->reload_count++] = fresh;
 	ctx->conf = fresh;
 	if (ctx->ops->reload) {
 		ctx->ops->reload(ctx);
 	}
-	sp_conf_free(&ctx->priv->reloaded);
-	ctx->priv->reloaded = fresh;
 	return 0;
 }
 
@@ -238,7 +243,10 @@ static void release(struct sp_role_ctx *ctx)
 	(void)sp_channel_drain(priv->control, 1000);
 	sp_channel_free(&priv->control);
 	sp_deferred_free(&priv->start_stop);
-	sp_conf_free(&priv->reloaded);
+	for (size_t i = 0; i < priv->reload_count; i++) {
+		sp_conf_free(&priv->reloaded[i]);
+	}
+	sp_free(priv->reloaded);
 	sp_loop_free(&ctx->loop);
 	sp_free(priv);
 }

@@ -53,7 +53,7 @@ struct sp_role_ops {
 	void (*link_down)(struct sp_role_ctx *ctx, struct sp_role_link *link);
 	int (*frame)(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	             uint16_t type, struct sp_str payload);
-	/* ctx->conf is new; the old one is freed after the call. */
+	/* ctx->conf is new. The old one lives on until the process ends. */
 	void (*reload)(struct sp_role_ctx *ctx);
 	/* Finish or hand back what is in flight, then call
 	 * sp_role_stopped. */
