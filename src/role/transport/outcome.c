@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From verdicts to the frame that the queue settles by. */
+#include "base/assert.h"
+#include "base/mem.h"
+#include "role/transport/outcome.h"
+
+#define LINE_MAX 1900 /* below the frame's own limit for a reply */
+
+static struct sp_str line_of(const struct sp_verdict *v, struct sp_arena *arena)
+{
+	char line[LINE_MAX];
+
+	sp_verdict_line(v, line, sizeof(line));
+	return sp_arena_str(arena, sp_str_from(line));
+}
+
+static struct sp_str code_of(const struct sp_verdict *v, struct sp_arena *arena)
+{
+	char code[16];
+
+	sp_verdict_code(v, code, sizeof(code));
+	return sp_arena_str(arena, sp_str_from(code));
+}
+
+static void fill_rcpt(struct sp_msg_outcome_rcpt *out, uint64_t rcpt_id,
+                      const struct sp_verdict *v, bool interrupted,
+                      struct sp_arena *arena)
+{
+	struct sp_verdict expired = sp_verdict_expire(v);
+
+	out->rcpt_id = rcpt_id;
+	out->class = (uint8_t)v->class;
+	out->retry_now = interrupted && v->cause == SP_CAUSE_INTERRUPTED;
+	out->code = code_of(v, arena);
+	out->reply = line_of(v, arena);
+	if (v->class != SP_VERDICT_DELIVERED) {
+		out->cause = sp_str_from(sp_cause_get(v->cause)->name);
+		out->expired_code = code_of(&expired, arena);
+		out->expired_reply = line_of(&expired, arena);
+	}
+}
+
+void outcome_pack(const struct sp_msg_job *job,
+                  const struct sp_attempt_result *result,
+                  struct sp_arena *arena, struct sp_buf *out)
+{
+	struct sp_msg_outcome msg = {
+		.attempt_id = job->attempt_id,
+		.id = job->id,
+		.security = sp_str_from(result->security),
+		.host = result->host,
+		.address = result->address,
+		.rcpt_count = result->rcpt_count,
+	};
+	struct sp_buf detail;
+	int r;
+
+	msg.rcpts =
+		sp_arena_array(arena, result->rcpt_count, sizeof(*msg.rcpts));
+	for (size_t i = 0; i < result->rcpt_count; i++) {
+		fill_rcpt(&msg.rcpts[i], job->rcpts[i].rcpt_id,
+		          &result->rcpts[i].verdict, result->interrupted,
+		          arena);
+	}
+	sp_buf_init(&detail, SP_DETAIL_MAX);
+	if (sp_json_write(result->detail, &detail)) {
+		sp_buf_reset(&detail);
+		sp_buf_append_cstr(&detail,
+		                   "{\"cut\": \"evidence too large\"}");
+	}
+	msg.detail = sp_buf_str(&detail);
+	r = sp_pack(SP_MSG_OUTCOME_FIELDS, &msg, out);
+	SP_ASSERT(r == 0);
+	sp_buf_fini(&detail);
+}
+
+const char *outcome_scenario(const struct sp_attempt_result *result)
+{
+	for (size_t i = 0; i < result->rcpt_count; i++) {
+		const struct sp_verdict *v = &result->rcpts[i].verdict;
+
+		if (v->class != SP_VERDICT_DELIVERED) {
+			return sp_cause_get(v->cause)->name;
+		}
+	}
+	return "delivered";
+}

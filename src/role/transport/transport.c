@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A transport worker: takes jobs from the queue, runs an attempt for each,
+ * and hands the outcome back until it is settled.
+ *
+ *   JOB ─▶ RUNNING ─attempt ends─▶ UNSETTLED ─SETTLED─▶ gone
+ *             │ BODY_PULL / BODY_CHUNK      │ again after each HELLO
+ *             └── STOP: finish or hand back ┘
+ *
+ * Room for the outcome is there from the moment a job is taken: it is kept
+ * in the job itself. When the queue comes back after a restart it first
+ * hears which attempts are held here (HELLO), then the unsettled outcomes
+ * again; it knows them by their attempt id.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "deliver/attempt.h"
+#include "deliver/pool.h"
+#include "net/tls.h"
+#include "role/role.h"
+#include "role/transport/lookup_role.h"
+#include "role/transport/outcome.h"
+#include "wire/json.h"
+
+#define STOP_GRACE_MS 20000 /* for messages that are being sent */
+
+struct transport {
+	struct sp_role_ctx *ctx;
+	struct sp_role_link *queue; /* null while it is away */
+	struct lookup_role *lookup;
+	struct sp_pool *pool;
+	struct sp_map jobs; /* by attempt id */
+	struct sp_timer *grace;
+	uint64_t attempts;
+	uint64_t verdicts[3]; /* recipients by enum sp_verdict_class */
+};
+
+struct job {
+	struct transport *role;
+	uint64_t attempt_id;
+	struct sp_arena arena; /* the frame's content */
+	char *frame;           /* owned: strings of msg point here */
+	struct sp_msg_job msg;
+	struct sp_envelope_rcpt *rcpts;
+	struct sp_attempt *attempt; /* null: unsettled */
+	struct sp_str chunk;        /* owned */
+	uint32_t pull_seq;
+	bool pull_open;        /* asked, not yet come */
+	struct sp_buf outcome; /* packed, when unsettled */
+};
+
+/* --- the outcome --- */
+
+static void send_outcome(struct job *job)
+{
+	struct sp_role_link *queue = job->role->queue;
+
+	if (queue && queue->channel) {
+		sp_channel_send_raw(queue->channel, SP_MSG_OUTCOME,
+		                    sp_buf_str(&job->outcome), -1);
+	}
+}
+
+static void on_attempt(void *arg, const struct sp_attempt_result *result)
+{
+	struct job *job = arg;
+	struct transport *role = job->role;
+
+	for (size_t i = 0; i < result->rcpt_count; i++) {
+		role->verdicts[result->rcpts[i].verdict.class]++;
+	}
+	outcome_pack(&job->msg, result, &job->arena, &job->outcome);
+	sp_log(&role->ctx->log, SP_LOG_INFO, "attempt.done",
+	       SP_F_STR("id", job->msg.id), SP_F_STR("domain", job->msg.domain),
+	       SP_F_INT("attempt", job->msg.attempt),
+	       SP_F_CSTR("security", result->security),
+	       SP_F_CSTR("scenario", outcome_scenario(result)),
+	       SP_F_STR("host", result->host),
+	       SP_F_STR("address", result->address));
+	sp_attempt_free(&job->attempt);
+	send_outcome(job);
+}
+
+/* --- the body --- */
+
+static void send_pull(struct job *job)
+{
+	struct sp_msg_body_pull msg = {
+		.attempt_id = job->attempt_id,
+		.id = job->msg.id,
+		.seq = job->pull_seq,
+	};
+
+	sp_role_send(job->role->queue, SP_MSG_BODY_PULL,
+	             SP_MSG_BODY_PULL_FIELDS, &msg);
+}
+
+static void pull(void *arg, uint32_t seq)
+{
+	struct job *job = arg;
+
+	job->pull_seq = seq;
+	job->pull_open = true;
+	send_pull(job); /* or when the queue is back */
+}
+
+static int on_chunk(struct transport *role, struct sp_str payload)
+{
+	struct sp_msg_body_chunk msg = {0};
+	struct job *job;
+
+	if (sp_unpack(SP_MSG_BODY_CHUNK_FIELDS, payload, false, NULL, &msg)) {
+		return SP_EPROTO;
+	}
+	job = sp_map_find(&role->jobs, sp_map_key_u64(&msg.session));
+	if (!job || !job->attempt || !job->pull_open ||
+	    msg.seq != job->pull_seq) {
+		return 0; /* late */
+	}
+	job->pull_open = false;
+	sp_free((char *)(uintptr_t)job->chunk.ptr);
+	job->chunk = (struct sp_str){sp_str_dup(msg.data), msg.data.len};
+	if (!msg.data.len && !msg.last) { /* removed while it was under way */
+		sp_attempt_body_failed(job->attempt);
+	} else {
+		sp_attempt_body(job->attempt, job->chunk, msg.last);
+	}
+	return 0;
+}
+
+/* --- jobs --- */
+
+static void job_free(struct job *job)
+{
+	sp_map_remove(&job->role->jobs, sp_map_key_u64(&job->attempt_id));
+	sp_attempt_free(&job->attempt);
+	sp_free((char *)(uintptr_t)job->chunk.ptr);
+	sp_buf_fini(&job->outcome);
+	sp_arena_fini(&job->arena);
+	sp_free(job->frame);
+	sp_free(job);
+}
+
+static void start_attempt(struct job *job)
+{
+	struct transport *role = job->role;
+	const struct sp_msg_job *msg = &job->msg;
+	struct sp_attempt_ask ask = {
+		.loop = role->ctx->loop,
+		.conf = role->ctx->conf,
+		.lookup = lookup_role_borrow(role->lookup),
+		.pool = role->pool,
+		.domain = msg->domain,
+		.envelope = &msg->envelope,
+		.rcpts = job->rcpts,
+		.rcpt_count = msg->rcpt_count,
+		.size_bytes = msg->size_bytes,
+		.fresh = msg->attempt > 1,
+		.body = msg->body,
+		.inline_body = msg->inline_body,
+		.pull = pull,
+	};
+
+	role->attempts++;
+	job->attempt = sp_attempt_new(&ask, on_attempt, job);
+	if (role->ctx->stopping) {
+		sp_attempt_stop(job->attempt);
+	}
+}
+
+static int on_job(struct transport *role, struct sp_str payload)
+{
+	struct job *job = SP_NEW(struct job);
+	int r;
+
+	job->role = role;
+	sp_arena_init(&job->arena);
+	sp_buf_init(&job->outcome, SP_FRAME_MAX);
+	job->frame = sp_str_dup(payload);
+	r = sp_unpack(SP_MSG_JOB_FIELDS, sp_str_slice(job->frame, payload.len),
+	              false, &job->arena, &job->msg);
+	job->attempt_id = job->msg.attempt_id;
+	if (r || !job->msg.rcpt_count ||
+	    sp_map_find(&role->jobs, sp_map_key_u64(&job->attempt_id))) {
+		sp_buf_fini(&job->outcome);
+		sp_arena_fini(&job->arena);
+		sp_free(job->frame);
+		sp_free(job);
+		return SP_EPROTO;
+	}
+	sp_map_set(&role->jobs, sp_map_key_u64(&job->attempt_id), job);
+	job->rcpts = sp_arena_array(&job->arena, job->msg.rcpt_count,
+	                            sizeof(*job->rcpts));
+	for (size_t i = 0; i < job->msg.rcpt_count; i++) {
+		job->rcpts[i] = job->msg.rcpts[i].rcpt;
+	}
+	start_attempt(job);
+	return 0;
+}
+
+static void stop_if_done(struct transport *role)
+{
+	if (role->ctx->stopping && role->jobs.count == 0) {
+		sp_role_stopped(role->ctx);
+	}
+}
+
+static int on_settled(struct transport *role, struct sp_str payload)
+{
+	struct sp_msg_attempt msg = {0};
+	struct job *job;
+
+	if (sp_unpack(SP_MSG_ATTEMPT_FIELDS, payload, false, NULL, &msg)) {
+		return SP_EPROTO;
+	}
+	job = sp_map_find(&role->jobs, sp_map_key_u64(&msg.attempt_id));
+	if (job && !job->attempt) {
+		job_free(job);
+		stop_if_done(role);
+	}
+	return 0;
+}
+
+/* --- console's questions --- */
+
+static struct sp_json *write_sessions(struct transport *role)
+{
+	struct sp_json *list = sp_json_array();
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	while (sp_map_next(&role->jobs, &it, &key, &value) &&
+	       sp_json_len(list) < 1000) {
+		struct job *job = value;
+		struct sp_json *row = job->attempt
+		                              ? sp_attempt_live(job->attempt)
+		                              : sp_json_object();
+
+		sp_json_set_cstr(row, "role", "transport");
+		sp_json_set_int(row, "worker", role->ctx->index);
+		sp_json_set_str(row, "id", job->msg.id);
+		sp_json_set_int(row, "attempt", job->msg.attempt);
+		sp_json_set_bool(row, "unsettled", !job->attempt);
+		sp_json_add(list, row);
+	}
+	return list;
+}
+
+static struct sp_json *write_stats(struct transport *role)
+{
+	struct sp_json *stats = sp_json_object();
+
+	sp_json_set_int(stats, "jobs", (int64_t)role->jobs.count);
+	sp_json_set_int(stats, "connections",
+	                (int64_t)sp_pool_connections(role->pool));
+	sp_json_set_int(stats, "attempts", (int64_t)role->attempts);
+	sp_json_set_int(stats, "delivered", (int64_t)role->verdicts[0]);
+	sp_json_set_int(stats, "deferred", (int64_t)role->verdicts[1]);
+	sp_json_set_int(stats, "failed", (int64_t)role->verdicts[2]);
+	return stats;
+}
+
+static int on_command(struct transport *role, struct sp_role_link *link,
+                      struct sp_str payload)
+{
+	struct sp_msg_command msg = {0};
+	struct sp_json *ask = NULL;
+	struct sp_json *reply;
+	struct sp_buf text;
+
+	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
+	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
+		return SP_EPROTO;
+	}
+	reply = sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))
+	                ? write_sessions(role)
+	                : write_stats(role);
+	sp_buf_init(&text, SP_FRAME_MAX - 64);
+	if (sp_json_write(reply, &text)) {
+		sp_buf_reset(&text);
+		sp_buf_append_cstr(&text, "[]");
+	}
+	msg.json = sp_buf_str(&text);
+	sp_role_send(link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS, &msg);
+	sp_buf_fini(&text);
+	sp_json_free(&reply);
+	sp_json_free(&ask);
+	return 0;
+}
+
+/* --- the role --- */
+
+static uint32_t slots(const struct transport *role)
+{
+	uint32_t all = (uint32_t)role->ctx->conf->smtp.max_connections;
+	uint32_t n =
+		(all + role->ctx->worker_count - 1) / role->ctx->worker_count;
+
+	return n < SP_HELLO_MAX ? n : SP_HELLO_MAX;
+}
+
+static void say_hello(struct transport *role)
+{
+	struct sp_msg_hello msg = {.slots = slots(role)};
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	msg.held = sp_calloc(role->jobs.count + 1, sizeof(*msg.held));
+	while (sp_map_next(&role->jobs, &it, &key, &value)) {
+		msg.held[msg.held_count++].attempt_id =
+			((struct job *)value)->attempt_id;
+	}
+	sp_role_send(role->queue, SP_MSG_HELLO, SP_MSG_HELLO_FIELDS, &msg);
+	sp_free(msg.held);
+}
+
+static void link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
+{
+	struct transport *role = ctx->state;
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	if (link->role == SP_ROLE_RESOLVE) {
+		lookup_role_link_up(role->lookup, link);
+	}
+	if (link->role != SP_ROLE_QUEUE) {
+		return;
+	}
+	role->queue = link;
+	say_hello(role);
+	while (sp_map_next(&role->jobs, &it, &key, &value)) {
+		struct job *job = value;
+
+		if (!job->attempt) {
+			send_outcome(job);
+		} else if (job->pull_open) {
+			send_pull(job);
+		}
+	}
+}
+
+static void link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
+{
+	struct transport *role = ctx->state;
+
+	if (link->role == SP_ROLE_RESOLVE) {
+		lookup_role_link_down(role->lookup);
+	} else if (link->role == SP_ROLE_QUEUE) {
+		role->queue = NULL;
+	}
+}
+
+static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
+                 uint16_t type, struct sp_str payload)
+{
+	struct transport *role = ctx->state;
+	bool queue = link->role == SP_ROLE_QUEUE;
+
+	if (queue && type == SP_MSG_JOB) {
+		return on_job(role, payload);
+	}
+	if (queue && type == SP_MSG_BODY_CHUNK) {
+		return on_chunk(role, payload);
+	}
+	if (queue && type == SP_MSG_SETTLED) {
+		return on_settled(role, payload);
+	}
+	if (link->role == SP_ROLE_RESOLVE && type == SP_MSG_ANSWER) {
+		return lookup_role_answer(role->lookup, payload);
+	}
+	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
+		return on_command(role, link, payload);
+	}
+	return SP_EPROTO;
+}
+
+static void on_grace(void *arg)
+{
+	struct transport *role = arg;
+
+	sp_log(&role->ctx->log, SP_LOG_WARN, "transport.stop_late",
+	       SP_F_INT("jobs", role->jobs.count));
+	sp_role_stopped(role->ctx);
+}
+
+static int start(struct sp_role_ctx *ctx)
+{
+	struct transport *role = SP_NEW(struct transport);
+
+	ctx->state = role;
+	role->ctx = ctx;
+	sp_map_init(&role->jobs);
+	role->lookup = lookup_role_new();
+	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
+	role->grace = sp_timer_new(ctx->loop, on_grace, role);
+	return sp_tls_setup();
+}
+
+static void reload(struct sp_role_ctx *ctx)
+{
+	struct transport *role = ctx->state;
+
+	sp_pool_set_conf(role->pool, ctx->conf);
+}
+
+static void stop(struct sp_role_ctx *ctx)
+{
+	struct transport *role = ctx->state;
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	sp_timer_set(role->grace, STOP_GRACE_MS);
+	while (sp_map_next(&role->jobs, &it, &key, &value)) {
+		struct job *job = value;
+
+		if (job->attempt) {
+			sp_attempt_stop(job->attempt);
+		}
+	}
+	stop_if_done(role);
+}
+
+static void finish(struct sp_role_ctx *ctx)
+{
+	struct transport *role = ctx->state;
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	while (sp_map_next(&role->jobs, &it, &key, &value)) {
+		job_free(value);
+		it = (struct sp_map_iter){0};
+	}
+	sp_map_fini(&role->jobs);
+	sp_pool_free(&role->pool);
+	lookup_role_free(&role->lookup);
+	sp_timer_free(&role->grace);
+	sp_tls_teardown();
+	sp_free(role);
+}
+
+const struct sp_role_ops SP_ROLE_TRANSPORT_OPS = {
+	.start = start,
+	.link_up = link_up,
+	.link_down = link_down,
+	.frame = frame,
+	.reload = reload,
+	.stop = stop,
+	.finish = finish,
+};
