@@ -132,7 +132,7 @@ def test_a12_mx_signature_not_yet_valid(mail):
     Domain("a13.test", [Host(tlsa=["3 1 1"])], signing={"broken": {("mx", "A")}})
 )
 def test_a13_only_address_bogus(mail):
-    mail.blocked("7.324", None)
+    mail.blocked("7.324", "rrsig-invalid")
 
 
 @scenario(

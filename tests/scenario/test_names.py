@@ -61,7 +61,7 @@ def test_a36_alias_to_unsigned_target_without_tlsa(mail):
     Domain("a36e-hosts.test", signed=False),
 )
 def test_a36_alias_to_unsigned_target_cname_failed(mail):
-    mail.blocked("7.324", None)
+    mail.blocked("7.324", "alias-lookup-failed")
 
 
 @scenario(
@@ -140,7 +140,7 @@ def test_a40_insecure_mx_mismatch(mail):
 
 @scenario(Domain("none.mandatory.test", [Host()]))
 def test_a44_mandatory_without_tlsa(mail):
-    mail.blocked("7.324", None)
+    mail.blocked("7.324", "dane-required")
 
 
 @scenario(
@@ -152,12 +152,12 @@ def test_a44_mandatory_without_tlsa(mail):
     Domain("half-hosts.test"),
 )
 def test_a44_mandatory_with_half_dane(mail):
-    mail.blocked("7.324", None)
+    mail.blocked("7.324", "dane-required")
 
 
 @scenario(Domain("unusable.mandatory.test", [Host(tlsa=["1 1 1"])]))
 def test_a44_mandatory_with_all_unusable(mail):
-    mail.blocked("7.324", None)
+    mail.blocked("7.324", "dane-required")
 
 
 @scenario(
@@ -179,4 +179,4 @@ def test_a50_one_family_fails_the_other_answers(mail):
     )
 )
 def test_a50_one_family_fails_the_other_is_empty(mail):
-    mail.blocked("4.312", None)
+    mail.blocked("4.312", "address-lookup-failed")

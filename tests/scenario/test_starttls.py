@@ -34,12 +34,12 @@ def test_a20_answered_501(mail):
 
 @scenario(with_tlsa("a20-silence.test", replying("STARTTLS", SILENCE)))
 def test_a20_silence(mail):
-    mail.blocked("7.321", None)
+    mail.blocked("7.321", "starttls-timeout")
 
 
 @scenario(with_tlsa("a20-garbage.test", replying("STARTTLS", b"\x00\xff\r\n")))
 def test_a20_garbage(mail):
-    mail.blocked("7.321", None)
+    mail.blocked("7.321", "starttls-garbage")
 
 
 @scenario(with_tlsa("a20-alert.test", Behaviour(handshake=ALERT)))

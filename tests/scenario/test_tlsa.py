@@ -89,7 +89,7 @@ def test_usage_2_matches_the_intermediate(mail):
     )
 )
 def test_a27_usage_2_leaf_expired(mail):
-    mail.blocked("7.322", None)
+    mail.blocked("7.322", "cert-expired")
 
 
 @scenario(
@@ -104,7 +104,7 @@ def test_a27_usage_2_leaf_expired(mail):
     )
 )
 def test_a28_usage_2_other_name(mail):
-    mail.blocked("7.325", None)
+    mail.blocked("7.325", "cert-name-mismatch")
 
 
 @scenario(
