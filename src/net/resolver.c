@@ -37,6 +37,7 @@
 #include "net/resolver.h"
 #include "net/resolver_context.h"
 #include "net/resolver_evidence.h"
+#include "net/resolver_failures.h"
 #include "net/resolver_packet.h"
 
 #define IN_FLIGHT_MAX   512  /* questions in libunbound's hands */
@@ -48,8 +49,7 @@
 #define IDLE_MS         10000  /* an unused context is dropped after */
 #define EVIDENCE_MS     10000  /* evidence is used again for so long */
 #define RECALL_MS       900000 /* no cache of libunbound keeps more */
-#define FAILURES_MAX    4096
-#define DEADLINE_MS     10000 /* where the configuration names none */
+#define DEADLINE_MS     10000  /* where the configuration names none */
 
 struct self_test {
 	struct sp_list node;
@@ -57,20 +57,6 @@ struct self_test {
 	void (*fn)(void *arg, int result, const char *why);
 	void *arg;
 	bool clock_absurd;
-};
-
-/* A question whose last answer was bogus or failed. */
-struct failure {
-	struct sp_list node;  /* in resolver->failures, oldest first */
-	struct sp_str key;    /* owned */
-	uint64_t serial;      /* newest context in which it went wrong */
-	int64_t at_ms;        /* monotonic */
-	int64_t explained_ms; /* when a second look was had; 0: never */
-	enum sp_dnssec dnssec;
-	const char *words; /* scenario by libunbound's words */
-	const char *scenario;
-	uint16_t ede;
-	char *why; /* owned */
 };
 
 enum stage {
@@ -120,8 +106,7 @@ struct sp_resolver {
 	struct sp_map by_id;
 	uint64_t last_id;
 
-	struct sp_map failure_map;
-	struct sp_list failures;
+	struct sp__failures failures;
 	struct sp_list tests; /* self_test.node */
 
 	struct sp_timer *deadline;
@@ -213,73 +198,21 @@ young_context(struct sp_resolver *r, enum sp__dns_kind kind, uint64_t after)
 
 /* --- the memory of failures --- */
 
-static struct sp_str failure_key(const struct question *q, struct sp_buf *buf)
+static struct sp__failure *find_failure(const struct sp_resolver *r,
+                                        const struct question *q)
 {
-	sp_buf_init(buf, SP_DNS_NAME_MAX + 16);
-	(void)sp_buf_printf(buf, "%d ", (int)q->type);
-	(void)sp_buf_append_str(buf, q->name);
-	return sp_buf_str(buf);
-}
-
-static struct failure *find_failure(const struct sp_resolver *r,
-                                    const struct question *q)
-{
-	struct sp_buf buf;
-	struct failure *f = sp_map_find(&r->failure_map, failure_key(q, &buf));
-
-	sp_buf_fini(&buf);
-	return f;
-}
-
-static void drop_failure(struct sp_resolver *r, struct failure *f)
-{
-	(void)sp_map_remove(&r->failure_map, f->key);
-	sp_list_remove(&f->node);
-	sp_free((void *)f->key.ptr);
-	sp_free(f->why);
-	sp_free(f);
-}
-
-static struct failure *new_failure(struct sp_resolver *r,
-                                   const struct question *q)
-{
-	struct failure *f = SP_NEW(struct failure);
-	struct sp_buf buf;
-	struct sp_str key = failure_key(q, &buf);
-
-	if (r->failure_map.count >= FAILURES_MAX) {
-		drop_failure(r, SP_CONTAINER(sp_list_first(&r->failures),
-		                             struct failure, node));
-	}
-	f->key = sp_str_slice(sp_str_dup(key), key.len);
-	sp_list_init(&f->node);
-	(void)sp_map_set(&r->failure_map, key, f);
-	sp_buf_fini(&buf);
-	return f;
+	return sp__failures_find(&r->failures, q->name, q->type);
 }
 
 /* Remembers the question's bad answer. */
 static void remember(struct sp_resolver *r, const struct question *q,
                      int64_t explained_ms)
 {
-	const struct sp_dns_answer *a = q->answer;
-	struct failure *f = find_failure(r, q);
-	char *why = sp_str_dup(a->why);
+	struct sp__failure *f = sp__failures_note(&r->failures, q->answer,
+	                                          q->serial, sp_time_mono_ms());
 
-	if (!f) {
-		f = new_failure(r, q);
-	}
-	sp_list_remove(&f->node);
-	sp_list_append(&r->failures, &f->node);
-	sp_free(f->why);
-	f->why = why;
-	f->serial = q->serial > f->serial ? q->serial : f->serial;
-	f->at_ms = sp_time_mono_ms();
 	f->explained_ms = explained_ms;
-	f->dnssec = a->dnssec;
 	f->words = q->words;
-	f->scenario = a->scenario.ptr; /* a literal, see sp__finding */
-	f->ede = a->ede;
 }
 
 /* Takes the reason over from the last time, where that says more: a reason
@@ -288,7 +221,7 @@ static void remember(struct sp_resolver *r, const struct question *q,
  * had; 0: there is none. */
 static int64_t recall(const struct sp_resolver *r, struct question *q)
 {
-	const struct failure *f = find_failure(r, q);
+	const struct sp__failure *f = find_failure(r, q);
 	struct sp_dns_answer *a = q->answer;
 	int64_t now_ms = sp_time_mono_ms();
 	bool vague = sp__why_is_vague(a->why);
@@ -389,7 +322,7 @@ static struct sp__dns_context *fresh_or_main(struct sp_resolver *r,
 
 static void launch(struct sp_resolver *r, struct question *q)
 {
-	const struct failure *f = q->fresh ? find_failure(r, q) : NULL;
+	const struct sp__failure *f = q->fresh ? find_failure(r, q) : NULL;
 
 	r->waiting_count--;
 	sp_list_remove(&q->node);
@@ -510,7 +443,7 @@ static void on_bad_answer(struct sp_resolver *r, struct question *q)
 static void on_answer(struct sp_resolver *r, struct question *q,
                       const struct sp__dns_reply *reply)
 {
-	struct failure *f;
+	struct sp__failure *f;
 
 	set_answer(q, sp__dns_answer_make(q->name, q->type, reply, &r->limits));
 	if (q->answer->result == SP_DNS_NONE) {
@@ -518,9 +451,7 @@ static void on_answer(struct sp_resolver *r, struct question *q,
 		return;
 	}
 	f = q->kind == SP__DNS_MAIN ? find_failure(r, q) : NULL;
-	if (f) {
-		drop_failure(r, f);
-	}
+	sp__failures_drop(&r->failures, f);
 	finish(r, q);
 }
 
@@ -686,10 +617,9 @@ int sp_resolver_new(struct sp_loop *loop, const struct sp_resolver_conf *conf,
 	sp_list_init(&r->order);
 	sp_list_init(&r->waiting);
 	sp_list_init(&r->ready);
-	sp_list_init(&r->failures);
 	sp_list_init(&r->tests);
 	sp_map_init(&r->by_id);
-	sp_map_init(&r->failure_map);
+	sp__failures_init(&r->failures);
 	r->deadline = sp_timer_new(loop, on_deadline, r);
 	r->sweep = sp_timer_new(loop, on_sweep, r);
 	r->turn = sp_deferred_new(loop, on_turn, r);
@@ -731,15 +661,12 @@ void sp_resolver_free(struct sp_resolver **resolver)
 		drop_context(r,
 		             SP_CONTAINER(node, struct sp__dns_context, node));
 	}
-	while ((node = sp_list_first(&r->failures))) {
-		drop_failure(r, SP_CONTAINER(node, struct failure, node));
-	}
 	while ((node = sp_list_first(&r->tests))) {
 		sp_list_remove(node);
 		sp_free(SP_CONTAINER(node, struct self_test, node));
 	}
 	sp_map_fini(&r->by_id);
-	sp_map_fini(&r->failure_map);
+	sp__failures_fini(&r->failures);
 	sp_timer_free(&r->deadline);
 	sp_timer_free(&r->sweep);
 	sp_deferred_free(&r->turn);
