@@ -34,9 +34,11 @@ struct sp_role_ctx {
 	struct sp_log log;
 	bool stopping;
 	const struct sp_role_ops *ops;
-	void *state;    /* the role's own */
-	const int *fds; /* inherited: listeners in the order of the
-	                 * configuration, or the control socket */
+	void *state; /* the role's own */
+	/* Inherited. receive: a listener for each address in the order of the
+	 * configuration, then certificate and key file of each pair; console:
+	 * the control socket. */
+	const int *fds;
 	size_t fd_count;
 	char why[512]; /* one line, when start fails */
 	struct sp_role_private *priv;

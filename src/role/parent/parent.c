@@ -11,6 +11,7 @@
  * the queue and the resolver, then the console.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,7 +45,7 @@ struct sp_parent {
 	unsigned worker_count;
 	struct sp_child children[CHILDREN_MAX];
 	size_t child_count;
-	int listeners[LISTENERS_MAX];
+	int listeners[LISTENERS_MAX]; /* and certificate files */
 	size_t listener_count;
 	int control_fd;
 	int ready_fd;
@@ -484,6 +485,39 @@ static int open_listeners(struct sp_parent *p)
 	return 0;
 }
 
+/* Certificates and keys travel to the receive role as open files, behind
+ * the listeners: it may not be able to open them itself, and no other role
+ * ever holds a key. */
+static int open_file(struct sp_parent *p, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		return fail("listen:", path, -errno, 78);
+	}
+	if (p->listener_count == LISTENERS_MAX) {
+		close(fd);
+		return fail("listen:", path, SP_ELIMIT, 78);
+	}
+	p->listeners[p->listener_count++] = fd;
+	return 0;
+}
+
+static int open_certificates(struct sp_parent *p)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < p->conf->listen_count; i++) {
+		const struct sp_conf_listen *l = &p->conf->listen[i];
+
+		for (size_t k = 0; !r && k < l->certificate.count; k++) {
+			r = open_file(p, l->certificate.items[k]);
+			r = r ? r : open_file(p, l->key.items[k]);
+		}
+	}
+	return r;
+}
+
 static int open_control(struct sp_parent *p)
 {
 	const char *path = p->conf->control;
@@ -526,6 +560,7 @@ static int open_all(struct sp_parent *p)
 		            p->conf->store, r, 78);
 	}
 	r = open_listeners(p);
+	r = r ? r : open_certificates(p);
 	return r ? r : open_control(p);
 }
 
