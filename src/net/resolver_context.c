@@ -94,6 +94,15 @@ static bool is_file(const char *path)
 	return access(path, R_OK) == 0;
 }
 
+/* Lines without a record, and the end of the file. */
+static bool is_no_record(ldns_status status, FILE *file)
+{
+	return status == LDNS_STATUS_SYNTAX_EMPTY ||
+	       status == LDNS_STATUS_SYNTAX_TTL ||
+	       status == LDNS_STATUS_SYNTAX_ORIGIN ||
+	       (status == LDNS_STATUS_SYNTAX_ERR && feof(file));
+}
+
 /* Reads a zone-style file and gives each record to fn until one says no. */
 static int read_records(const char *path, int (*fn)(void *arg, ldns_rr *rr),
                         void *arg, char *why_out, size_t why_cap)
@@ -117,9 +126,7 @@ static int read_records(const char *path, int (*fn)(void *arg, ldns_rr *rr),
 
 		if (status == LDNS_STATUS_OK) {
 			err = fn(arg, rr);
-		} else if (status != LDNS_STATUS_SYNTAX_EMPTY &&
-		           status != LDNS_STATUS_SYNTAX_TTL &&
-		           status != LDNS_STATUS_SYNTAX_ORIGIN && !feof(file)) {
+		} else if (!is_no_record(status, file)) {
 			err = explain(why_out, why_cap, "%s:%d: %s", path, line,
 			              ldns_get_errorstr_by_id(status));
 		}
