@@ -447,12 +447,13 @@ static bool is_clean_text(struct sp_str s, size_t max)
 static bool is_clean(const struct sp_smtp_transaction *tx)
 {
 	bool clean = is_clean_text(tx->sender, SP__SMTP_PATH_MAX) &&
-	             is_clean_text(tx->envid, SP__SMTP_ENVID_MAX);
+	             is_clean_text(tx->envid, SP_ENVELOPE_ENVID_MAX);
 
 	for (size_t i = 0; clean && i < tx->rcpt_count; i++) {
 		clean = is_clean_text(tx->rcpts[i].address,
 		                      SP__SMTP_PATH_MAX) &&
-		        is_clean_text(tx->rcpts[i].orcpt, SP__SMTP_ORCPT_MAX);
+		        is_clean_text(tx->rcpts[i].orcpt,
+		                      SP_ENVELOPE_ORCPT_MAX);
 	}
 	return clean;
 }

@@ -111,19 +111,22 @@ static bool is_ascii(struct sp_str s)
 	return true;
 }
 
-/* xtext has no way to write a byte above 127 that a peer would read back as
- * UTF-8 (RFC 6533 3): such an ORCPT is left out. */
+/* The type utf-8 is not xtext: it goes on as it came, with bytes above 127
+ * only inside SMTPUTF8 (RFC 6533 3); elsewhere it is left out. */
 static void put_orcpt(struct sp_smtp_client *c, struct sp_str orcpt,
                       struct sp_buf *out)
 {
+	struct sp_str address = orcpt;
 	struct sp_str type;
 
-	if (orcpt.len == 0 || !is_ascii(orcpt)) {
+	(void)sp_str_cut(&address, ';', &type);
+	bool utf8 = sp_str_eq_nocase(type, SP_STR("utf-8"));
+	if (orcpt.len == 0 || (!is_ascii(orcpt) && !(utf8 && c->tx.smtputf8))) {
 		return;
 	}
-	(void)sp_str_cut(&orcpt, ';', &type);
 	(void)sp_buf_printf(out, " ORCPT=" SP_STR_FMT ";", SP_STR_ARG(type));
-	(void)sp_buf_append_str(out, sp_xtext_encode(orcpt, &c->arena));
+	(void)sp_buf_append_str(
+		out, utf8 ? address : sp_xtext_encode(address, &c->arena));
 }
 
 static void put_rcpt(struct sp_smtp_client *c,

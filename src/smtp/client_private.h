@@ -17,8 +17,6 @@
 #define SP__SMTP_COMMAND_MAX 4096 /* room asked for before one is written */
 #define SP__SMTP_HOST_MAX    255
 #define SP__SMTP_PATH_MAX    512
-#define SP__SMTP_ENVID_MAX   100 /* decoded (RFC 3461 5.4) */
-#define SP__SMTP_ORCPT_MAX   500 /* decoded (RFC 3461 5.4) */
 
 struct sp__smtp_command;
 
