@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_ROLE_CONSOLE_CONSOLE_H
+#define SP_ROLE_CONSOLE_CONSOLE_H
+
+#include "base/list.h"
+#include "base/map.h"
+#include "net/stream.h"
+#include "role/role.h"
+#include "store/store.h"
+#include "wire/json.h"
+
+/*
+ * Private to the console role. A client of the control socket sends one line
+ * of JSON, {"verb": "...", "filter": {...}, "detail": bool}, and gets lines
+ * back: {"row": ...} for each result, then {"done": {...}} or
+ * {"error": "..."}; then the connection ends.
+ */
+
+struct console {
+	struct sp_role_ctx *ctx;
+	struct sp_store *store; /* reader; null until it can be opened */
+	struct sp_watch *listener;
+	struct sp_list clients; /* struct client */
+	size_t client_count;
+	struct sp_map asked; /* command id → struct client */
+	uint64_t last_id;
+};
+
+struct client {
+	struct sp_list node;
+	struct console *role;
+	struct sp_stream *stream;
+	struct sp_buf reply; /* what does not fit the stream yet */
+	bool answered;
+	/* A question to other roles: */
+	struct sp_json *collected; /* object by role, or list */
+	size_t open_questions;
+	struct sp_timer *patience;
+	bool is_sessions;
+};
+
+/* What the client asked for, from the store: rows and done. */
+void look_rows(struct client *client, const struct sp_json *ask);
+
+/* Append a line to the reply; take is freed. */
+void client_row(struct client *client, struct sp_json *take);
+void client_done(struct client *client, struct sp_json *take);
+void client_error(struct client *client, const char *why);
+
+/* The reader, opened when needed; null after client_error. */
+struct sp_store *console_store(struct client *client);
+
+#endif

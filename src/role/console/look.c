@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Looking into the store through the read-only connection: rows of trace and
+ * queue in the shape of interface.md section 2, one per recipient.
+ */
+#include <stdio.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "role/console/console.h"
+#include "role/filter.h"
+
+#define ROWS_DEFAULT 1000
+#define ROWS_MAX     1000000
+
+static void set_text(struct sp_json *obj, const char *key, struct sp_str s)
+{
+	if (s.len) {
+		sp_json_set_str(obj, key, s);
+	} else {
+		sp_json_set_null(obj, key);
+	}
+}
+
+static void set_time(struct sp_json *obj, const char *key, int64_t ms)
+{
+	if (ms) {
+		sp_json_set_time(obj, key, ms);
+	} else {
+		sp_json_set_null(obj, key);
+	}
+}
+
+static struct sp_json *row_json(const struct sp_store_row *row)
+{
+	struct sp_json *obj = sp_json_object();
+
+	sp_json_set_str(obj, "id", row->id);
+	set_text(obj, "message_id", row->message_id);
+	sp_json_set_str(obj, "sender", row->sender);
+	sp_json_set_str(obj, "recipient", row->recipient);
+	sp_json_set_str(obj, "domain", row->domain);
+	sp_json_set_int(obj, "size", (int64_t)row->size_bytes);
+	set_time(obj, "received", row->received_ms);
+	sp_json_set_cstr(obj, "status",
+	                 sp_store_status_name(sp_store_status_of(row->state)));
+	sp_json_set_cstr(obj, "state", sp_store_state_name(row->state));
+	set_text(obj, "code", row->code);
+	set_text(obj, "scenario", row->cause);
+	set_text(obj, "reply", row->reply);
+	set_text(obj, "security", row->security);
+	sp_json_set_int(obj, "attempts", row->attempts);
+	set_time(obj, "next_attempt", row->next_attempt_ms);
+	set_time(obj, "expires", row->expires_ms);
+	set_time(obj, "done", row->done_ms);
+	sp_json_set_bool(obj, "report_due", row->report_due);
+	set_text(obj, "client", row->client);
+	return obj;
+}
+
+static int on_event(void *arg, const struct sp_store_event *event)
+{
+	struct sp_json *obj = sp_json_object();
+	struct sp_json *detail = NULL;
+	static const struct sp_json_limits LIMITS = {SP_STORE_DETAIL_MAX, 32,
+	                                             100000};
+
+	sp_json_set_time(obj, "time", event->time_ms);
+	sp_json_set_cstr(obj, "event", sp_store_event_name(event->type));
+	sp_json_set_int(obj, "attempt", event->attempt);
+	set_text(obj, "code", event->code);
+	set_text(obj, "scenario", event->cause);
+	set_text(obj, "reply", event->reply);
+	set_text(obj, "security", event->security);
+	set_text(obj, "host", event->host);
+	set_text(obj, "address", event->address);
+	if (event->detail.len) {
+		(void)sp_json_parse(event->detail, &LIMITS, &detail, NULL, 0);
+	}
+	sp_json_set(obj, "detail", detail ? detail : sp_json_object());
+	sp_json_add(arg, obj);
+	return 0;
+}
+
+struct walk {
+	struct client *client;
+	struct sp_store *store;
+	bool detail;
+	size_t rows;
+};
+
+static int on_row(void *arg, const struct sp_store_row *row)
+{
+	struct walk *walk = arg;
+	struct sp_json *obj = row_json(row);
+
+	if (walk->detail) {
+		struct sp_json *events = sp_json_array();
+		int r = sp_store_events(walk->store, row->rcpt_id, on_event,
+		                        events);
+
+		sp_json_set(obj, "events", events);
+		if (r) {
+			sp_json_free(&obj);
+			return r;
+		}
+	}
+	walk->rows++;
+	client_row(walk->client, obj);
+	return sp_buf_error(&walk->client->reply);
+}
+
+static void say_result(struct walk *walk, int r, bool full)
+{
+	struct sp_json *done;
+	char why[600];
+
+	if (r == SP_ELIMIT) {
+		client_error(walk->client, "the answer is too large: narrow "
+		                           "the filter or set a limit");
+	} else if (r) {
+		snprintf(why, sizeof(why), "store: %s",
+		         sp_store_why(walk->store));
+		client_error(walk->client, why);
+	} else {
+		done = sp_json_object();
+		sp_json_set_int(done, "rows", (int64_t)walk->rows);
+		sp_json_set_bool(done, "more", full);
+		client_done(walk->client, done);
+	}
+}
+
+void look_rows(struct client *client, const struct sp_json *ask)
+{
+	struct sp_store_filter filter;
+	struct walk walk = {
+		.client = client,
+		.detail = sp_json_get_bool(ask, "detail"),
+	};
+	char why[256];
+	int r;
+
+	if (sp_filter_read(sp_json_get(ask, "filter"), &filter, why,
+	                   sizeof(why))) {
+		client_error(client, why);
+		return;
+	}
+	if (filter.limit == 0) {
+		filter.limit = ROWS_DEFAULT;
+	} else if (filter.limit > ROWS_MAX) {
+		filter.limit = ROWS_MAX;
+	}
+	walk.store = console_store(client);
+	if (!walk.store) {
+		return;
+	}
+	r = sp_store_search(walk.store, &filter, on_row, &walk);
+	say_result(&walk, r, walk.rows >= filter.limit);
+}
