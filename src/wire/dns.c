@@ -79,23 +79,36 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Length of the escape at the start of s ("\." or "\009"); 0: none legal. */
+static bool is_graph(unsigned c)
+{
+	return c > ' ' && c <= '~';
+}
+
+/* Length of the escape at the start of s ("\." or "\009"); 0: none legal.
+ * What needs no escape must have none: names are compared as text. */
 static size_t escape_len(struct sp_str s)
 {
-	unsigned value;
+	unsigned value = 0;
 
 	if (s.len < 2) {
 		return 0;
 	}
 	if (!is_digit(s.ptr[1])) {
-		return s.ptr[1] > ' ' && s.ptr[1] <= '~' ? 2 : 0;
+		unsigned char c = (unsigned char)s.ptr[1];
+		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+
+		return is_graph(c) && !letter ? 2 : 0;
 	}
-	if (s.len < 4 || !is_digit(s.ptr[2]) || !is_digit(s.ptr[3])) {
+	if (s.len < 4) {
 		return 0;
 	}
-	value = (unsigned)(s.ptr[1] - '0') * 100 +
-	        (unsigned)(s.ptr[2] - '0') * 10 + (unsigned)(s.ptr[3] - '0');
-	return value <= 255 ? 4 : 0;
+	for (size_t i = 1; i < 4; i++) {
+		if (!is_digit(s.ptr[i])) {
+			return 0;
+		}
+		value = value * 10 + (unsigned)(s.ptr[i] - '0');
+	}
+	return value <= 255 && !is_graph(value) ? 4 : 0;
 }
 
 /* Characters of text that make the next octet of a name; 0: not legal. */
@@ -106,7 +119,7 @@ static size_t octet_len(struct sp_str s)
 	if (c == '\\') {
 		return escape_len(s);
 	}
-	return c > ' ' && c <= '~' && !(c >= 'A' && c <= 'Z') ? 1 : 0;
+	return is_graph((unsigned char)c) && !(c >= 'A' && c <= 'Z') ? 1 : 0;
 }
 
 bool sp_dns_name_valid(struct sp_str name)

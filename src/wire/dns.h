@@ -117,8 +117,10 @@ void sp_dns_answer_set_why(struct sp_dns_answer *answer, struct sp_str text);
 
 /* A copy in the arena in the form above: lower case, no trailing dot. */
 struct sp_str sp_dns_name_canonical(struct sp_str name, struct sp_arena *arena);
-/* Whether a name has that form and the sizes of RFC 1035 2.3.4. Strange
- * bytes appear as \DDD (RFC 1035 5.1), printable ASCII stands for itself. */
+/* Whether a name has that form and the sizes of RFC 1035 2.3.4. Bytes
+ * that are not printable appear as \DDD (RFC 1035 5.1), a dot inside a label
+ * and other special characters as \. and so on; letters and digits always
+ * stand for themselves. */
 bool sp_dns_name_valid(struct sp_str name);
 
 /*

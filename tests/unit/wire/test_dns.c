@@ -26,6 +26,8 @@ static void test_names(void **state)
 		{"RFC 1035 5.1 escaped byte", {"a\\000b.test", 11}, true},
 		{"RFC 1035 5.1 escaped dot", {"a\\.b.test", 9}, true},
 		{"RFC 1035 5.1 escape over 255", {"a\\256b.test", 11}, false},
+		{"RFC 1035 5.1 escaped letter", {"a\\A", 3}, false},
+		{"RFC 1035 5.1 letter by number", {"a\\065", 5}, false},
 		{"RFC 1035 5.1 escape cut", {"a\\25", 4}, false},
 		{"RFC 1035 5.1 escape empty", {"a\\", 2}, false},
 		{"empty", {"", 0}, false},
