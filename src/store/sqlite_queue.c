@@ -151,7 +151,8 @@ int sp__claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
 	return ret == SP_ENOTFOUND ? 0 : ret;
 }
 
-static void read_lease(struct sp__use *u, struct sp_store_lease_rcpt *out)
+static void read_lease(struct sp__use *u, struct sp_arena *arena,
+                       struct sp_store_lease_rcpt *out)
 {
 	out->rcpt_id = (uint64_t)sp__int(u, 0, 1, INT64_MAX);
 	out->attempts = (uint32_t)sp__int(u, 1, 0, UINT32_MAX);
@@ -160,6 +161,8 @@ static void read_lease(struct sp__use *u, struct sp_store_lease_rcpt *out)
 	out->expires_ms = sp__int(u, 4, INT64_MIN, INT64_MAX);
 	out->notify = (uint8_t)sp__int(u, 5, 0, 15);
 	out->null_sender = sp__bool(u, 6);
+	out->domain = sp_arena_str(arena, sp__str(u, 7, SP_ADDRESS_DOMAIN_MAX));
+	out->id = sp_arena_str(arena, sp__str(u, 8, SP_STORE_ID_MAX));
 }
 
 int sp__lease(struct sp_store *store, uint64_t attempt_id,
@@ -172,7 +175,7 @@ int sp__lease(struct sp_store *store, uint64_t attempt_id,
 
 	sp__bind_int(&u, (int64_t)attempt_id);
 	while (sp__row(&u)) {
-		read_lease(&u, &one);
+		read_lease(&u, arena, &one);
 		if (*count_out == cap) {
 			void *old = *rcpts_out;
 

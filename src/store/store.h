@@ -197,6 +197,8 @@ int sp_store_claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
 /* What is needed to decide on the outcome of a leased recipient. */
 struct sp_store_lease_rcpt {
 	uint64_t rcpt_id;
+	struct sp_str id; /* of the message */
+	struct sp_str domain;
 	uint32_t attempts; /* finished before this one */
 	int64_t first_attempt_ms;
 	int64_t received_ms;

@@ -81,6 +81,7 @@ static void check_plan(sqlite3 *db, const struct query *q)
 		/* Partial indexes that hold just what is asked for. */
 		bool whole = strstr(step, "USING INDEX message_incoming") ||
 		             strstr(step, "USING INDEX recipient_leased") ||
+		             strstr(step, "USING INDEX recipient_expiry") ||
 		             strcmp(step, "SCAN counter") == 0;
 
 		if ((scan && !whole) ||

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commands from the console, {"verb": ..., "filter": {...}}: statistics, and
+ * the operator's retry, hold, release and remove. An action on many
+ * recipients takes several turns, so that mail does not wait for it; it is
+ * answered when the last of them is on disk. An action without any filter
+ * must say "all": true.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/time.h"
+#include "role/queue/queue.h"
+#include "wire/json.h"
+
+#define ACT_BATCH 500
+#define REPLY_MAX (64u * 1024)
+
+static const struct {
+	const char *verb;
+	enum sp_store_action action;
+} ACTIONS[] = {
+	{"queue-retry", SP_STORE_ACT_RETRY},
+	{"queue-hold", SP_STORE_ACT_HOLD},
+	{"queue-release", SP_STORE_ACT_RELEASE},
+	{"queue-remove", SP_STORE_ACT_REMOVE},
+};
+
+/* ---- reading ---- */
+
+static int64_t read_time(const struct sp_json *filter, const char *key)
+{
+	struct sp_str text = sp_json_get_str(filter, key);
+	int64_t time_ms = sp_json_get_int(filter, key, 0);
+
+	return text.len && sp_time_parse(text, &time_ms) ? -1 : time_ms;
+}
+
+static int add_status(struct sp_str name, unsigned *statuses)
+{
+	enum sp_store_status status;
+
+	if (sp_store_status_find(name, &status)) {
+		return SP_ESYNTAX;
+	}
+	*statuses |= status;
+	return 0;
+}
+
+/* One name or a list of them. */
+static int read_statuses(const struct sp_json *value, unsigned *statuses_out)
+{
+	int ret = 0;
+
+	if (sp_json_str(value).len) {
+		return add_status(sp_json_str(value), statuses_out);
+	}
+	for (size_t i = 0; ret == 0 && i < sp_json_len(value); i++) {
+		ret = add_status(sp_json_str(sp_json_at(value, i)),
+		                 statuses_out);
+	}
+	return ret;
+}
+
+static uint64_t read_size(const struct sp_json *filter, const char *key)
+{
+	int64_t size = sp_json_get_int(filter, key, 0);
+
+	return size > 0 ? (uint64_t)size : 0;
+}
+
+/* Strings stay in the parsed value. 0 or SP_ESYNTAX. */
+static int read_filter(const struct sp_json *from,
+                       struct sp_store_filter *filter_out)
+{
+	*filter_out = (struct sp_store_filter){
+		.id = sp_json_get_str(from, "id"),
+		.message_id = sp_json_get_str(from, "message_id"),
+		.sender = sp_json_get_str(from, "sender"),
+		.recipient = sp_json_get_str(from, "recipient"),
+		.domain = sp_json_get_str(from, "domain"),
+		.held = sp_json_get_bool(from, "held"),
+		.code = sp_json_get_str(from, "code"),
+		.cause = sp_json_get_str(from, "scenario"),
+		.from_ms = read_time(from, "from"),
+		.to_ms = read_time(from, "to"),
+		.size_min = read_size(from, "size_min"),
+		.size_max = read_size(from, "size_max"),
+		.limit = read_size(from, "limit"),
+	};
+	if (filter_out->from_ms < 0 || filter_out->to_ms < 0) {
+		return SP_ESYNTAX;
+	}
+	return read_statuses(sp_json_get(from, "status"),
+	                     &filter_out->statuses);
+}
+
+static bool filter_is_empty(const struct sp_store_filter *f)
+{
+	return !f->id.len && !f->message_id.len && !f->sender.len &&
+	       !f->recipient.len && !f->domain.len && !f->statuses &&
+	       !f->held && !f->code.len && !f->cause.len && !f->from_ms &&
+	       !f->to_ms && !f->size_min && !f->size_max;
+}
+
+/* ---- answering ---- */
+
+static void set_reply(struct sp_queue_op *op, struct sp_json *take)
+{
+	struct sp_buf text;
+
+	sp_buf_init(&text, REPLY_MAX);
+	if (sp_json_write(take, &text) == 0) {
+		op->data = sp_arena_str(&op->arena, sp_buf_str(&text));
+	}
+	sp_buf_fini(&text);
+	sp_json_free(&take);
+}
+
+static void set_error(struct sp_queue_op *op, const char *why)
+{
+	struct sp_json *reply = sp_json_object();
+
+	sp_json_set_bool(reply, "ok", false);
+	sp_json_set_cstr(reply, "error", why);
+	set_reply(op, reply);
+}
+
+static void set_changed(struct sp_queue_op *op)
+{
+	struct sp_json *reply = sp_json_object();
+
+	sp_json_set_bool(reply, "ok", true);
+	sp_json_set_int(reply, "changed",
+	                (int64_t)(op->changed + op->changed_now));
+	set_reply(op, reply);
+}
+
+/* ---- verbs ---- */
+
+static int act(struct sp_queue *q, struct sp_queue_op *op,
+               enum sp_store_action action, const struct sp_json *command)
+{
+	const struct sp_json *object = sp_json_get(command, "filter");
+	struct sp_store_filter filter;
+	size_t batch = ACT_BATCH;
+	int ret;
+
+	if (read_filter(object, &filter)) {
+		set_error(op, "filter: not understood");
+		return 0;
+	}
+	if (filter_is_empty(&filter) && !sp_json_get_bool(object, "all") &&
+	    !sp_json_get_bool(command, "all")) {
+		set_error(op, "filter: empty; say all to mean all");
+		return 0;
+	}
+	if (filter.limit && filter.limit - op->changed < batch) {
+		batch = filter.limit - op->changed;
+	}
+	ret = batch ? sp_store_act(q->store, action, &filter, batch,
+	                           sp_time_wall_ms(), &op->changed_now)
+	            : 0;
+	op->again = op->changed_now == batch && batch == ACT_BATCH;
+	set_changed(op);
+	return ret;
+}
+
+static int stats(struct sp_queue *q, struct sp_queue_op *op)
+{
+	struct sp_json *reply = sp_json_object();
+	struct sp_json *recipients = sp_json_object();
+	struct sp_store_stats s;
+	int ret = sp_store_stats(q->store, &s);
+
+	for (int i = 0; i < SP_STORE_STATE_COUNT; i++) {
+		sp_json_set_int(recipients,
+		                sp_store_state_name((enum sp_store_state)i),
+		                (int64_t)s.recipients[i]);
+	}
+	sp_json_set_bool(reply, "ok", true);
+	sp_json_set(reply, "recipients", recipients);
+	sp_json_set_int(reply, "report_due", (int64_t)s.report_due);
+	sp_json_set_int(reply, "messages", (int64_t)s.messages);
+	sp_json_set_int(reply, "incoming", (int64_t)s.incoming);
+	sp_json_set_int(reply, "in_flight", (int64_t)sp_queue_in_flight(q));
+	set_reply(op, reply);
+	return ret;
+}
+
+static int run(struct sp_queue *q, struct sp_queue_op *op,
+               const struct sp_json *command)
+{
+	struct sp_str verb = sp_json_get_str(command, "verb");
+
+	if (sp_str_eq(verb, SP_STR("stats"))) {
+		return stats(q, op);
+	}
+	for (size_t i = 0; i < sizeof(ACTIONS) / sizeof(ACTIONS[0]); i++) {
+		if (sp_str_eq(verb, sp_str_from(ACTIONS[i].verb))) {
+			return act(q, op, ACTIONS[i].action, command);
+		}
+	}
+	set_error(op, "verb: not known here");
+	return 0;
+}
+
+static int command_apply(struct sp_queue *q, struct sp_queue_op *op)
+{
+	const struct sp_msg_command *m = op->msg;
+	struct sp_json *command = NULL;
+	char why[128];
+	int ret = sp_json_parse(m->json, &SP_JSON_LIMITS_DEFAULT, &command, why,
+	                        sizeof(why));
+
+	if (ret) {
+		set_error(op, why);
+		return 0;
+	}
+	ret = run(q, op, command);
+	sp_json_free(&command);
+	return ret;
+}
+
+static void command_answer(struct sp_queue *q, struct sp_queue_op *op)
+{
+	const struct sp_msg_command *m = op->msg;
+	const struct sp_msg_command reply = {m->id, op->data};
+
+	(void)q;
+	sp_role_send(op->link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS,
+	             &reply);
+}
+
+const struct sp_queue_verb SP_QUEUE_COMMAND = {"command", command_apply,
+                                               command_answer, NULL};

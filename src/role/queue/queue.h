@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_ROLE_QUEUE_QUEUE_H
+#define SP_ROLE_QUEUE_QUEUE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "role/role.h"
+#include "store/store.h"
+
+/*
+ * Inside of the queue role: the only writer of the store. What arrives
+ * within one turn of the loop waits as a list of ops; at the end of the turn
+ * all of them are applied in one transaction, and answered after it.
+ *
+ *   frame ──▶ op (decoded) ──▶ apply ──▶ commit ──▶ answer
+ *                  ▲             │ failed: everything rolled back
+ *                  └─ keep ◀─────┴──▶ refuse (451, 452)
+ */
+
+struct sp_queue;
+struct sp_queue_op;
+
+/* What a kind of op does. apply works inside the turn and may leave its
+ * result in the op; a negative result of the store loses the turn. answer
+ * runs after the commit. refuse runs when the turn is lost; without it the
+ * op is kept for the next turn. */
+struct sp_queue_verb {
+	const char *name;
+	int (*apply)(struct sp_queue *q, struct sp_queue_op *op);
+	void (*answer)(struct sp_queue *q, struct sp_queue_op *op);
+	void (*refuse)(struct sp_queue *q, struct sp_queue_op *op, int err);
+};
+
+struct sp_queue_op {
+	struct sp_list node;
+	const struct sp_queue_verb *verb;
+	struct sp_role_link *link; /* null: nobody waits for the answer */
+	struct sp_arena arena;     /* owns msg and its strings */
+	void *msg;                 /* struct sp_msg_* of the frame */
+
+	/* Results of apply. */
+	char id[SP_MSG_ID_MAX + 1];
+	enum sp_queue_result {
+		SP_QUEUE_RESULT_SILENT,
+		SP_QUEUE_RESULT_ACCEPTED,
+		SP_QUEUE_RESULT_PULL,
+		SP_QUEUE_RESULT_FOUND,
+	} result;
+	struct sp_str data;
+	bool last;
+	bool again;       /* not finished: apply in the next turn too */
+	uint64_t changed; /* by turns that were committed */
+	uint64_t changed_now;
+};
+
+/* A message whose body is coming in. */
+struct sp_queue_session {
+	struct sp_list node;
+	struct sp_role_link *link;
+	uint64_t session;
+	uint32_t next_seq;
+	char id[SP_MSG_ID_MAX + 1];
+};
+
+struct sp_queue_worker {
+	bool known; /* has said HELLO on the link that is up */
+	uint32_t slots;
+	struct sp_map attempts;  /* attempt id -> itself; what it works on */
+	int64_t paused_until_ms; /* monotonic; it handed work back */
+};
+
+struct sp_queue {
+	struct sp_role_ctx *ctx;
+	struct sp_store *store; /* null: being opened again */
+	struct sp_list ops;     /* waiting for the next turn */
+	struct sp_list done;    /* applied in this one */
+	struct sp_list sessions;
+	struct sp_list withdraw; /* ops whose commit nobody knows about */
+	struct sp_queue_worker *workers;
+	struct sp_deferred *turn;
+	struct sp_timer *wake;
+	struct sp_timer *reopen;
+	int64_t reopen_delay_ms;
+	unsigned failures;         /* lost turns in a row */
+	int64_t next_purge_ms;     /* monotonic */
+	struct sp_store_job *jobs; /* of this turn; in its arena */
+	struct sp_arena turn_arena;
+};
+
+/* queue.c */
+struct sp_queue_op *sp_queue_op_new(struct sp_queue *q,
+                                    struct sp_role_link *link,
+                                    const struct sp_queue_verb *verb,
+                                    size_t msg_size);
+void sp_queue_op_free(struct sp_queue_op **op);
+void sp_queue_wake(struct sp_queue *q); /* a turn at the end of this one */
+
+/* turn.c: the timer, the store's failures, the turn itself. */
+void sp_queue_turn(void *arg);
+void sp_queue_reopen(void *arg);
+
+/* submit.c */
+extern const struct sp_queue_verb SP_QUEUE_SUBMIT, SP_QUEUE_CHUNK,
+	SP_QUEUE_ABORT, SP_QUEUE_WITHDRAW;
+void sp_queue_receive_down(struct sp_queue *q, struct sp_role_link *link);
+
+/* outcome.c */
+extern const struct sp_queue_verb SP_QUEUE_OUTCOME;
+/* "5.4.300" and its line: expired without an attempt that left a cause. */
+void sp_queue_expired_text(struct sp_arena *arena, struct sp_str *code_out,
+                           struct sp_str *cause_out, struct sp_str *reply_out);
+
+/* jobs.c */
+extern const struct sp_queue_verb SP_QUEUE_HELLO, SP_QUEUE_PULL;
+void sp_queue_worker_down(struct sp_queue *q, unsigned index);
+struct sp_queue_worker *sp_queue_worker_find(struct sp_queue *q,
+                                             const struct sp_role_link *link);
+size_t sp_queue_in_flight(const struct sp_queue *q);
+/* In the turn: lease what is due, read bodies; after it: send. */
+struct sp_queue_claim {
+	struct sp_list node;
+	unsigned worker;
+	struct sp_msg_job job;
+};
+int sp_queue_claim(struct sp_queue *q, int64_t now_ms, struct sp_list *claims);
+void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims);
+/* When claims are worth another look; -1: not by the clock. */
+int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
+                        int64_t *delay_ms_out);
+
+/* command.c */
+extern const struct sp_queue_verb SP_QUEUE_COMMAND;
+
+#endif
