@@ -44,11 +44,19 @@ static void say(unsigned line, const char *what)
 	}
 }
 
+/* libconfuse takes the end of the file for the end of an open section. A
+ * last key of our own, which only the top level knows, shows the mistake. */
+#define END_MARK "__end_of_file"
+
 static void on_error(cfg_t *cfg, const char *fmt, va_list ap)
 {
 	char text[SP_CONF_WHY];
 
 	vsnprintf(text, sizeof(text), fmt, ap);
+	if (strstr(text, END_MARK)) {
+		snprintf(text, sizeof(text),
+		         "the file ends inside a section: expected '}'");
+	}
 	say(cfg ? (unsigned)cfg->line : 0, text);
 }
 
@@ -141,6 +149,7 @@ static void build_tables(struct tables *t)
 		}
 		t->sections[s][count] = (cfg_opt_t)CFG_END();
 	}
+	t->top[n++] = (cfg_opt_t)CFG_STR(END_MARK, NULL, CFGF_NODEFAULT);
 	t->top[n] = (cfg_opt_t)CFG_END();
 	for (n = 0; t->sections[resolver][n].name; n++) {
 	}
@@ -167,33 +176,47 @@ static void set_validators(cfg_t *cfg)
 	}
 }
 
+/* A list that was written, be it empty: x = {}. */
+static bool was_given(const cfg_opt_t *opt)
+{
+	return opt && (opt->flags & CFGF_MODIFIED) != 0;
+}
+
+static size_t default_values(const struct sp_conf_key *key,
+                             struct sp_arena *arena, const char **values)
+{
+	struct sp_str rest = sp_str_from(key->fallback);
+	struct sp_str item;
+	size_t count = 0;
+
+	if (!sp_conf_is_list(key->type)) {
+		values[0] = key->fallback;
+		return 1;
+	}
+	while (sp_str_cut(&rest, ' ', &item)) {
+		values[count++] = sp_arena_cstr(arena, item);
+	}
+	return count;
+}
+
 /* The values of one key, or its default, into the struct. */
 static void store_key(cfg_t *cfg, const struct sp_conf_key *key,
                       struct sp_arena *arena, void *base)
 {
-	const char *values[256];
-	size_t count = 0;
 	cfg_opt_t *opt = cfg ? cfg_getopt(cfg, key->name) : NULL;
 	unsigned given = opt ? cfg_opt_size(opt) : 0;
+	const char **values = sp_arena_array(arena, given + 8, sizeof(*values));
+	size_t count = 0;
 
-	for (unsigned i = 0; i < given && count < 256; i++) {
+	for (unsigned i = 0; i < given; i++) {
 		const char *value = cfg_opt_getnstr(opt, i);
 
 		if (value) {
 			values[count++] = value;
 		}
 	}
-	if (!count && sp_conf_is_list(key->type)) {
-		struct sp_str rest = sp_str_from(key->fallback);
-		struct sp_str item;
-
-		if (given == 0) {
-			while (sp_str_cut(&rest, ' ', &item)) {
-				values[count++] = sp_arena_cstr(arena, item);
-			}
-		}
-	} else if (!count) {
-		values[count++] = key->fallback;
+	if (!count && !(sp_conf_is_list(key->type) && was_given(opt))) {
+		count = default_values(key, arena, values);
 	}
 	sp_conf_store(key, values, count, arena, base);
 }
@@ -298,11 +321,24 @@ static struct sp_conf *conf_new(struct sp_str text, const char *name)
 	return conf;
 }
 
+static char *with_end_mark(struct sp_str text)
+{
+	struct sp_buf b;
+	char *copy;
+
+	sp_buf_init(&b, text.len + 64);
+	(void)sp_buf_append_str(&b, text); /* there is room */
+	(void)sp_buf_append_cstr(&b, "\n" END_MARK " = 1\n");
+	copy = sp_buf_take(&b);
+	sp_buf_fini(&b);
+	return copy;
+}
+
 static int parse_text(struct sp_str text, struct parse *p,
                       struct sp_conf **conf_out)
 {
 	struct tables *tables = SP_NEW(struct tables);
-	char *copy = sp_str_dup(text);
+	char *copy = with_end_mark(text);
 	struct sp_conf *conf = NULL;
 	cfg_t *cfg;
 

@@ -231,11 +231,11 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 		d->facts.greeting_ms = lap(d);
 	}
 	d->facts.peer_name = sp_arena_str(&d->arena, ev->host);
-	if (d->facts.tls || d->clear_only) {
-		become_ready(d);
-	} else if (ev->caps.set & SP_SMTP_CAP_STARTTLS) {
+	if (!d->facts.tls && !d->clear_only &&
+	    (ev->caps.set & SP_SMTP_CAP_STARTTLS)) {
 		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
-	} else if (judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
+	} else if (d->facts.tls || d->clear_only ||
+	           judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
 		become_ready(d);
 	} else if (d->state != ENDED) {
 		clear_retry(d);

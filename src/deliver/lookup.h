@@ -28,6 +28,9 @@ struct sp_lookup {
 	                void *arg);
 	/* An id that was answered already is harmless. */
 	void (*cancel)(struct sp_lookup *lookup, uint64_t id);
+	/* The resolver's self-test failed: nothing can be called secure or
+	 * insecure. Kept up to date by the maker. */
+	bool validator_broken;
 };
 
 #endif

@@ -56,7 +56,8 @@ int sp_identity_find(const char *user, bool given,
 	}
 	pw = getpwnam(user);
 	if (!pw) {
-		snprintf(why_out, why_cap, "user: '%s' does not exist", user);
+		(void)snprintf(why_out, why_cap, "user: '%s' does not exist",
+		               user);
 		return given ? SP_ECONFIG : 0;
 	}
 	if (pw->pw_uid == 0) {
@@ -65,9 +66,10 @@ int sp_identity_find(const char *user, bool given,
 	identity_out->uid = pw->pw_uid;
 	identity_out->gid = pw->pw_gid;
 	if (!can_become(identity_out)) {
-		snprintf(why_out, why_cap,
-		         "user: cannot become '%s' in this user namespace",
-		         user);
+		(void)snprintf(
+			why_out, why_cap,
+			"user: cannot become '%s' in this user namespace",
+			user);
 		return given ? SP_ECONFIG : 0;
 	}
 	identity_out->change = true;

@@ -78,7 +78,7 @@ static void test_example(void **state)
 	assert_int_equal(c->resolver.stub_count, 1);
 	assert_string_equal(c->resolver.stub[0].name, "test.");
 	assert_string_equal(c->resolver.stub[0].address.items[0],
-			    "127.0.53.1@5300");
+	                    "127.0.53.1@5300");
 	assert_int_equal(c->resolver.forward.count, 0);
 	assert_int_equal(c->guard.allow.count, 0);
 	assert_string_equal(c->dkim[0].key, "/etc/x.key");
@@ -89,6 +89,22 @@ static void test_example(void **state)
 	assert_null(sp_conf_route_find(c, SP_STR("other.example")));
 	sp_conf_free(&c);
 	assert_null(c);
+}
+
+/* An empty list is not the default list: nobody may submit. */
+static void test_empty_list(void **state)
+{
+	char why[SP_CONF_WHY] = "";
+	struct sp_conf *c = parse("listen \"a\" { address = "
+	                          "\"127.0.0.1:25\" accept_from = {} }\n"
+	                          "listen \"b\" { address = "
+	                          "\"127.0.0.1:26\" }\n",
+	                          why);
+
+	(void)state;
+	assert_int_equal(c->listen[0].accept_from.count, 0);
+	assert_int_equal(c->listen[1].accept_from.count, 2);
+	sp_conf_free(&c);
 }
 
 static void test_defaults(void **state)
@@ -126,24 +142,24 @@ static const struct refused {
 	{"bad bool", "enforce = maybe", "expected true or false"},
 	{"bad word", "dane { profile = \"strict\" }", "one of: rfc exchange"},
 	{"bad address", "listen \"a\" { address = \"localhost:25\" }",
-	 "address:port"},
+         "address:port"},
 	{"address without port", "listen \"a\" { address = \"127.0.0.1\" }",
-	 "address:port"},
+         "address:port"},
 	{"no address", "listen \"a\" { }", "expected an address"},
 	{"bad network",
-	 "listen \"a\" { address = \"127.0.0.1:25\" accept_from = "
-	 "{\"10.0.0.0/33\"} }",
-	 "a network"},
+         "listen \"a\" { address = \"127.0.0.1:25\" accept_from = "
+         "{\"10.0.0.0/33\"} }",
+         "a network"},
 	{"key without certificate",
-	 "listen \"a\" { address = \"127.0.0.1:25\" key = \"/x\" }",
-	 "a key for each"},
+         "listen \"a\" { address = \"127.0.0.1:25\" key = \"/x\" }",
+         "a key for each"},
 	{"bad store", "store = \"mysql:x\"", "expected sqlite:"},
 	{"bad size", "receive { size_max = \"lots\" }", "a size"},
 	{"bad mailbox", "postmaster = \"nobody\"", "a mail address"},
 	{"unclosed section", "smtp { port = 25", "x.conf:"},
 	{"unclosed string", "hostname = \"a", "x.conf:"},
-	{"twice the same title",
-	 "route \"a\" { }\nroute \"a\" { }\n", "x.conf:2"},
+	{"twice the same title", "route \"a\" { }\nroute \"a\" { }\n",
+         "x.conf:2"},
 	{"control byte", "hostname = \"a\\x01b\"", "hostname"},
 };
 
@@ -156,7 +172,7 @@ static void test_refused(void **state)
 
 		if (c || !strstr(why, REFUSED[i].why)) {
 			fail_msg("%s: %s", REFUSED[i].name,
-				 c ? "accepted" : why);
+			         c ? "accepted" : why);
 		}
 	}
 }
@@ -167,9 +183,9 @@ static void test_nul(void **state)
 	char why[SP_CONF_WHY];
 
 	(void)state;
-	assert_int_equal(sp_conf_parse(SP_STR("workers = 1\0\n"), "x", &conf,
-				       why),
-			 SP_ECONFIG);
+	assert_int_equal(
+		sp_conf_parse(SP_STR("workers = 1\0\n"), "x", &conf, why),
+		SP_ECONFIG);
 	assert_non_null(strstr(why, "NUL"));
 }
 
@@ -199,8 +215,8 @@ static void test_schema(void **state)
 			assert_true(strlen(k->doc) > 10);
 			if (!sp_conf_is_list(k->type)) {
 				assert_int_equal(sp_conf_check(k, k->fallback,
-							       false, why),
-						 0);
+				                               false, why),
+				                 0);
 			}
 		}
 		assert_true(keys < 46);
@@ -211,6 +227,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example),
+		cmocka_unit_test(test_empty_list),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_nul),
