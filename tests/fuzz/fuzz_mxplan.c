@@ -128,10 +128,6 @@ static struct sp_dns_answer *answer(void *arg, struct sp_str name,
 	if ((more >> 2 & 3) > 1) {
 		make_aliases(in, a, (more >> 2 & 3) - 1u);
 	}
-	/* An answer that disagrees with itself has to count as failed. */
-	if (a->rcode != 0 && a->rcode != 3 && a->dnssec <= SP_DNSSEC_INSECURE) {
-		a->scenario = (struct sp_str){0};
-	}
 	return a;
 }
 
@@ -140,27 +136,6 @@ static bool is_self(void *arg, struct sp_str host)
 	(void)arg;
 	return sp_str_eq(host, SP_STR("self.d.test")) ||
 	       sp_str_eq(host, SP_STR("10.10.10.5"));
-}
-
-/* What the log calls good although it can't be: the plan counts it failed. */
-static void judge_log(struct pw_log *log, const struct input *in)
-{
-	for (size_t i = 0; i < log->count; i++) {
-		struct pw_asked *asked = &log->list[i];
-		struct input copy = *in;
-		struct sp_dns_answer *a =
-			answer(&copy, sp_str_from(asked->name), asked->type);
-		bool records = a->result == SP_DNS_RECORDS;
-
-		if (asked->state <= SP_DNSSEC_INSECURE &&
-		    ((a->rcode != 0 && a->rcode != 3) ||
-		     a->result == SP_DNS_NONE ||
-		     (records && a->record_count == 0))) {
-			asked->state = SP_DNSSEC_FAILED;
-			asked->result = SP_DNS_NONE;
-		}
-		sp_dns_answer_free(&a);
-	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -186,7 +161,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		conf.fixed_next_hop = SP_STR("[mx1.d.test]");
 	}
 	plan = pw_run(&conf, "d.test", limits, answer, &in, &log);
-	judge_log(&log, &in);
 	pw_check_all(&log, &conf, plan);
 	if (!conf.validator_broken) {
 		conf.dane = SP_DANE_OFF;

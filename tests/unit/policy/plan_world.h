@@ -48,19 +48,33 @@ static inline void pw_copy(char *out, size_t cap, struct sp_str s)
 	out[len] = '\0';
 }
 
-static inline size_t pw_usable(const struct sp_dns_answer *a)
+static inline size_t pw_usable(const struct sp_plan_conf *conf,
+                               const struct sp_dns_answer *a)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; a->type == SP_DNS_TYPE_TLSA && i < a->record_count;
 	     i++) {
-		count += sp_tlsa_check(&a->records[i].tlsa, true) ==
-		         SP_TLSA_USABLE;
+		const struct sp_tlsa *t = &a->records[i].tlsa;
+		bool parses = t->matching != SP_TLSA_FULL ||
+		              conf->full_parses == NULL || conf->full_parses(t);
+
+		count += sp_tlsa_check(t, parses) == SP_TLSA_USABLE;
 	}
 	return count;
 }
 
-static inline void pw_note(struct pw_log *log, const struct sp_dns_answer *a)
+/* What contradicts itself has to count as failed. */
+static inline bool pw_plausible(const struct sp_dns_answer *a)
+{
+	bool records = a->result == SP_DNS_RECORDS;
+
+	return (a->rcode == 0 || a->rcode == 3) && a->result != SP_DNS_NONE &&
+	       (!records || a->record_count > 0);
+}
+
+static inline void pw_note(struct pw_log *log, const struct sp_plan_conf *conf,
+                           const struct sp_dns_answer *a)
 {
 	struct pw_asked *asked = &log->list[log->count++];
 
@@ -75,10 +89,13 @@ static inline void pw_note(struct pw_log *log, const struct sp_dns_answer *a)
 			asked->state = a->aliases[i].dnssec;
 		}
 	}
+	if (asked->state <= SP_DNSSEC_INSECURE && !pw_plausible(a)) {
+		asked->state = SP_DNSSEC_FAILED;
+	}
 	asked->result =
 		asked->state > SP_DNSSEC_INSECURE ? SP_DNS_NONE : a->result;
 	asked->alias = a->alias_count > 0;
-	asked->usable = pw_usable(a);
+	asked->usable = pw_usable(conf, a);
 }
 
 static inline struct sp_plan *pw_run(const struct sp_plan_conf *conf,
@@ -93,7 +110,7 @@ static inline struct sp_plan *pw_run(const struct sp_plan_conf *conf,
 	while (sp_plan_next(plan, &q)) {
 		struct sp_dns_answer *a = answer(arg, q.name, q.type);
 
-		pw_note(log, a);
+		pw_note(log, conf, a);
 		sp_plan_answer(plan, q.id, &a);
 		SP_ASSERT(a == NULL);
 	}
