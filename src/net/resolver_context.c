@@ -38,6 +38,10 @@
 
 #define DEFAULT_ANCHOR "/usr/share/dns/root.key"
 #define DEFAULT_HINTS  "/usr/share/dns/root.hints"
+/* ::1 in the DNS */
+#define LOOPBACK6_ZONE                                                         \
+	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."                                     \
+	"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."
 #define FILE_RRS_MAX   256
 #define RCODE_SERVFAIL 2
 #define COUNT(array)   (sizeof(array) / sizeof(*(array)))
@@ -163,7 +167,7 @@ static int add_anchor(void *arg, ldns_rr *rr)
 	line = sp_str_sub(line, 0, sp_str_find(line, ';'));
 	line = sp_str_sub(line, 0, sp_str_find(line, '\n'));
 	texts_add(&setup->anchors, sp_str_trim(line));
-	free(text); /* of ldns, hence not sp_free */
+	LDNS_FREE(text);
 	return 0;
 }
 
@@ -573,8 +577,7 @@ static int finish_context(struct ub_ctx *ub, bool own_world, char *why_out,
 		"home.arpa.",
 		"localhost.",
 		"127.in-addr.arpa.",
-		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0"
-		".0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.",
+		LOOPBACK6_ZONE,
 	};
 	size_t count = own_world ? COUNT(zones) : 1;
 

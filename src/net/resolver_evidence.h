@@ -52,7 +52,7 @@ void sp__evidence_free(struct sp__evidence **evidence);
 bool sp__evidence_next(struct sp__evidence *evidence, struct sp_str *name_out,
                        enum sp_dns_type *type_out);
 /* The packet to it; empty where there was none. */
-void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str packet);
+void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str bytes);
 const struct sp__finding *
 sp__evidence_finding(const struct sp__evidence *evidence);
 
