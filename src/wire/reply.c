@@ -182,16 +182,19 @@ static int end_line(struct sp_reply_parser *p)
 	return more ? 0 : 1;
 }
 
-/* Take bytes up to and with the next line feed. 1: the line is complete. */
+/* Take bytes up to and with the next line feed. 1: the line is complete. The
+ * first fault counts, wherever the input is cut: a NUL behind the end of the
+ * longest line is not looked for. */
 static int take_line(struct sp_reply_parser *p, struct sp_str *input)
 {
 	size_t len = sp_str_find(*input, '\n');
 	bool complete = len < input->len;
 	struct sp_str piece = sp_str_sub(*input, 0, len);
+	struct sp_str fitting = sp_str_sub(piece, 0, sp_buf_room(&p->line));
 	int err;
 
 	*input = sp_str_sub(*input, complete ? len + 1 : len, input->len);
-	if (sp_str_find(piece, '\0') < piece.len) {
+	if (sp_str_find(fitting, '\0') < fitting.len) {
 		return SP_ESYNTAX;
 	}
 	err = sp_buf_append_str(&p->line, piece);

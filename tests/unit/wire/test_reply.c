@@ -314,6 +314,21 @@ static void test_limits(void **state)
 	assert_int_equal(err, SP_ELIMIT);
 }
 
+/* RFC 5321 4.5.3.1.5: the line is too long before the NUL comes. */
+static void test_first_fault(void **state)
+{
+	char line[SP_REPLY_LINE_MAX + 2] = "250 ";
+	struct sp_str input = sp_str_slice(line, sizeof(line));
+	struct sp_reply_parser p;
+	struct sp_reply reply;
+
+	(void)state;
+	memset(line + 4, 'x', sizeof(line) - 5);
+	sp_reply_parser_init(&p);
+	assert_int_equal(sp_reply_parse(&p, &input, &reply), SP_ELIMIT);
+	sp_reply_parser_fini(&p);
+}
+
 static void test_reset(void **state)
 {
 	struct sp_reply_parser p;
@@ -352,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_sequence),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_first_fault),
 		cmocka_unit_test(test_reset),
 		cmocka_unit_test(test_enhanced_rest),
 	};
