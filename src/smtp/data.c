@@ -65,11 +65,16 @@ static void emit_line_end(struct sp_smtp_data_decoder *d, struct sp_buf *out)
 static void emit_text(struct sp_smtp_data_decoder *d, struct sp_buf *out,
                       const char *bytes, size_t len)
 {
-	d->line_bytes += len;
-	if (d->line_bytes > d->line_max_bytes) {
+	size_t room = d->line_max_bytes - d->line_bytes;
+
+	if (d->line_bytes <= d->line_max_bytes && len > room) {
+		emit(d, out, bytes, room);
 		fault(d, SP_SMTP_DATA_LONG_LINE);
+		emit(d, out, bytes + room, len - room);
+	} else {
+		emit(d, out, bytes, len);
 	}
-	emit(d, out, bytes, len);
+	d->line_bytes += len;
 	d->state = TEXT;
 }
 

@@ -94,7 +94,7 @@ void sp__smtpd_reply(struct sp_smtp_server *s, unsigned code,
 	s->errors += code / 100 == 5;
 }
 
-static void abort_message(struct sp_smtp_server *s, const char *why)
+void sp__smtpd_abort(struct sp_smtp_server *s, const char *why)
 {
 	if (s->tx.begun) {
 		s->tx.begun = false;
@@ -112,7 +112,7 @@ static void tx_free(struct sp__smtpd_tx *tx)
 
 void sp__smtpd_tx_end(struct sp_smtp_server *s, const char *why)
 {
-	abort_message(s, why);
+	sp__smtpd_abort(s, why);
 	tx_free(&s->tx);
 }
 
@@ -124,7 +124,7 @@ void sp__smtpd_close(struct sp_smtp_server *s,
 	if (s->state == SP__SMTPD_CLOSED) {
 		return;
 	}
-	abort_message(s, why);
+	sp__smtpd_abort(s, why);
 	sp__smtpd_event(s, type)->why = why;
 	sp__smtpd_goto(s, SP__SMTPD_CLOSED);
 }

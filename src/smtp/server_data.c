@@ -8,12 +8,19 @@
 #include "base/err.h"
 #include "smtp/server_private.h"
 
-/* What spoils a message, gravest first. */
+/* Faults that the decoder does not know. */
+#define TOO_LARGE (1U << 30)
+#define LOOP      (1U << 31)
+
+/* What spoils a message. The first row that holds at the end of data is the
+ * answer, so that it does not depend on how the bytes were cut. */
 static const struct fault {
 	unsigned bit;
 	unsigned code;
 	const char *enhanced, *text, *why;
 } FAULTS[] = {
+	{TOO_LARGE, 552, "5.3.4", "message too large", "too-large"},
+	{LOOP, 554, "5.4.6", "too many Received fields: mail loop", "loop"},
 	{SP_SMTP_DATA_NUL, 550, "5.6.0", "NUL byte in the message", "nul"},
 	{SP_SMTP_DATA_BARE_LF, 550, "5.6.0",
          "LF without CR in the message: lines end in CRLF", "bare-lf"},
@@ -22,6 +29,26 @@ static const struct fault {
 	{SP_SMTP_DATA_LONG_LINE, 550, "5.6.0", "line in the message too long",
          "long-line"},
 };
+
+static const struct fault *find_fault(const struct sp_smtp_server *s)
+{
+	const struct sp_smtp_data_decoder *d = &s->tx.decoder;
+	unsigned bits = d->faults;
+
+	if (s->conf.size_max_bytes > 0 &&
+	    d->size_bytes > s->conf.size_max_bytes) {
+		bits |= TOO_LARGE;
+	}
+	if (s->tx.header.received_count > s->conf.received_max) {
+		bits |= LOOP;
+	}
+	for (size_t i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++) {
+		if ((bits & FAULTS[i].bit) != 0) {
+			return &FAULTS[i];
+		}
+	}
+	return NULL;
+}
 
 static void copy_text(char *out, size_t cap, const char *text)
 {
@@ -33,90 +60,41 @@ static void copy_text(char *out, size_t cap, const char *text)
 	out[i] = '\0';
 }
 
-void sp__smtpd_refuse(struct sp_smtp_server *s, unsigned code,
-                      const char *enhanced, const char *text, const char *why)
+static void set_answer(struct sp_smtp_server *s, unsigned code,
+                       const char *enhanced, const char *text)
 {
 	struct sp__smtpd_answer *answer = &s->tx.answer;
 
-	if (answer->code != 0) {
-		return;
-	}
 	answer->code = code;
 	copy_text(answer->enhanced, sizeof(answer->enhanced),
 	          enhanced ? enhanced : "");
 	copy_text(answer->text, sizeof(answer->text), text);
-	if (s->tx.begun) {
-		s->tx.begun = false;
-		sp__smtpd_event(s, SP_SMTP_SERVER_MESSAGE_ABORT)->why = why;
-	}
 }
 
-static void header_byte(struct sp__smtpd_header *h, unsigned *count, char c)
+/* At the end of data or of a chunk: true when the message is refused. */
+static bool is_refused(struct sp_smtp_server *s)
 {
-	static const char NAME[] = "received";
-	const size_t name_len = sizeof(NAME) - 1;
-	char lower = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+	const struct fault *fault = find_fault(s);
 
-	if (c == '\n') { /* data has no LF but behind CR */
-		h->done = h->column == 0;
-		*h = (struct sp__smtpd_header){.done = h->done};
-		return;
+	if (s->tx.answer.code == 0 && fault) {
+		set_answer(s, fault->code, fault->enhanced, fault->text);
 	}
-	if (c == '\r') {
-		return;
-	}
-	h->column++;
-	if (h->name_over) {
-		return;
-	}
-	if (h->matched < name_len && lower == NAME[h->matched]) {
-		h->matched++;
-	} else if (h->matched == name_len && c == ':') {
-		(*count)++;
-		h->name_over = true;
-	} else if (h->matched < name_len || (c != ' ' && c != '\t')) {
-		h->name_over = true;
-	}
-}
-
-static void count_received(struct sp_smtp_server *s)
-{
-	struct sp_str bytes = sp_buf_str(&s->body);
-
-	for (size_t i = 0; i < bytes.len && !s->tx.header.done; i++) {
-		header_byte(&s->tx.header, &s->tx.message.received_count,
-		            bytes.ptr[i]);
-	}
-}
-
-static void check(struct sp_smtp_server *s)
-{
-	const struct sp_smtp_data_decoder *d = &s->tx.decoder;
-
-	if (s->conf.size_max_bytes > 0 &&
-	    d->size_bytes > s->conf.size_max_bytes) {
-		sp__smtpd_refuse(s, 552, "5.3.4", "message too large",
-		                 "too-large");
-	}
-	for (size_t i = 0; i < sizeof(FAULTS) / sizeof(FAULTS[0]); i++) {
-		const struct fault *f = &FAULTS[i];
-		if ((d->faults & f->bit) != 0) {
-			sp__smtpd_refuse(s, f->code, f->enhanced, f->text,
-			                 f->why);
-		}
-	}
-	if (s->tx.message.received_count > s->conf.received_max) {
-		sp__smtpd_refuse(s, 554, "5.4.6",
-		                 "too many Received fields: mail loop", "loop");
-	}
+	return s->tx.answer.code != 0;
 }
 
 /* Decoded bytes are in body: measure them and hand them on. */
 static void hand_on(struct sp_smtp_server *s)
 {
-	count_received(s);
-	check(s);
-	if (s->tx.answer.code == 0 && sp_buf_len(&s->body) > 0) {
+	const struct fault *fault;
+
+	if (!s->tx.header.ended) {
+		sp_header_scan_feed(&s->tx.header, sp_buf_str(&s->body));
+	}
+	fault = find_fault(s);
+	if (fault) {
+		sp__smtpd_abort(s, fault->why);
+	}
+	if (s->tx.begun && sp_buf_len(&s->body) > 0) {
 		sp__smtpd_event(s, SP_SMTP_SERVER_BODY)->bytes =
 			sp_buf_str(&s->body);
 	}
@@ -135,12 +113,13 @@ static void message_complete(struct sp_smtp_server *s)
 {
 	struct sp__smtpd_tx *tx = &s->tx;
 
-	if (tx->answer.code != 0) {
+	if (is_refused(s)) {
 		send_answer(s);
 		sp__smtpd_tx_end(s, "refused");
 		sp__smtpd_goto(s, SP__SMTPD_READY);
 		return;
 	}
+	tx->message.received_count = tx->header.received_count;
 	tx->message.size_bytes = tx->decoder.size_bytes;
 	tx->message.body_8bit = tx->decoder.eight_bit;
 	tx->message.body_8bit_undeclared =
@@ -155,6 +134,7 @@ void sp__smtpd_data_start(struct sp_smtp_server *s, bool dots)
 {
 	sp_smtp_data_decoder_init(&s->tx.decoder, dots, s->conf.line_max_bytes);
 	s->tx.decoder.normalize = !dots && s->conf.bdat_normalize;
+	sp_header_scan_init(&s->tx.header);
 	s->tx.begun = true;
 	sp__smtpd_event(s, SP_SMTP_SERVER_MESSAGE_BEGIN)->envelope =
 		&s->tx.envelope;
@@ -196,7 +176,7 @@ static void chunk_complete(struct sp_smtp_server *s)
 		dropped_complete(s);
 	} else if (s->chunk_last) {
 		message_complete(s);
-	} else if (s->tx.answer.code != 0) {
+	} else if (is_refused(s)) {
 		send_answer(s);
 		sp__smtpd_goto(s, SP__SMTPD_CHUNK_BAD);
 	} else {
@@ -265,13 +245,14 @@ int sp_smtp_server_answer(struct sp_smtp_server *server, unsigned code,
 		return SP_ECLOSED;
 	}
 	if (s->tx.begun && code >= 400) {
-		sp__smtpd_refuse(s, code, enhanced, text, "refused");
+		set_answer(s, code, enhanced, text);
+		sp__smtpd_abort(s, "refused");
 		return 0;
 	}
 	if (s->state != SP__SMTPD_ANSWER) {
 		return SP_EBUSY;
 	}
-	sp__smtpd_refuse(s, code, enhanced, text, "");
+	set_answer(s, code, enhanced, text);
 	send_answer(s);
 	sp__smtpd_tx_end(s, "");
 	sp__smtpd_goto(s, SP__SMTPD_READY);

@@ -6,6 +6,7 @@
 #include "smtp/data.h"
 #include "smtp/server.h"
 #include "wire/command.h"
+#include "wire/header.h"
 
 /*
  * Shared by server.c (session, input, events), server_command.c (the command
@@ -41,15 +42,6 @@ struct sp__smtpd_answer {
 	char text[SP__SMTPD_TEXT_MAX + 1];
 };
 
-/* Looks for Received fields in a header that passes by. */
-struct sp__smtpd_header {
-	bool done;      /* the empty line was seen */
-	bool at_cr;     /* the byte before was CR */
-	size_t column;  /* in the line */
-	size_t matched; /* of "received", from the line's start */
-	bool name_over; /* the name matched whole or not at all */
-};
-
 /* One transaction: made by MAIL, gone by sp__smtpd_tx_end on every way. */
 struct sp__smtpd_tx {
 	struct sp_arena arena; /* all strings */
@@ -59,7 +51,7 @@ struct sp__smtpd_tx {
 	bool declared_8bit;
 	bool begun; /* MESSAGE_BEGIN given, neither END nor ABORT yet */
 	struct sp_smtp_data_decoder decoder;
-	struct sp__smtpd_header header;
+	struct sp_header_scan header;
 	struct sp_smtp_message message;
 	struct sp__smtpd_answer answer;
 };
@@ -102,6 +94,8 @@ void sp__smtpd_reply(struct sp_smtp_server *s, unsigned code,
                      const char *enhanced, const char *text);
 void sp__smtpd_close(struct sp_smtp_server *s,
                      enum sp_smtp_server_event_type type, const char *why);
+/* An open message is aborted; else nothing happens. */
+void sp__smtpd_abort(struct sp_smtp_server *s, const char *why);
 /* The transaction is over; an open message is aborted. */
 void sp__smtpd_tx_end(struct sp_smtp_server *s, const char *why);
 
@@ -114,7 +108,5 @@ void sp__smtpd_chunk_start(struct sp_smtp_server *s,
                            const struct sp_command *command);
 void sp__smtpd_data_feed(struct sp_smtp_server *s, struct sp_str *input);
 void sp__smtpd_chunk_feed(struct sp_smtp_server *s, struct sp_str *input);
-void sp__smtpd_refuse(struct sp_smtp_server *s, unsigned code,
-                      const char *enhanced, const char *text, const char *why);
 
 #endif
