@@ -212,6 +212,7 @@ static void read_some(struct sp_stream *s)
 			end_of_input(s);
 		else if (step == SP__TLS_FAILED)
 			io_failed(s);
+		return;
 	}
 }
 
