@@ -17,9 +17,16 @@
  * result: bogus first, then RCODE (only NOERROR and NXDOMAIN are answers),
  * then data, then secure (RFC 4035 4.3; mail-flow section 2).
  *
- * Failures stay in libunbound's cache for seconds: a question whose last
- * answer was bogus or failed is asked through a fresh context at the next
- * try when `fresh` is set.
+ * Failures stay in libunbound's cache for seconds to minutes. With `fresh` a
+ * question whose last answer was bogus or failed, or now is, is asked through
+ * a context made just before.
+ *
+ * A bogus or failed answer has `why` (libunbound's reason, and what a second,
+ * unvalidated look at the servers' answers shows) and `scenario`: for bogus a
+ * cause name (rrsig-expired, rrsig-not-yet-valid, rrsig-missing,
+ * rrsig-invalid, ds-without-dnskey, denial-unproven, dnssec-bogus), for failed
+ * one of dns-timeout, dns-servfail, dns-refused, dns-notimp, dns-formerr,
+ * dns-lame, dns-malformed, dns-unreachable, dns-limit, dns-name, dns-busy.
  */
 
 struct sp_resolver_stub {
@@ -29,8 +36,9 @@ struct sp_resolver_stub {
 };
 
 struct sp_resolver_conf {
-	const char *trust_anchor;     /* file; null or "": dns-root-data's */
-	const char *root_hints;       /* file; null or "": built in */
+	const char *trust_anchor; /* file; null or "": dns-root-data's */
+	const char *root_hints;   /* file; null or "": dns-root-data\'s, else
+	                             built in */
 	const struct sp_str *forward; /* "addr@port" each */
 	size_t forward_count;
 	const struct sp_resolver_stub *stubs;
@@ -51,7 +59,8 @@ typedef void sp_resolver_fn(void *arg, struct sp_dns_answer *answer);
 int sp_resolver_new(struct sp_loop *loop, const struct sp_resolver_conf *conf,
                     struct sp_resolver **resolver_out, char *why_out,
                     size_t why_cap);
-/* Outstanding questions are dropped without a call. */
+/* Outstanding questions are dropped without a call. Not from inside one of
+ * the resolver's own callbacks. */
 void sp_resolver_free(struct sp_resolver **resolver);
 
 /* fresh: do not answer from a cached failure. The id can be used to cancel. */

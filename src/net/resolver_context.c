@@ -38,10 +38,6 @@
 
 #define DEFAULT_ANCHOR "/usr/share/dns/root.key"
 #define DEFAULT_HINTS  "/usr/share/dns/root.hints"
-/* ::1 in the DNS */
-#define LOOPBACK6_ZONE                                                         \
-	"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."                                     \
-	"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa."
 #define FILE_RRS_MAX   256
 #define RCODE_SERVFAIL 2
 #define COUNT(array)   (sizeof(array) / sizeof(*(array)))
@@ -569,6 +565,9 @@ static int set_servers(struct ub_ctx *ub, const struct sp__dns_setup *setup,
 static int finish_context(struct ub_ctx *ub, bool own_world, char *why_out,
                           size_t why_cap)
 {
+	static const char loopback6[] =
+		"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0."
+		"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.";
 	static const char *const zones[] = {
 		"no-such-zone.invalid.",
 		"test.",
@@ -577,7 +576,7 @@ static int finish_context(struct ub_ctx *ub, bool own_world, char *why_out,
 		"home.arpa.",
 		"localhost.",
 		"127.in-addr.arpa.",
-		LOOPBACK6_ZONE,
+		loopback6,
 	};
 	size_t count = own_world ? COUNT(zones) : 1;
 
