@@ -36,9 +36,9 @@ struct sp_resolver_stub {
 };
 
 struct sp_resolver_conf {
-	const char *trust_anchor; /* file; null or "": dns-root-data's */
-	const char *root_hints;   /* file; null or "": dns-root-data\'s, else
-	                             built in */
+	const char *trust_anchor;     /* file; null or "": dns-root-data's */
+	const char *root_hints;       /* file; null or "": dns-root-data's, else
+	                                 built in */
 	const struct sp_str *forward; /* "addr@port" each */
 	size_t forward_count;
 	const struct sp_resolver_stub *stubs;
