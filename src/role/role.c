@@ -48,7 +48,7 @@ static void on_link_closed(void *arg, int err)
 	struct sp_role_link *link = arg;
 	struct sp_role_ctx *ctx = link->ctx;
 
-	sp_log(&ctx->log, err == SP_ECLOSED ? SP_LOG_INFO : SP_LOG_WARN,
+	sp_log(&ctx->log, err == SP_ECLOSED ? SP_LOG_DEBUG : SP_LOG_WARN,
 	       "link.down", SP_F_CSTR("peer", sp_role_name(link->role)),
 	       SP_F_INT("index", link->index), SP_F_ERR(err));
 	sp_channel_free(&link->channel);
