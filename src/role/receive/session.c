@@ -141,6 +141,7 @@ static void submit(struct session *s, bool complete)
 	struct sp_buf first;
 	struct sp_str rest = sp_buf_str(&s->body);
 	struct sp_str part;
+	size_t headers_len;
 
 	msg.envelope.received_ms = sp_time_wall_ms();
 	msg.envelope.body_8bit |= s->scan.body_8bit || s->scan.header_8bit;
@@ -151,12 +152,14 @@ static void submit(struct session *s, bool complete)
 		refuse_busy(s);
 		return;
 	}
-	msg.envelope.message_id = message_id(s, sp_buf_str(&first));
+	headers_len = sp_buf_len(&first);
 	part = sp_str_sub(rest, 0, sp_buf_room(&first));
 	msg.complete = complete && part.len == rest.len;
 	(void)sp_buf_append_str(&first, part); /* there is room */
 	sp_buf_consume(&s->body, part.len);
-	msg.body = sp_buf_str(&first);
+	msg.body = sp_buf_str(&first); /* which moves no more from here on */
+	msg.envelope.message_id =
+		message_id(s, sp_str_sub(msg.body, 0, headers_len));
 	sp_role_send(s->role->queue, SP_MSG_SUBMIT, SP_MSG_SUBMIT_FIELDS, &msg);
 	s->handing = msg.complete ? WAIT : STREAM;
 	s->seq = 1;
