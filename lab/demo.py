@@ -32,12 +32,12 @@ def seen(domain: Domain) -> tuple[str, str]:
         return "nothing", "nothing"
     for session in sessions:
         if session.mails and session.tls:
-            return "tls", f"message by {session.tls}, SNI {session.sni}"
+            return "tls", f"{session.tls}, SNI {session.sni}"
         if session.mails:
-            return "clear", "message in clear text"
+            return "clear", "clear text"
     last = sessions[-1]
     if last.tls or last.handshake_error:
-        return "refused", f"handshake, SNI {last.sni}, no message"
+        return "refused", f"TLS, SNI {last.sni}, no message"
     return "refused", "EHLO in clear, no message"
 
 
@@ -46,7 +46,7 @@ def questions(world: World, domain: Domain) -> str:
 
 
 def verdict(trace: dict) -> str:
-    words = {"dane": "verified by DANE", "tls": "encrypted only", "clear": "in clear text"}
+    words = {"dane": "DANE verified", "tls": "TLS unverified", "clear": "clear text"}
     if trace["status"] == "delivered":
         return f"delivered, {words.get(trace['security'], trace['security'])}"
     return "deferred" if trace["status"] == "pending" else trace["status"]

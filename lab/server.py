@@ -2,6 +2,7 @@
 """sealpostd in the world: its configuration, its start and end, its commands."""
 
 import json
+import os
 import smtplib
 import subprocess
 from email.message import EmailMessage
@@ -44,7 +45,8 @@ DEFAULTS = {
 
 
 def build_directory() -> Path:
-    return ROOT / "build"
+    """Where the programs under test are; SEALPOST_BUILD names others."""
+    return Path(os.environ.get("SEALPOST_BUILD") or ROOT / "build")
 
 
 def message(sender: str, recipient: str, subject: str = "test") -> bytes:
@@ -88,7 +90,7 @@ class Server:
     def _ready(self) -> bool:
         if self.process.poll() is not None:
             status = self.process.returncode
-            raise RuntimeError(f"sealpostd ended with {status}:\n{self.tail()}")
+            raise RuntimeError(f"sealpostd ended with {status}:\n{self.tail(200)}")
         return self.run("stats", "--json").returncode == 0
 
     def tail(self, lines: int = 40) -> str:
@@ -121,7 +123,7 @@ class Server:
         text = message(sender, recipient).replace(b"\r\n", b"\n")
         done = self.run("send", "-f", sender, recipient, text=text)
         if done.returncode != 0:
-            raise RuntimeError(f"sealpost send: {done.stderr.decode()}")
+            raise RuntimeError(f"sealpost send: {done.stderr.decode()}{self.tail(200)}")
 
     def submit(self, sender: str, *recipients: str, data: bytes | None = None) -> None:
         """Submits a message by SMTP."""
