@@ -162,6 +162,17 @@ static int settle(struct sp_queue *q, struct sp_queue_op *op,
 	return sp_store_settle(q->store, &outcome);
 }
 
+/* A worker that is about to stop gets nothing new in this very turn. */
+static void pause_worker(struct sp_queue *q, const struct sp_queue_op *op)
+{
+	const struct sp_msg_outcome *m = op->msg;
+	struct sp_queue_worker *w = sp_queue_worker_find(q, op->link);
+
+	if (w && m->rcpt_count > 0 && m->rcpts[0].retry_now) {
+		w->paused_until_ms = sp_time_mono_ms() + PAUSE_MS;
+	}
+}
+
 static int outcome_apply(struct sp_queue *q, struct sp_queue_op *op)
 {
 	const struct sp_msg_outcome *m = op->msg;
@@ -170,6 +181,7 @@ static int outcome_apply(struct sp_queue *q, struct sp_queue_op *op)
 	int ret = sp_store_lease(q->store, m->attempt_id, &q->turn_arena,
 	                         &lease, &count);
 
+	pause_worker(q, op);
 	if (ret == 0 && count == 0) {
 		sp_log(&q->ctx->log, SP_LOG_INFO, "queue.known_outcome",
 		       SP_F_STR("id", m->id));
@@ -196,9 +208,6 @@ static void outcome_answer(struct sp_queue *q, struct sp_queue_op *op)
 		return; /* its worker has gone; the outcome stays true */
 	}
 	(void)sp_map_remove(&w->attempts, sp_map_key_u64(&m->attempt_id));
-	if (m->rcpt_count > 0 && m->rcpts[0].retry_now) {
-		w->paused_until_ms = sp_time_mono_ms() + PAUSE_MS;
-	}
 	sp_role_send(op->link, SP_MSG_SETTLED, SP_MSG_ATTEMPT_FIELDS, &settled);
 }
 
