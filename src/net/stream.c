@@ -187,6 +187,29 @@ static size_t min_size(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
+/* One read; false when there is no point in another one now. */
+static bool read_once(struct sp_stream *s, size_t *left)
+{
+	size_t cap =
+		min_size(min_size(sp_buf_room(&s->in), *left), sizeof(scratch));
+	size_t len;
+	enum sp__tls_step step = receive(s, scratch, cap, &len);
+
+	if (step == SP__TLS_DONE) {
+		SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
+		post(s, SP_STREAM_DATA);
+		*left -= len;
+		return true;
+	}
+	s->more = false;
+	s->read_wants = step;
+	if (step == SP__TLS_CLOSED)
+		end_of_input(s);
+	else if (step == SP__TLS_FAILED)
+		io_failed(s);
+	return false;
+}
+
 static void read_some(struct sp_stream *s)
 {
 	size_t left = TURN_MAX;
@@ -195,24 +218,8 @@ static void read_some(struct sp_stream *s)
 		return;
 	s->more = true;
 	while (may_read(s) && left > 0) {
-		size_t cap = min_size(min_size(sp_buf_room(&s->in), left),
-		                      sizeof(scratch));
-		size_t len;
-		enum sp__tls_step step = receive(s, scratch, cap, &len);
-
-		if (step == SP__TLS_DONE) {
-			SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
-			post(s, SP_STREAM_DATA);
-			left -= len;
-			continue;
-		}
-		s->more = false;
-		s->read_wants = step;
-		if (step == SP__TLS_CLOSED)
-			end_of_input(s);
-		else if (step == SP__TLS_FAILED)
-			io_failed(s);
-		return;
+		if (!read_once(s, &left))
+			break;
 	}
 }
 

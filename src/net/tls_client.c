@@ -176,10 +176,11 @@ static bool has_usage(const struct sp_tls_client *params, uint8_t usage)
 /* Usage 2 without a name to look for would take any name for good. */
 static int check_params(const struct sp_tls_client *params)
 {
-	if (has_usage(params, SP_TLSA_DANE_TA) &&
-	    params->reference_id_count == 0)
+	bool names = has_usage(params, SP_TLSA_DANE_TA);
+
+	if (names && params->reference_id_count == 0)
 		return -EINVAL;
-	for (size_t i = 0; i < params->reference_id_count; i++)
+	for (size_t i = 0; names && i < params->reference_id_count; i++)
 		if (params->reference_ids[i].len == 0)
 			return -EINVAL;
 	if (params->record_count > 0 && params->anonymous_ok)
