@@ -47,8 +47,8 @@ static const struct {
 
 static int why_errno(struct sp__sqlite *s, const char *what, int err)
 {
-	snprintf(s->base.why, sizeof(s->base.why), "store %s: %s: %s", s->path,
-	         what, strerror(err));
+	(void)snprintf(s->base.why, sizeof(s->base.why), "store %s: %s: %s",
+	               s->path, what, strerror(err));
 	return -err;
 }
 
@@ -62,10 +62,11 @@ static int check_filesystem(struct sp__sqlite *s)
 	for (size_t i = 0; i < sizeof(NETWORK_FS) / sizeof(NETWORK_FS[0]);
 	     i++) {
 		if ((unsigned long)fs.f_type == NETWORK_FS[i].magic) {
-			snprintf(s->base.why, sizeof(s->base.why),
-			         "store %s: lies on a network file system "
-			         "(%s); it must be on a local disk",
-			         s->path, NETWORK_FS[i].name);
+			(void)snprintf(
+				s->base.why, sizeof(s->base.why),
+				"store %s: lies on a network file system "
+				"(%s); it must be on a local disk",
+				s->path, NETWORK_FS[i].name);
 			return SP_EUNSUPPORTED;
 		}
 	}
@@ -76,7 +77,7 @@ static int take_lock(struct sp__sqlite *s)
 {
 	char path[PATH_BYTES_MAX + 16];
 
-	snprintf(path, sizeof(path), "%s.lock", s->path);
+	(void)snprintf(path, sizeof(path), "%s.lock", s->path);
 	s->lock_fd =
 		open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock_fd < 0) {
@@ -88,8 +89,8 @@ static int take_lock(struct sp__sqlite *s)
 	if (errno != EWOULDBLOCK) {
 		return why_errno(s, "lock", errno);
 	}
-	snprintf(s->base.why, sizeof(s->base.why),
-	         "store %s: in use by another server", s->path);
+	(void)snprintf(s->base.why, sizeof(s->base.why),
+	               "store %s: in use by another server", s->path);
 	return SP_EBUSY;
 }
 
@@ -145,9 +146,9 @@ static int connect_db(struct sp__sqlite *s)
 /* The report of a check has lines; a reason has one. */
 static void why_damaged(struct sp__sqlite *s, struct sp_str report)
 {
-	snprintf(s->base.why, sizeof(s->base.why),
-	         "store %s: is damaged: " SP_STR_FMT, s->path,
-	         SP_STR_ARG(sp_str_sub(report, 0, 200)));
+	(void)snprintf(s->base.why, sizeof(s->base.why),
+	               "store %s: is damaged: " SP_STR_FMT, s->path,
+	               SP_STR_ARG(sp_str_sub(report, 0, 200)));
 	for (char *c = s->base.why; *c; c++) {
 		*c = *c == '\n' ? ' ' : *c;
 	}
@@ -179,9 +180,9 @@ static int set_wal(struct sp__sqlite *s)
 	int ret = sp__end_text(&u);
 
 	if (ret == 0 && !wal) {
-		snprintf(s->base.why, sizeof(s->base.why),
-		         "store %s: its file system has no shared memory",
-		         s->path);
+		(void)snprintf(s->base.why, sizeof(s->base.why),
+		               "store %s: its file system has no shared memory",
+		               s->path);
 		ret = SP_EUNSUPPORTED;
 	}
 	return ret;
@@ -278,8 +279,8 @@ static int open_engine(struct sp_str rest, enum sp_store_mode mode, bool check,
 	*store_out = NULL;
 	if (rest.len == 0 || rest.len > PATH_BYTES_MAX || rest.ptr[0] != '/' ||
 	    memchr(rest.ptr, 0, rest.len)) {
-		snprintf(why_out, why_cap,
-		         "store: expected sqlite: and an absolute path");
+		(void)snprintf(why_out, why_cap,
+		               "store: expected sqlite: and an absolute path");
 		return SP_ECONFIG;
 	}
 	s = SP_NEW(struct sp__sqlite);
@@ -289,7 +290,7 @@ static int open_engine(struct sp_str rest, enum sp_store_mode mode, bool check,
 	s->path = sp_str_dup(rest);
 	ret = set_up(s, check);
 	if (ret) {
-		snprintf(why_out, why_cap, "%s", s->base.why);
+		(void)snprintf(why_out, why_cap, "%s", s->base.why);
 		close_engine(&s->base);
 		return ret;
 	}

@@ -153,8 +153,8 @@ static const char *const MIGRATIONS[] = {SCHEMA_1};
 
 static int refuse(struct sp__sqlite *s, const char *why)
 {
-	snprintf(s->base.why, sizeof(s->base.why), "store %s: %s", s->path,
-	         why);
+	(void)snprintf(s->base.why, sizeof(s->base.why), "store %s: %s",
+	               s->path, why);
 	return SP_EUNSUPPORTED;
 }
 
@@ -185,9 +185,10 @@ int sp__check_version(struct sp__sqlite *s)
 	int ret = read_version(s, &version);
 
 	if (ret == 0 && version != VERSION) {
-		snprintf(s->base.why, sizeof(s->base.why),
-		         "store %s: not set up yet (the server does that)",
-		         s->path);
+		(void)snprintf(
+			s->base.why, sizeof(s->base.why),
+			"store %s: not set up yet (the server does that)",
+			s->path);
 		return version == 0 ? SP_ENOTFOUND : SP_EUNSUPPORTED;
 	}
 	return ret;
@@ -211,8 +212,8 @@ static int apply(struct sp__sqlite *s, int64_t version)
 	char pragma[64];
 	int ret = sp__exec(s, MIGRATIONS[version]);
 
-	snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %lld",
-	         (long long)version + 1);
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA user_version = %lld",
+	               (long long)version + 1);
 	return ret ? ret : sp__exec(s, pragma);
 }
 
@@ -228,8 +229,8 @@ int sp__migrate(struct sp__sqlite *s)
 	if (version == 0) {
 		ret = check_empty(s);
 	}
-	snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d",
-	         APPLICATION_ID);
+	(void)snprintf(pragma, sizeof(pragma), "PRAGMA application_id = %d",
+	               APPLICATION_ID);
 	ret = ret ? ret : sp__exec(s, "BEGIN IMMEDIATE");
 	ret = ret ? ret : sp__exec(s, pragma);
 	for (; ret == 0 && version < VERSION; version++) {

@@ -23,10 +23,11 @@ int sp__fail(struct sp__sqlite *s, int rc, const char *what)
 {
 	int saved_errno = s->db ? sqlite3_system_errno(s->db) : 0;
 
-	snprintf(s->base.why, sizeof(s->base.why), "store %s: %s: %s%s%s",
-	         s->path, what, s->db ? sqlite3_errmsg(s->db) : "no memory",
-	         saved_errno ? ": " : "",
-	         saved_errno ? strerror(saved_errno) : "");
+	(void)snprintf(s->base.why, sizeof(s->base.why), "store %s: %s: %s%s%s",
+	               s->path, what,
+	               s->db ? sqlite3_errmsg(s->db) : "no memory",
+	               saved_errno ? ": " : "",
+	               saved_errno ? strerror(saved_errno) : "");
 	switch (rc & 0xff) {
 	case SQLITE_FULL:
 		return -ENOSPC;
@@ -169,9 +170,10 @@ static void odd_column(struct sp__use *u, int column)
 {
 	const char *name = sqlite3_column_name(u->stmt, column);
 
-	snprintf(u->s->base.why, sizeof(u->s->base.why),
-	         "store %s: column %s holds a value that was never written",
-	         u->s->path, name ? name : "?");
+	(void)snprintf(
+		u->s->base.why, sizeof(u->s->base.why),
+		"store %s: column %s holds a value that was never written",
+		u->s->path, name ? name : "?");
 	u->error = SP_ESTORE;
 }
 

@@ -103,8 +103,8 @@ int sp_store_open(struct sp_str url, enum sp_store_mode mode, bool check,
 				check, store_out, why_out, why_cap);
 		}
 	}
-	snprintf(why_out, why_cap,
-	         "store: not a known kind of store (sqlite:/path)");
+	(void)snprintf(why_out, why_cap,
+	               "store: not a known kind of store (sqlite:/path)");
 	return SP_ECONFIG;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "role/filter.h"
 #include "role/queue/queue.h"
 #include "wire/json.h"
 
@@ -25,75 +26,6 @@ static const struct {
 	{"queue-release", SP_STORE_ACT_RELEASE},
 	{"queue-remove", SP_STORE_ACT_REMOVE},
 };
-
-/* ---- reading ---- */
-
-static int64_t read_time(const struct sp_json *filter, const char *key)
-{
-	struct sp_str text = sp_json_get_str(filter, key);
-	int64_t time_ms = sp_json_get_int(filter, key, 0);
-
-	return text.len && sp_time_parse(text, &time_ms) ? -1 : time_ms;
-}
-
-static int add_status(struct sp_str name, unsigned *statuses)
-{
-	enum sp_store_status status;
-
-	if (sp_store_status_find(name, &status)) {
-		return SP_ESYNTAX;
-	}
-	*statuses |= status;
-	return 0;
-}
-
-/* One name or a list of them. */
-static int read_statuses(const struct sp_json *value, unsigned *statuses_out)
-{
-	int ret = 0;
-
-	if (sp_json_str(value).len) {
-		return add_status(sp_json_str(value), statuses_out);
-	}
-	for (size_t i = 0; ret == 0 && i < sp_json_len(value); i++) {
-		ret = add_status(sp_json_str(sp_json_at(value, i)),
-		                 statuses_out);
-	}
-	return ret;
-}
-
-static uint64_t read_size(const struct sp_json *filter, const char *key)
-{
-	int64_t size = sp_json_get_int(filter, key, 0);
-
-	return size > 0 ? (uint64_t)size : 0;
-}
-
-/* Strings stay in the parsed value. 0 or SP_ESYNTAX. */
-static int read_filter(const struct sp_json *from,
-                       struct sp_store_filter *filter_out)
-{
-	*filter_out = (struct sp_store_filter){
-		.id = sp_json_get_str(from, "id"),
-		.message_id = sp_json_get_str(from, "message_id"),
-		.sender = sp_json_get_str(from, "sender"),
-		.recipient = sp_json_get_str(from, "recipient"),
-		.domain = sp_json_get_str(from, "domain"),
-		.held = sp_json_get_bool(from, "held"),
-		.code = sp_json_get_str(from, "code"),
-		.cause = sp_json_get_str(from, "scenario"),
-		.from_ms = read_time(from, "from"),
-		.to_ms = read_time(from, "to"),
-		.size_min = read_size(from, "size_min"),
-		.size_max = read_size(from, "size_max"),
-		.limit = read_size(from, "limit"),
-	};
-	if (filter_out->from_ms < 0 || filter_out->to_ms < 0) {
-		return SP_ESYNTAX;
-	}
-	return read_statuses(sp_json_get(from, "status"),
-	                     &filter_out->statuses);
-}
 
 static bool filter_is_empty(const struct sp_store_filter *f)
 {
@@ -144,10 +76,11 @@ static int act(struct sp_queue *q, struct sp_queue_op *op,
 	const struct sp_json *object = sp_json_get(command, "filter");
 	struct sp_store_filter filter;
 	size_t batch = ACT_BATCH;
+	char why[128];
 	int ret;
 
-	if (read_filter(object, &filter)) {
-		set_error(op, "filter: not understood");
+	if (sp_filter_read(object, &filter, why, sizeof(why))) {
+		set_error(op, why);
 		return 0;
 	}
 	if (filter_is_empty(&filter) && !sp_json_get_bool(object, "all") &&
