@@ -188,7 +188,7 @@ static void judge_silence(struct sp_dial *d, const char *what)
 	facts.error = sp_arena_str(&d->arena, sp_str_from(what));
 	judge_broken(d,
 	             d->state == HANDSHAKE ? SP_SESSION_HANDSHAKE_DONE
-	                                   : SP_SESSION_STARTTLS_REFUSED,
+	                                   : SP_SESSION_STARTTLS_SILENT,
 	             &facts);
 }
 

@@ -105,17 +105,38 @@ struct sp_smtp_client_event *sp__smtp_event(struct sp_smtp_client *c,
 	return &e->event;
 }
 
+/* These invite the driver to act. Behind the end of the session they would
+ * only mislead it: a peer can say 250 and 421 in one packet. */
+static bool is_invitation(enum sp_smtp_client_event_type type)
+{
+	return type == SP_SMTP_CLIENT_READY ||
+	       type == SP_SMTP_CLIENT_STARTTLS_READY ||
+	       type == SP_SMTP_CLIENT_WANT_BODY;
+}
+
+static struct sp__smtp_event *event_take(struct sp_smtp_client *c)
+{
+	struct sp_list *first = sp_list_first(&c->events);
+
+	if (!first) {
+		return NULL;
+	}
+	sp_list_remove(first);
+	return SP_CONTAINER(first, struct sp__smtp_event, node);
+}
+
 bool sp_smtp_client_next(struct sp_smtp_client *client,
                          struct sp_smtp_client_event *event_out)
 {
-	struct sp_list *first = sp_list_first(&client->events);
+	bool closed = client->stage == SP_SMTP_STAGE_CLOSED;
 
-	event_free(&client->shown);
-	if (!first) {
-		return false;
-	}
-	sp_list_remove(first);
-	client->shown = SP_CONTAINER(first, struct sp__smtp_event, node);
+	do {
+		event_free(&client->shown);
+		client->shown = event_take(client);
+		if (!client->shown) {
+			return false;
+		}
+	} while (closed && is_invitation(client->shown->event.type));
 	*event_out = client->shown->event;
 	return true;
 }
@@ -243,8 +264,18 @@ static void close_session(struct sp_smtp_client *c)
 	sp__smtp_goto(c, SP_SMTP_STAGE_CLOSED);
 }
 
+static void garbage(struct sp_smtp_client *c)
+{
+	(void)sp__smtp_event(c, SP_SMTP_CLIENT_STARTTLS_GARBAGE, NULL);
+	close_session(c);
+}
+
 void sp__smtp_protocol_error(struct sp_smtp_client *c, const char *why)
 {
+	if (c->stage == SP_SMTP_STAGE_STARTTLS) {
+		garbage(c);
+		return;
+	}
 	sp__smtp_message_end(c, NULL);
 	sp__smtp_event(c, SP_SMTP_CLIENT_PROTOCOL_ERROR, NULL)->why = why;
 	close_session(c);
@@ -301,10 +332,24 @@ static bool reading(const struct sp_smtp_client *c)
 	       c->stage != SP_SMTP_STAGE_TLS;
 }
 
-static void garbage(struct sp_smtp_client *c)
+/* After the 220 to STARTTLS nothing may be left of what came in clear. */
+static void check_starttls(struct sp_smtp_client *c, struct sp_str rest,
+                           const struct sp_reply *reply)
 {
-	(void)sp__smtp_event(c, SP_SMTP_CLIENT_STARTTLS_GARBAGE, NULL);
-	close_session(c);
+	if (c->stage != SP_SMTP_STAGE_TLS) {
+		return;
+	}
+	if (rest.len > 0) {
+		garbage(c);
+	} else {
+		(void)sp__smtp_event(c, SP_SMTP_CLIENT_STARTTLS_READY, reply);
+	}
+}
+
+static void bad_reply(struct sp_smtp_client *c, int rc)
+{
+	sp__smtp_protocol_error(c, rc == SP_ELIMIT ? "reply too long"
+	                                           : "not an SMTP reply");
 }
 
 void sp_smtp_client_feed(struct sp_smtp_client *client, struct sp_str *input)
@@ -316,21 +361,10 @@ void sp_smtp_client_feed(struct sp_smtp_client *client, struct sp_str *input)
 		struct sp_reply reply;
 		int rc = sp_reply_parse(&client->parser, input, &reply);
 		if (rc < 0) {
-			sp__smtp_protocol_error(
-				client, rc == SP_ELIMIT ? "reply too long"
-							: "not an SMTP reply");
+			bad_reply(client, rc);
 		} else if (rc > 0) {
 			on_reply(client, &reply);
-			if (client->stage == SP_SMTP_STAGE_TLS) {
-				if (input->len > 0) {
-					garbage(client);
-				} else {
-					(void)sp__smtp_event(
-						client,
-						SP_SMTP_CLIENT_STARTTLS_READY,
-						&reply);
-				}
-			}
+			check_starttls(client, *input, &reply);
 		}
 	}
 }

@@ -129,7 +129,8 @@ enum sp_smtp_client_event_type {
 	SP_SMTP_CLIENT_STARTTLS_READY,   /* 220, and nothing behind it */
 	SP_SMTP_CLIENT_STARTTLS_REFUSED, /* reply; the session goes on clear:
 	                                  * whether to is the driver's choice */
-	SP_SMTP_CLIENT_STARTTLS_GARBAGE, /* bytes behind the 220: closed */
+	SP_SMTP_CLIENT_STARTTLS_GARBAGE, /* bytes behind the 220, or no SMTP
+	                                  * reply to STARTTLS: closed */
 	SP_SMTP_CLIENT_RCPT,             /* rcpt, reply */
 	SP_SMTP_CLIENT_WANT_BODY,        /* call sp_smtp_client_body */
 	SP_SMTP_CLIENT_MESSAGE_DONE,     /* result; exactly one per send */
@@ -164,7 +165,8 @@ void sp_smtp_client_feed(struct sp_smtp_client *client, struct sp_str *input);
 void sp_smtp_client_lost(struct sp_smtp_client *client);
 /* Bytes to write; the driver consumes what it has taken. */
 struct sp_buf *sp_smtp_client_output(struct sp_smtp_client *client);
-/* True while there was an event. */
+/* True while there was an event. READY, STARTTLS_READY and WANT_BODY come
+ * only while the session lives, so the call they invite to is legal. */
 bool sp_smtp_client_next(struct sp_smtp_client *client,
                          struct sp_smtp_client_event *event_out);
 
