@@ -106,9 +106,11 @@ struct sp_smtp_rcpt_result {
 	 * the end of data. code 0: the session ended without one. Text is
 	 * owned by the session, raw peer bytes. */
 	struct sp_reply reply;
-	enum sp_smtp_stage stage; /* MAIL, RCPT, DATA_INIT or DATA_DONE */
-	bool accepted;            /* RCPT was accepted */
-	bool delivered;           /* and the end of data too */
+	/* MAIL, RCPT, DATA_INIT, DATA_DONE; by a 421 that ended the session:
+	 * where that was; without a reply it means nothing */
+	enum sp_smtp_stage stage;
+	bool accepted;  /* RCPT was accepted */
+	bool delivered; /* and the end of data too */
 };
 
 struct sp_smtp_result {

@@ -124,6 +124,19 @@ static const struct client_case {
 	{"4.3.1 a reply without a command",
          READY_PLAIN "<250 ok\n!protocol-error reply before its command\n", 0,
          false},
+	{"4.3.1 a reply behind that to EHLO: no READY any more",
+         "<220 mx\n>EHLO c.test\n<250 mx\n<250 x\n"
+         "!protocol-error reply before its command\n#lost\n",
+         DIALOG_WHOLE, true},
+	{"RFC 5321 3.8 421 behind the reply to EHLO",
+         "<220 mx\n>EHLO c.test\n<250 mx\n<421 x\n!closed 421\n", DIALOG_WHOLE,
+         true},
+	{"RFC 5321 3.8 421 behind 354: no body is wanted",
+         EHLO_PIPE "#send\n" SENT
+                   ">DATA\n<250 ok\n<250 ok\n<250 ok\n<354 go\n<421 x\n"
+                   "!rcpt 0 250\n!rcpt 1 250\n"
+                   "!done [data-block 421] [data-block 421]\n!closed 421\n",
+         DIALOG_WHOLE, false},
 	{"4.2 not a reply", "<SSH-2.0-x\n!protocol-error not an SMTP reply\n",
          0, false},
 	{"lost after the end of data: unknown",
