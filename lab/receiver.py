@@ -8,6 +8,7 @@ in dialogue.py from top to bottom, silence included.
 import socket
 import ssl
 import threading
+import warnings
 from typing import Callable
 
 from lab.behaviour import HONEST, NORMAL, Behaviour, Step
@@ -42,10 +43,13 @@ class Receiver:
     def _tls_context(self, identity: Identity) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(identity.chain_file, identity.key_file)
-        low, high = self.behaviour.tls_versions
         context.set_ciphers(self.behaviour.ciphers or "DEFAULT:@SECLEVEL=0")
-        context.minimum_version = ssl.TLSVersion[low]
-        context.maximum_version = ssl.TLSVersion[high]
+        with warnings.catch_warnings():
+            # old versions are what some receivers are for
+            warnings.simplefilter("ignore", DeprecationWarning)
+            low, high = self.behaviour.tls_versions
+            context.minimum_version = ssl.TLSVersion[low]
+            context.maximum_version = ssl.TLSVersion[high]
         context.set_alpn_protocols(["smtp"])
         context.sni_callback = self._hear_sni
         return context

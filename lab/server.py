@@ -151,7 +151,7 @@ class Server:
         try:
             wait_until(look, f"the trace of {recipient}", timeout)
         except TimeoutError as error:
-            shown = json.dumps(latest[0], indent=1)
+            shown = json.dumps(latest[0], indent=1)[:4000]
             raise TimeoutError(f"{error}: {shown}\n{self.tail()}") from None
         return latest[0]
 

@@ -54,18 +54,6 @@ def test_a36_alias_to_unsigned_target_without_tlsa(mail):
 
 @scenario(
     Domain(
-        "a36e.test",
-        [Host("mx.a36e-hosts.test.", alias="mx")],
-        faults={("mx", "CNAME"): front.SERVFAIL},
-    ),
-    Domain("a36e-hosts.test", signed=False),
-)
-def test_a36_alias_to_unsigned_target_cname_failed(mail):
-    mail.blocked("7.324", "alias-lookup-failed")
-
-
-@scenario(
-    Domain(
         "a37a.test",
         [Host(tlsa=["3 1 1"], tlsa_owner="tlsa-311")],
         records=["_25._tcp.mx CNAME tlsa-311"],

@@ -61,7 +61,7 @@ def test_a20_only_old_tls(mail):
     with_tlsa("a20-injected.test", Behaviour(injected=b"250 2.0.0 injected\r\n"))
 )
 def test_a20_text_injected_after_220(mail):
-    mail.deferred("7.321", None)
+    mail.blocked("7.321", "starttls-garbage")
 
 
 @scenario(with_tlsa("a21.test", STRIPPED))

@@ -14,6 +14,15 @@ def recipient(domain: Domain) -> str:
     return f"bob@{domain.name}"
 
 
+def brief(trace: dict) -> str:
+    """A trace in a few lines, for a failed test."""
+    lines = [f"{trace['recipient']}: {trace['status']} {trace['reply']}"]
+    for event in trace["events"]:
+        words = [event["event"], event["code"], event["scenario"], event["security"]]
+        lines.append(f"  {event['attempt']}: " + " ".join(map(str, words)))
+    return "\n".join(lines)
+
+
 class Delivery:
     def __init__(self, lab: Lab, domain: Domain) -> None:
         self._lab = lab
@@ -33,7 +42,7 @@ class Delivery:
         """It arrived at a host (default: the first), secured like that."""
         trace = self.end()
         found = (trace["status"], trace["security"])
-        assert found == ("delivered", security), trace
+        assert found == ("delivered", security), brief(trace)
         host = host or self.domain.host
         arrived = [m for r in host.receivers for m in r.mails(self.recipient)]
         assert len(arrived) == 1, f"{len(arrived)} copies at {host.name}"
@@ -46,10 +55,11 @@ class Delivery:
         """The first attempt failed with 4.<code>, and nothing was said."""
         self.first_attempt()
         trace = self._lab.server.trace(self.recipient)
-        first = trace["events"][[e["event"] for e in trace["events"]].index("defer")]
-        assert first["code"] == f"4.{code}", trace
+        first = next((e for e in trace["events"] if e["event"] == "defer"), None)
+        assert first is not None, brief(trace)
+        assert first["code"] == f"4.{code}", brief(trace)
         if scenario is not None:
-            assert first["scenario"] == scenario, trace
+            assert first["scenario"] == scenario, brief(trace)
         self.never_arrived()
         return trace
 
@@ -57,7 +67,8 @@ class Delivery:
         """As deferred; and when it expires it is 5.<code> of the same cause."""
         self.deferred(code, scenario)
         trace = self.end()
-        assert (trace["status"], trace["code"]) == ("failed", f"5.{code}"), trace
+        found = (trace["status"], trace["code"])
+        assert found == ("failed", f"5.{code}"), brief(trace)
         self.never_arrived()
         return trace
 
