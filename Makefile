@@ -154,6 +154,27 @@ check-unit: $(if $(T),$(B)/unit/$(T),$(UNIT_BIN))
 build-unit: $(UNIT_BIN)
 build-corpus: $(REPLAY_BIN)
 
+# Manual pages that come from tables of the code. A generator names its layer
+# as fuzz targets do.
+GEN_MAN  := doc/man/sealpost.conf.5 doc/man/sealpost-codes.7
+genlayer  = $(shell sed -n '1,12s/.*layer: *\([a-z]*\).*/\1/p' doc/gen/$(1).c)
+$(B)/obj/doc/gen/%.o: doc/gen/%.c Makefile
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(B)/gen/%: $(B)/obj/doc/gen/%.o $$(call below,$$(call genlayer,$$*))
+	@mkdir -p $(@D)
+	@echo "  LD $@"
+	$(Q)$(CC) $(LDMODE) $(LDFLAGS) -o $@ $< -Wl,--start-group \
+	    $(filter %.a,$^) -Wl,--end-group $(LDLIBS)
+
+#: make man           write the manual pages that come from tables
+.PHONY: man
+man: $(B)/gen/conf_man $(B)/gen/codes_man
+	$(B)/gen/conf_man > doc/man/sealpost.conf.5
+	$(B)/gen/codes_man > doc/man/sealpost-codes.7
+
 #: make check-corpus  replay of the fuzz targets' corpora
 check-corpus: $(REPLAY_BIN)
 	@tools/run-corpus $^
@@ -175,7 +196,10 @@ check-tidy: compile_commands.json
 	@tools/check-tidy $(ARGS)
 
 #: make check-man     mandoc's lint over the manual pages
-check-man:
+check-man: $(B)/gen/conf_man $(B)/gen/codes_man
+	@$(B)/gen/conf_man | cmp - doc/man/sealpost.conf.5 && \
+	    $(B)/gen/codes_man | cmp - doc/man/sealpost-codes.7 || \
+	    { echo "man: run 'make man' and commit the pages" >&2; exit 1; }
 	@tools/check-man
 
 #: make check-scenario  the scenarios in their own namespace (ARGS=... for pytest)
