@@ -33,20 +33,20 @@ enum sp_cause_id {
 
 struct sp_cause {
 	enum sp_cause_id id;
-	const char *name;      /* scenario, such as "tlsa-mismatch" */
-	unsigned subject;      /* the 7 and 323 of 4.7.323 */
+	const char *name; /* scenario, such as "tlsa-mismatch" */
+	unsigned subject; /* the 7 and 323 of 4.7.323 */
 	unsigned detail;
-	unsigned temp_code;    /* basic reply code while queued, 450 or 451 */
-	unsigned perm_code;    /* at expiry or at once: 550, 556 */
-	bool at_once;          /* permanent at the first attempt */
-	const char *text;      /* after the code; "<domain>" and "<reason>"
-				* are replaced (sp_cause_text) */
-	const char *tlsrpt;    /* RFC 8460 result type, or null: not TLS */
-	int rank;              /* of several failed hosts the highest speaks;
-				* section 5 of mail-flow */
+	unsigned temp_code; /* basic reply code while queued, 450 or 451 */
+	unsigned perm_code; /* at expiry or at once: 550, 556 */
+	bool at_once;       /* permanent at the first attempt */
+	const char *text;   /* after the code; "<domain>" and "<reason>"
+	                     * are replaced (sp_cause_text) */
+	const char *tlsrpt; /* RFC 8460 result type, or null: not TLS */
+	int rank;           /* of several failed hosts the highest speaks;
+	                     * section 5 of mail-flow */
 	enum sp_culprit culprit;
-	const char *meaning;   /* one sentence for people */
-	const char *action;    /* the steps, separated by "\n" */
+	const char *meaning; /* one sentence for people */
+	const char *action;  /* the steps, separated by "\n" */
 };
 
 /* Never null: an id out of range gives the entry of SP_CAUSE_NONE. */
@@ -56,6 +56,6 @@ enum sp_cause_id sp_cause_find(struct sp_str name);
 
 /* The text with its placeholders filled; NUL-terminated in out. */
 void sp_cause_text(const struct sp_cause *cause, struct sp_str domain,
-		   struct sp_str reason, char *out, size_t cap);
+                   struct sp_str reason, char *out, size_t cap);
 
 #endif

@@ -16,7 +16,7 @@
 
 /* Is this cause, found on this host, let through? */
 bool sp_filter_waives(bool enforce, const struct sp_plan_host *host,
-		      enum sp_cause_id cause);
+                      enum sp_cause_id cause);
 
 /* Call once, when the plan is done: hosts skipped for their TLSA only become
  * opportunistic, with what was waived in host->waived; the plan's verdict

@@ -19,14 +19,14 @@
 /* Filled by net/tls after a handshake (whether it succeeded or not). */
 struct sp_tls_facts {
 	bool handshake_ok;
-	struct sp_str error;         /* of a failed handshake, one line */
-	struct sp_str protocol;      /* "TLSv1.3" */
+	struct sp_str error;    /* of a failed handshake, one line */
+	struct sp_str protocol; /* "TLSv1.3" */
 	struct sp_str cipher;
 	bool resumed;
-	bool dane_active;            /* at least one usable record given */
-	bool dane_matched;           /* a record matched the chain, and (usage
-				      * 2) chain, dates and name are good */
-	int matched_usage;           /* of the record; -1: none */
+	bool dane_active;  /* at least one usable record given */
+	bool dane_matched; /* a record matched the chain, and (usage
+	                    * 2) chain, dates and name are good */
+	int matched_usage; /* of the record; -1: none */
 	int matched_selector;
 	int matched_matching;
 	int matched_depth;
@@ -34,22 +34,22 @@ struct sp_tls_facts {
 	/* Why verification failed, from X509_V_ERR_*: */
 	enum sp_verify_error {
 		SP_VERIFY_OK,
-		SP_VERIFY_NO_MATCH,       /* no record matches */
+		SP_VERIFY_NO_MATCH,        /* no record matches */
 		SP_VERIFY_TA_NOT_IN_CHAIN, /* usage 2 only published */
 		SP_VERIFY_EXPIRED,
 		SP_VERIFY_NOT_YET_VALID,
 		SP_VERIFY_NAME,
-		SP_VERIFY_CHAIN,          /* any other chain trouble */
+		SP_VERIFY_CHAIN, /* any other chain trouble */
 	} verify_error;
 	struct sp_str verify_text;
 	/* The leaf certificate: */
-	struct sp_str cert_sha256;   /* hex */
+	struct sp_str cert_sha256; /* hex */
 	struct sp_str cert_subject;
-	struct sp_str cert_names;    /* DNS-IDs, comma separated */
+	struct sp_str cert_names; /* DNS-IDs, comma separated */
 	struct sp_str cert_issuer;
-	int64_t not_before_ms;       /* wall */
+	int64_t not_before_ms; /* wall */
 	int64_t not_after_ms;
-	bool cert_name_matches;      /* any reference name or the host name */
+	bool cert_name_matches; /* any reference name or the host name */
 };
 
 enum sp_session_event {
@@ -58,40 +58,40 @@ enum sp_session_event {
 	SP_SESSION_STARTTLS_GARBAGE, /* bytes behind the 220, no SMTP reply */
 	SP_SESSION_HANDSHAKE_DONE,   /* facts.handshake_ok says how */
 	SP_SESSION_STARTTLS_SILENT,  /* no answer in time, or closed: this
-				      * connection is of no use any more */
+	                              * connection is of no use any more */
 };
 
 enum sp_judgement {
-	SP_JUDGE_PROCEED,      /* go on in this session as it is */
-	SP_JUDGE_CLEAR_RETRY,  /* once more, new connection, no STARTTLS */
-	SP_JUDGE_FAIL,         /* host fails with the verdict */
+	SP_JUDGE_PROCEED,     /* go on in this session as it is */
+	SP_JUDGE_CLEAR_RETRY, /* once more, new connection, no STARTTLS */
+	SP_JUDGE_FAIL,        /* host fails with the verdict */
 };
 
 struct sp_judge_conf {
 	enum sp_profile profile;
-	bool enforce;          /* false: log-only */
-	int64_t now_ms;        /* wall */
+	bool enforce;   /* false: log-only */
+	int64_t now_ms; /* wall */
 };
 
 struct sp_judge_result {
 	enum sp_judgement judgement;
-	struct sp_verdict verdict;   /* with FAIL; also set with PROCEED when
-				      * the log-only filter waived it */
-	bool waived;                 /* "would have blocked" */
-	bool authenticated;          /* by DANE, MX secure */
+	struct sp_verdict verdict; /* with FAIL; also set with PROCEED when
+	                            * the log-only filter waived it */
+	bool waived;               /* "would have blocked" */
+	bool authenticated;        /* by DANE, MX secure */
 	/* What the trace and interface.md call it: */
-	const char *security;        /* "dane" "half-dane" "tls" "clear" */
-	struct sp_str warning;       /* e.g. certificate expired, usage 3 */
+	const char *security;  /* "dane" "half-dane" "tls" "clear" */
+	struct sp_str warning; /* e.g. certificate expired, usage 3 */
 };
 
 /* host must not be one to skip. facts may be null but with HANDSHAKE_DONE.
  * The verdict's host is set, its address is left to the caller. Log-only is
  * applied at the end (filter.h). */
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
-				const struct sp_plan_host *host,
-				enum sp_session_event event,
-				const struct sp_tls_facts *facts,
-				struct sp_arena *arena);
+                                const struct sp_plan_host *host,
+                                enum sp_session_event event,
+                                const struct sp_tls_facts *facts,
+                                struct sp_arena *arena);
 
 /* Must the session never carry mail in clear text? (Log-only may waive it:
  * sp_filter_clear_allowed.) */

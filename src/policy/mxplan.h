@@ -39,14 +39,17 @@ enum sp_dane_mode { /* of a route */
 	SP_DANE_OFF,
 };
 
-enum sp_profile { SP_PROFILE_RFC, SP_PROFILE_EXCHANGE };
+enum sp_profile {
+	SP_PROFILE_RFC,
+	SP_PROFILE_EXCHANGE
+};
 
 struct sp_plan_conf {
 	enum sp_dane_mode dane;
 	enum sp_insecure_mx insecure_mx;
-	uint16_t port;                 /* dialled, and in the TLSA owner */
-	struct sp_str fixed_next_hop;  /* host of a route "[host]": no MX lookup,
-					* as good as a secure MX; empty: MX */
+	uint16_t port;                /* dialled, and in the TLSA owner */
+	struct sp_str fixed_next_hop; /* host of a route "[host]": no MX lookup,
+	                               * as good as a secure MX; empty: MX */
 	/* Is this one of our own names or addresses (RFC 5321 5.1)? Asked for
 	 * MX host names and, as text, for their addresses; null: nothing is.
 	 * Not asked for a fixed next hop. */
@@ -55,9 +58,9 @@ struct sp_plan_conf {
 	/* The resolver's self-test failed: every secure or insecure answer is
 	 * taken as failed where DANE depends on it. */
 	bool validator_broken;
-	size_t hosts_max;              /* further MX hosts are ignored */
-	size_t addresses_max;          /* per host */
-	size_t tlsa_max;               /* records used per host */
+	size_t hosts_max;     /* further MX hosts are ignored */
+	size_t addresses_max; /* per host */
+	size_t tlsa_max;      /* records used per host */
 	/* Does a Full record's data parse as certificate (selector 0) or key
 	 * (selector 1)? Null: taken as parsing. Must be pure. */
 	bool (*full_parses)(const struct sp_tlsa *tlsa);
@@ -84,13 +87,13 @@ const char *sp_rule_text(enum sp_rule rule);
 const char *sp_rule_why_text(enum sp_rule_why why);
 
 struct sp_plan_question {
-	unsigned id;          /* of this plan; hand it back with the answer */
-	struct sp_str name;   /* borrowed from the plan */
+	unsigned id;        /* of this plan; hand it back with the answer */
+	struct sp_str name; /* borrowed from the plan */
 	enum sp_dns_type type;
 };
 
 struct sp_plan_address {
-	uint8_t family;       /* 4 or 6 */
+	uint8_t family; /* 4 or 6 */
 	uint8_t bytes[16];
 	enum sp_dnssec dnssec;
 };
@@ -105,15 +108,15 @@ enum sp_tlsa_answer { /* words of interface.md: policy --json */
 	SP_TLSA_RECORDS,
 	SP_TLSA_NODATA,
 	SP_TLSA_NXDOMAIN,
-	SP_TLSA_NONE,         /* bogus or failed */
+	SP_TLSA_NONE, /* bogus or failed */
 };
 const char *sp_tlsa_answer_text(enum sp_tlsa_answer answer);
 
 struct sp_plan_host {
-	struct sp_str name;          /* MX host name as published */
+	struct sp_str name; /* MX host name as published */
 	uint16_t preference;
-	bool implicit;               /* the domain itself (RFC 5321 5.1) */
-	bool literal;                /* an address literal: never DANE */
+	bool implicit; /* the domain itself (RFC 5321 5.1) */
+	bool literal;  /* an address literal: never DANE */
 	struct sp_plan_address *addresses; /* in the order to dial */
 	size_t address_count;
 	struct sp_dns_alias *aliases; /* of the host name, with their states */
@@ -121,28 +124,28 @@ struct sp_plan_host {
 
 	enum sp_tlsa_answer tlsa_answer;
 	enum sp_dnssec tlsa_dnssec;
-	struct sp_str tlsa_base;     /* RFC 7671 7: where the records stood */
-	struct sp_str tlsa_owner;    /* "_25._tcp.<base>" */
+	struct sp_str tlsa_base;  /* RFC 7671 7: where the records stood */
+	struct sp_str tlsa_owner; /* "_25._tcp.<base>" */
 	struct sp_plan_tlsa_record *tlsa; /* all published, with reasons */
 	size_t tlsa_count;
 
 	enum sp_rule rule;
 	enum sp_rule_why why;
-	struct sp_verdict verdict;   /* why skipped; class DELIVERED: not */
-	struct sp_str warning;       /* e.g. insecure TLSA answer; or empty */
-	const char *row;             /* of mail-flow section 3, that decided */
-	bool mandatory;              /* the route demands DANE: nothing that
-				      * log-only could waive (filter.h) */
-	bool waivable;               /* skipped for its TLSA only; the
-				      * addresses are good */
-	struct sp_verdict waived;    /* set by sp_filter_plan: would have been
-				      * skipped; else class DELIVERED */
+	struct sp_verdict verdict; /* why skipped; class DELIVERED: not */
+	struct sp_str warning;     /* e.g. insecure TLSA answer; or empty */
+	const char *row;           /* of mail-flow section 3, that decided */
+	bool mandatory;            /* the route demands DANE: nothing that
+	                            * log-only could waive (filter.h) */
+	bool waivable;             /* skipped for its TLSA only; the
+	                            * addresses are good */
+	struct sp_verdict waived;  /* set by sp_filter_plan: would have been
+	                            * skipped; else class DELIVERED */
 
 	/* What the session must check, ready for use: */
-	struct sp_str sni;           /* TLSA base with DANE, else host name;
-				      * empty for literals */
+	struct sp_str sni;            /* TLSA base with DANE, else host name;
+	                               * empty for literals */
 	struct sp_str *reference_ids; /* RFC 7672 3.2.3, count for usage 2
-				       * only; set with rule (half-)dane */
+	                               * only; set with rule (half-)dane */
 	size_t reference_id_count;
 	/* Complete policy in canonical text: same text, same policy; the key
 	 * of connection reuse and TLS resumption. */
@@ -150,30 +153,30 @@ struct sp_plan_host {
 };
 
 struct sp_plan {
-	struct sp_arena arena;       /* owns everything below */
+	struct sp_arena arena; /* owns everything below */
 	struct sp_str domain;
 
 	/* Valid when done: */
-	struct sp_verdict verdict;   /* class DELIVERED: deliver by hosts */
-	const char *row;             /* of the MX answer; "fixed", "literal" */
-	enum sp_dnssec mx_dnssec;    /* SECURE with a fixed next hop */
+	struct sp_verdict verdict; /* class DELIVERED: deliver by hosts */
+	const char *row;           /* of the MX answer; "fixed", "literal" */
+	enum sp_dnssec mx_dnssec;  /* SECURE with a fixed next hop */
 	enum sp_dns_result mx_result;
 	bool null_mx;
-	struct sp_str mx_why;        /* reason of bogus or failed */
-	struct sp_str expanded;      /* domain after its aliases */
-	struct sp_plan_host *hosts;  /* in the order of delivery */
+	struct sp_str mx_why;       /* reason of bogus or failed */
+	struct sp_str expanded;     /* domain after its aliases */
+	struct sp_plan_host *hosts; /* in the order of delivery */
 	size_t host_count;
 	struct sp_str warning;
-	uint32_t ttl_s;              /* shortest of all answers used */
+	uint32_t ttl_s; /* shortest of all answers used */
 
-	struct sp_plan_work *work;   /* private */
+	struct sp_plan_work *work; /* private */
 };
 
 /* Converts domain to A-labels; what is no domain gives a plan that is done
  * with the cause bad-domain. The limits and the port of conf must not be 0.
  * conf is copied, fixed_next_hop too. */
 struct sp_plan *sp_plan_new(const struct sp_plan_conf *conf,
-			    struct sp_str domain, uint64_t seed);
+                            struct sp_str domain, uint64_t seed);
 void sp_plan_free(struct sp_plan **plan);
 
 /* The next question not yet handed out; false when none is at the moment
@@ -183,7 +186,7 @@ bool sp_plan_next(struct sp_plan *plan, struct sp_plan_question *question_out);
 /* Takes the answer (nulls the pointer). An unknown or repeated id aborts. An
  * answer to another question than the one with that id counts as failed. */
 void sp_plan_answer(struct sp_plan *plan, unsigned id,
-		    struct sp_dns_answer **answer);
+                    struct sp_dns_answer **answer);
 
 /* The resolver's self-test turned out to have failed: from here on as with
  * conf.validator_broken. Before the first answer is given. */

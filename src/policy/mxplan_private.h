@@ -39,7 +39,7 @@ enum sp__host_state { /* diagram in mxplan_host.c */
 struct sp__host_work {
 	enum sp__host_state state;
 	const struct sp__question *a, *aaaa; /* answered; borrowed */
-	struct sp_str expanded;  /* end of a wholly secure alias; or empty */
+	struct sp_str expanded;   /* end of a wholly secure alias; or empty */
 	bool insecure_no_address; /* row 11, and not proven by DNSSEC */
 };
 
@@ -49,38 +49,38 @@ struct sp_plan_work {
 	struct sp__question **questions; /* owned; the id is the index */
 	size_t question_count;
 	size_t question_room;
-	size_t handed_out;            /* questions before it are asked */
-	struct sp__host_work *hosts;  /* as plan->hosts; arena */
+	size_t handed_out;           /* questions before it are asked */
+	struct sp__host_work *hosts; /* as plan->hosts; arena */
 	size_t ready_count;
-	bool fixed;                   /* a next hop by configuration */
-	bool incomplete;              /* hosts left out: more are known */
+	bool fixed;      /* a next hop by configuration */
+	bool incomplete; /* hosts left out: more are known */
 	bool done;
 };
 
 /* mxplan.c */
 void sp__plan_ask(struct sp_plan *plan, enum sp__ask ask, size_t host,
-		  struct sp_str name);
+                  struct sp_str name);
 /* A verdict for the whole domain; the plan is done. */
 void sp__plan_end(struct sp_plan *plan, enum sp_cause_id cause,
-		  struct sp_str evidence);
+                  struct sp_str evidence);
 void sp__plan_host_ready(struct sp_plan *plan);
 /* From the hosts to the verdict of the plan; may be called again. */
 void sp__plan_conclude(struct sp_plan *plan);
 /* Bogus answers: the scenario the resolver found, or dnssec-bogus. */
 enum sp_cause_id sp__bogus_cause(const struct sp_plan *plan,
-				 const struct sp_dns_answer *answer);
+                                 const struct sp_dns_answer *answer);
 /* One printable line: question, state, reason. */
 struct sp_str sp__evidence(struct sp_plan *plan, const struct sp__question *q);
 void sp__warn(struct sp_plan *plan, struct sp_str *warning, const char *text);
 struct sp_verdict sp__verdict(struct sp_plan *plan, enum sp_cause_id cause,
-			      struct sp_str host, struct sp_str evidence);
+                              struct sp_str host, struct sp_str evidence);
 
 /* mxplan_mx.c */
 bool sp__is_root(struct sp_str name);
 bool sp__null_mx(const struct sp_dns_answer *answer);
 /* Fills plan->hosts; false when only we ourselves were listed. */
 bool sp__hosts_from_mx(struct sp_plan *plan,
-		       const struct sp_dns_answer *answer);
+                       const struct sp_dns_answer *answer);
 /* The one host: the domain itself, or a fixed next hop. */
 void sp__hosts_single(struct sp_plan *plan, struct sp_str name, bool implicit);
 bool sp__address_dialable(const struct sp_plan_address *address);
@@ -97,7 +97,7 @@ void sp__host_answer(struct sp_plan *plan, const struct sp__question *q);
 struct sp_str sp__tlsa_owner(struct sp_plan *plan, struct sp_str base);
 /* Copies the records with their reasons; the count of usable ones. */
 size_t sp__dane_records(struct sp_plan *plan, struct sp_plan_host *host,
-			const struct sp_dns_answer *answer);
+                        const struct sp_dns_answer *answer);
 /* SNI, reference ids and digest, once the rule is known. */
 void sp__dane_session(struct sp_plan *plan, struct sp_plan_host *host);
 

@@ -26,8 +26,8 @@ int64_t sp_retry_offset_ms(const struct sp_retry *retry, unsigned attempt);
 /* When to try again after `attempts` attempts: the first planned due time
  * later than now, or -1: no attempt starts at or after expiry. */
 int64_t sp_retry_next_ms(const struct sp_retry *retry, int64_t queued_ms,
-			 int64_t first_attempt_ms, unsigned attempts,
-			 int64_t now_ms);
+                         int64_t first_attempt_ms, unsigned attempts,
+                         int64_t now_ms);
 
 /* When the message expires. */
 int64_t sp_retry_expires_ms(const struct sp_retry *retry, int64_t queued_ms);

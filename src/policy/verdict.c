@@ -20,12 +20,12 @@ static const struct sp_verdict delivered = {
 	.enhanced = {2, 0, 0},
 };
 
-struct sp_verdict sp_verdict_from_cause(enum sp_cause_id id,
+struct sp_verdict sp_verdict_from_cause(enum sp_cause_id cause_id,
                                         struct sp_str domain,
                                         struct sp_str reason,
                                         struct sp_arena *arena)
 {
-	const struct sp_cause *cause = sp_cause_get(id);
+	const struct sp_cause *cause = sp_cause_get(cause_id);
 	char text[CAUSE_TEXT_MAX];
 	struct sp_verdict v = {0};
 
@@ -34,7 +34,7 @@ struct sp_verdict sp_verdict_from_cause(enum sp_cause_id id,
 	}
 	sp_cause_text(cause, domain, reason, text, sizeof(text));
 	v.class = cause->at_once ? SP_VERDICT_PERM : SP_VERDICT_TEMP;
-	v.cause = id;
+	v.cause = cause_id;
 	v.code = cause->at_once ? cause->perm_code : cause->temp_code;
 	v.enhanced.class = cause->at_once ? 5 : 4;
 	v.enhanced.subject = cause->subject;

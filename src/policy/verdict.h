@@ -24,33 +24,33 @@ enum sp_verdict_class {
 
 struct sp_verdict {
 	enum sp_verdict_class class;
-	enum sp_cause_id cause;       /* NONE when delivered; REMOTE_REPLY for
-				       * a reply of the peer */
-	unsigned code;                /* basic reply code */
+	enum sp_cause_id cause; /* NONE when delivered; REMOTE_REPLY for
+	                         * a reply of the peer */
+	unsigned code;          /* basic reply code */
 	struct sp_enhanced enhanced;
-	struct sp_str text;           /* behind the codes, one line */
-	struct sp_str host;           /* culprit or last host; may be empty */
+	struct sp_str text; /* behind the codes, one line */
+	struct sp_str host; /* culprit or last host; may be empty */
 	struct sp_str address;
-	struct sp_str evidence;       /* one line for trace and report */
-	bool at_envelope;             /* peer's reply to MAIL, RCPT or DATA */
+	struct sp_str evidence; /* one line for trace and report */
+	bool at_envelope;       /* peer's reply to MAIL, RCPT or DATA */
 };
 
 /* A verdict of ours: TEMP, or PERM where the cause is permanent at once. */
-struct sp_verdict sp_verdict_from_cause(enum sp_cause_id cause,
-					struct sp_str domain,
-					struct sp_str reason,
-					struct sp_arena *arena);
+struct sp_verdict sp_verdict_from_cause(enum sp_cause_id cause_id,
+                                        struct sp_str domain,
+                                        struct sp_str reason,
+                                        struct sp_arena *arena);
 
 /* A verdict from a peer's reply at the given stage (cause REMOTE_REPLY):
  * keeps its code, and its enhanced code if consistent, else X.0.0. */
 struct sp_verdict sp_verdict_from_reply(const struct sp_reply *reply,
-					bool at_envelope,
-					struct sp_arena *arena);
+                                        bool at_envelope,
+                                        struct sp_arena *arena);
 
 /* The one that speaks for the message when several hosts failed (mail-flow
  * section 5): a peer's reply to envelope or data first, then by rank. */
 const struct sp_verdict *sp_verdict_worse(const struct sp_verdict *a,
-					  const struct sp_verdict *b);
+                                          const struct sp_verdict *b);
 
 /* The same verdict made permanent: what a message shows at expiry. */
 struct sp_verdict sp_verdict_expire(const struct sp_verdict *v);
