@@ -55,6 +55,19 @@ static const struct no_tls {
 	{HANDSHAKE, true, SP_JUDGE_FAIL, SP_CAUSE_HANDSHAKE_FAILED},
 };
 
+/* A peer's words as one printable line. */
+static struct sp_str one_line(struct sp_str text, struct sp_arena *arena)
+{
+	char *out = sp_arena_cstr(arena, text);
+
+	for (size_t i = 0; i < text.len; i++) {
+		if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f) {
+			out[i] = '?';
+		}
+	}
+	return sp_str_slice(out, text.len);
+}
+
 static struct sp_judge_result fail(const struct sp_plan_host *host,
                                    enum sp_cause_id cause, const char *security,
                                    struct sp_str evidence,
@@ -178,24 +191,23 @@ static struct sp_str cert_evidence(const struct sp_plan_host *host,
                                    struct sp_arena *arena)
 {
 	char from[SP_TIME_TEXT], to[SP_TIME_TEXT];
+	struct sp_str what = facts->verify_text;
 	char *text;
 
 	sp_time_rfc3339(facts->not_before_ms, from);
 	sp_time_rfc3339(facts->not_after_ms, to);
+	if (what.len == 0) {
+		what = SP_STR("not authenticated");
+	}
 	text = sp_arena_printf(
 		arena,
 		SP_STR_FMT " at " SP_STR_FMT "; certificate sha256 " SP_STR_FMT
 			   ", names " SP_STR_FMT ", issuer " SP_STR_FMT
 			   ", valid %s to %s",
-		SP_STR_ARG(facts->verify_text), SP_STR_ARG(host->tlsa_owner),
+		SP_STR_ARG(what), SP_STR_ARG(host->tlsa_owner),
 		SP_STR_ARG(facts->cert_sha256), SP_STR_ARG(facts->cert_names),
 		SP_STR_ARG(facts->cert_issuer), from, to);
-	for (char *c = text; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f) {
-			*c = '?';
-		}
-	}
-	return sp_str_from(text);
+	return one_line(sp_str_from(text), arena);
 }
 
 static struct sp_judge_result judge_dane(const struct sp_judge_conf *conf,
@@ -267,7 +279,8 @@ static struct sp_judge_result judge_handshake(const struct sp_judge_conf *conf,
                                               struct sp_arena *arena)
 {
 	if (!facts->handshake_ok) {
-		return judge_no_tls(host, HANDSHAKE, facts->error, arena);
+		return judge_no_tls(host, HANDSHAKE,
+		                    one_line(facts->error, arena), arena);
 	}
 	if (sp_rule_requires_tls(host->rule) && too_old(facts->protocol)) {
 		return judge_no_tls(host, HANDSHAKE, facts->protocol, arena);
@@ -281,23 +294,24 @@ static struct sp_judge_result judge_event(const struct sp_judge_conf *conf,
                                           const struct sp_tls_facts *facts,
                                           struct sp_arena *arena)
 {
-	struct sp_str none = {0};
+	struct sp_str said = facts != NULL ? one_line(facts->error, arena)
+	                                   : (struct sp_str){0};
 
 	switch (event) {
 	case SP_SESSION_NO_STARTTLS:
-		return judge_no_tls(host, NOT_OFFERED, none, arena);
+		return judge_no_tls(host, NOT_OFFERED, said, arena);
 	case SP_SESSION_STARTTLS_REFUSED:
-		return judge_no_tls(host, REFUSED, none, arena);
+		return judge_no_tls(host, REFUSED, said, arena);
 	case SP_SESSION_STARTTLS_SILENT:
-		return judge_no_tls(host, SILENT, none, arena);
+		return judge_no_tls(host, SILENT, said, arena);
 	case SP_SESSION_STARTTLS_GARBAGE:
-		return judge_no_tls(host, GARBAGE, none, arena);
+		return judge_no_tls(host, GARBAGE, said, arena);
 	case SP_SESSION_HANDSHAKE_DONE:
 		SP_ASSERT(facts != NULL);
 		return judge_handshake(conf, host, facts, arena);
 	}
 	SP_ASSERT(!"unknown session event");
-	return judge_no_tls(host, GARBAGE, none, arena);
+	return judge_no_tls(host, GARBAGE, said, arena);
 }
 
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,

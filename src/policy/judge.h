@@ -19,7 +19,7 @@
 /* Filled by net/tls after a handshake (whether it succeeded or not). */
 struct sp_tls_facts {
 	bool handshake_ok;
-	struct sp_str error;    /* of a failed handshake, one line */
+	struct sp_str error;    /* of the handshake or STARTTLS: evidence */
 	struct sp_str protocol; /* "TLSv1.3" */
 	struct sp_str cipher;
 	bool resumed;

@@ -110,7 +110,7 @@ static void test_no_tls(void **state)
 	         "clear-retry clear waived 4.7.321 handshake-failed"},
 	};
 	static const enum sp_rule rules[] = {OPP, ENC, HLF, DNE};
-	struct sp_tls_facts facts = {.error = SP_STR("alert 40"),
+	struct sp_tls_facts facts = {.error = SP_STR("alert\r40"),
 	                             .matched_usage = -1};
 	struct sp_arena arena;
 
@@ -131,6 +131,10 @@ static void test_no_tls(void **state)
 		                                        : cases[n].log_only;
 		char text[128];
 
+		if (r.judgement == SP_JUDGE_FAIL) {
+			assert_true(sp_str_eq(r.verdict.evidence,
+			                      SP_STR("alert?40")));
+		}
 		describe(&r, text, sizeof(text));
 		if (strcmp(text, expected) != 0) {
 			fail_msg("%s, %s: %s, not %s", cases[n].name,
