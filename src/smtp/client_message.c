@@ -69,7 +69,10 @@ void sp__smtp_message_end(struct sp_smtp_client *c,
 	}
 	c->open = false;
 	c->body_open = false;
-	sp_buf_reset(&c->chunk);
+	sp_buf_fini(&c->chunk);
+	if (sp_buf_len(&c->out) == 0) {
+		sp_buf_fini(&c->out); /* an idle session is small */
+	}
 	sp__smtp_event(c, SP_SMTP_CLIENT_MESSAGE_DONE, NULL)->result =
 		&c->result;
 }

@@ -255,6 +255,9 @@ int sp_smtp_server_answer(struct sp_smtp_server *server, unsigned code,
 	set_answer(s, code, enhanced, text);
 	send_answer(s);
 	sp__smtpd_tx_end(s, "");
+	if (s->event_count == 0) {
+		sp_buf_fini(&s->body); /* an idle session is small */
+	}
 	sp__smtpd_goto(s, SP__SMTPD_READY);
 	return 0;
 }

@@ -145,6 +145,7 @@ static void start(struct run *r, uint8_t options)
 	sp_buf_init(&r->replies, LOG_MAX);
 	sp_buf_init(&r->body, LOG_MAX);
 	r->server = sp_smtp_server_new(&conf);
+	drain(r); /* the greeting */
 }
 
 static void play(struct run *r, struct sp_str input, bool bytewise)
