@@ -77,7 +77,7 @@ static void answer_session(struct sp_queue *q, const struct sp_queue_op *op,
 	} else if (op->result == SP_QUEUE_RESULT_ACCEPTED) {
 		sp_role_send(op->link, SP_MSG_SUBMIT_DONE,
 		             SP_MSG_SUBMIT_DONE_FIELDS, &done);
-		sp_log(&q->ctx->log, SP_LOG_INFO, "queue.accepted",
+		sp_log(&q->ctx->log, SP_LOG_DEBUG, "queue.accepted",
 		       SP_F_CSTR("id", op->id));
 	}
 }
