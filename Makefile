@@ -104,7 +104,8 @@ $(B)/obj/%.o: src/%.c Makefile
 	@echo "  CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(BINS): $(B)/%: $(B)/obj/cmd/%.o $(CMD_COMMON:src/%.c=$(B)/obj/%.o) $(LIBS)
+$(B)/sealpost: $(CMD_COMMON:src/%.c=$(B)/obj/%.o)
+$(BINS): $(B)/%: $(B)/obj/cmd/%.o $(LIBS)
 	@echo "  LD $@"
 	$(Q)$(CC) $(LDMODE) $(LDFLAGS) -o $@ $(filter %.o,$^) \
 	    -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
