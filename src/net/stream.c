@@ -436,7 +436,7 @@ static bool deliver(struct sp_stream *s)
 		int event = __builtin_ctz(s->events);
 
 		s->events &= ~(1u << event);
-		if (event == SP_STREAM_ERROR)
+		if (event == SP_STREAM_ERROR || event == SP_STREAM_TLS_FAILED)
 			s->error_told = true;
 		s->fn(s->arg, (enum sp_stream_event)event);
 		if (freed)
