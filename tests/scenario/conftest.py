@@ -53,6 +53,15 @@ def pytest_collection_modifyitems(config, items) -> None:
             item.add_marker(pytest.mark.skip(reason="long: run with -m long"))
 
 
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item):
+    """A failed test shows the end of the server's log."""
+    report = (yield).get_result()
+    stage = getattr(item, "funcargs", {}).get("stage")
+    if report.failed and stage is not None:
+        report.sections.append(("sealpostd", stage.log_tail()))
+
+
 @pytest.fixture(scope="session")
 def stage():
     stage = Stage()

@@ -11,6 +11,7 @@ is committed.
 import os
 import random
 import signal
+import time
 
 import pytest
 
@@ -21,6 +22,8 @@ from tests.support.load import Load
 
 SINKS = 6
 CLIENTS = 3
+#: seconds between a kill and our note of it, and of an arrival
+MARGIN = 0.1
 SETTINGS = {"retry": '"200ms", "500ms", "1s"', "expire": "1h"}
 
 
@@ -36,19 +39,23 @@ class Killer:
     def __init__(self, lab, seed: int) -> None:
         self._server = lab.server
         self._random = random.Random(seed)
-        self._expected = self._roles()
+        stats = self._server.json("stats")
+        self._expected = sorted((p["role"], p["index"]) for p in stats["processes"])
         self.in_flight = 0
         self.killed: list[str] = []
+        self.times: list[float] = []
 
     def _stats(self) -> dict | None:
         done = self._server.run("stats", "--json")
         return self._server.json("stats") if done.returncode == 0 else None
 
     def _roles(self) -> list[tuple[str, int]]:
+        """The roles that run and, as far as they count anything, answer."""
         stats = self._stats()
-        if stats is None:
+        if stats is None or "queue" not in stats:
             return []
-        return sorted((p["role"], p["index"]) for p in stats["processes"])
+        running = [p for p in stats["processes"] if p["running"]]
+        return sorted((p["role"], p["index"]) for p in running)
 
     def wait_for_all(self) -> None:
         """Until every role that was there at the start is there again."""
@@ -60,9 +67,10 @@ class Killer:
         stats = self._stats()
         victims = [p for p in stats["processes"] if p["role"] != "parent"]
         victim = self._random.choice(victims)
-        self.in_flight += stats["in_flight"]
+        self.in_flight += stats["queue"]["in_flight"]
         os.kill(victim["pid"], signal.SIGKILL)
         self.killed.append(victim["role"])
+        self.times.append(time.monotonic())
 
     def pause(self) -> int:
         """How many messages to let through before the next kill."""
@@ -70,7 +78,8 @@ class Killer:
 
 
 def queued(server) -> set[str]:
-    return {entry["recipient"] for entry in server.json("queue", "list")}
+    rows = server.json("queue", "list", "--limit", "1000000")
+    return {row["recipient"] for row in rows}
 
 
 def settle(load: Load, receiver, server) -> None:
@@ -105,6 +114,13 @@ def run_campaign(lab, kills: int, seed: int) -> Killer:
     print(f"{len(load.accepted)} accepted, {len(arrivals)} arrived, {twice} copies,"
           f" {killer.in_flight} in flight at the kills")  # fmt: skip
     assert twice <= killer.in_flight
+    unexplained = {
+        recipient
+        for recipient, times in arrivals.items()
+        for first, second in zip(times, times[1:])
+        if not any(first - MARGIN < kill < second for kill in killer.times)
+    }
+    assert unexplained == set(), "copies without a kill between them"
     return killer
 
 

@@ -42,6 +42,9 @@ class Stage:
             self._key = key
         return self._lab
 
+    def log_tail(self) -> str:
+        return self._lab.server.tail() if self._lab else ""
+
     def _raise(self, domains: list[Domain], settings: dict) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="sealpost-test-"))
         world = World(self._directory, domains)
