@@ -12,7 +12,7 @@
 
 struct reader {
 	int argc;
-	char **argv;
+	const char *const *argv;
 	int at;
 	const struct sp_option *const *tables;
 	struct sp_args *args;
@@ -121,7 +121,8 @@ static int add_word(struct reader *r, const char *word)
 	return 0;
 }
 
-int sp_args_read(int argc, char **argv, const struct sp_option *const *tables,
+int sp_args_read(int argc, const char *const *argv,
+                 const struct sp_option *const *tables,
                  struct sp_args *args_out, char *why_out, size_t why_cap)
 {
 	struct reader r = {argc, argv, 0, tables, args_out, why_out, why_cap};

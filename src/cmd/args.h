@@ -37,7 +37,8 @@ struct sp_args {
 
 /* tables: option tables, null at the end; the first that has the option
  * counts. 0 or SP_ESYNTAX / SP_ELIMIT with one line "what: why" in why_out. */
-int sp_args_read(int argc, char **argv, const struct sp_option *const *tables,
+int sp_args_read(int argc, const char *const *argv,
+                 const struct sp_option *const *tables,
                  struct sp_args *args_out, char *why_out, size_t why_cap);
 
 /* An option that was given but stands in none of these tables; null: none. */

@@ -17,10 +17,8 @@
 #include "net/tls.h"
 
 static const struct sp_cmd *const COMMANDS[] = {
-	&SP_CMD_SEND,
-	&SP_CMD_TRACE,
-	&SP_CMD_SESSIONS,
-	&SP_CMD_STATS,
+	&SP_CMD_SEND,     &SP_CMD_TRACE, &SP_CMD_QUEUE,
+	&SP_CMD_SESSIONS, &SP_CMD_STATS,
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 
@@ -262,7 +260,7 @@ static int dispatch(const struct sp_args *args)
 	return run_command(args);
 }
 
-int sp_cmd_main(int argc, char **argv)
+int sp_cmd_main(int argc, const char *const *argv)
 {
 	const struct sp_option *tables[COMMAND_COUNT + 2] = {GENERAL};
 	struct sp_args *args = SP_NEW(struct sp_args);

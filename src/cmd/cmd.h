@@ -56,7 +56,7 @@ extern const struct sp_cmd SP_CMD_TLSA;
 extern const struct sp_cmd SP_CMD_TRACE;
 
 /* The whole life of `sealpost` and of its other face, sendmail(8). */
-int sp_cmd_main(int argc, char **argv);
+int sp_cmd_main(int argc, const char *const *argv);
 int sp_cmd_sendmail(int argc, char **argv);
 
 /* "sealpost: ..." on standard error, made harmless; returns status. */

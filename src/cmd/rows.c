@@ -35,6 +35,7 @@ static bool is_number_key(const char *key)
 	return strcmp(key, "size") == 0 || strcmp(key, "attempts") == 0;
 }
 
+/* Null: the line of titles. */
 static void put_csv(const struct sp_json *row)
 {
 	struct sp_buf line;
@@ -150,6 +151,9 @@ int sp_cmd_rows(struct sp_cmd_ctx *ctx, const struct sp_json *filter,
 	}
 	p.port = ctx->conf ? ctx->conf->smtp.port : 0;
 	p.table = sp_table_new(TITLES, TITLE_COUNT);
+	if (form == SP_ROWS_CSV) {
+		put_csv(NULL);
+	}
 	status = sp_control_ask(ctx, question(filter, detail), on_row, &p,
 	                        &done);
 	if (!status && form == SP_ROWS_TABLE && p.rows) {
