@@ -125,10 +125,14 @@ class _Server:
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
         here = (self._address, 53)
-        await loop.create_datagram_endpoint(
+        self._udp, _ = await loop.create_datagram_endpoint(
             lambda: _Listener(self._handle), local_addr=here
         )
-        await asyncio.start_server(self._serve_tcp, *here)
+        self._tcp = await asyncio.start_server(self._serve_tcp, *here)
+
+    def close(self) -> None:
+        self._udp.close()
+        self._tcp.close()
 
     async def _handle(self, data: bytes, transport: str) -> bytes | None:
         try:
@@ -190,14 +194,22 @@ class Fronts:
         self._lock = threading.Lock()
         self._faults: dict[tuple[str, str], Fault] = {}
         self._log: list[Question] = []
+        self._servers: list[_Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
     def listen(self, address: str, upstream: str) -> None:
         server = _Server(self, address, upstream)
         asyncio.run_coroutine_threadsafe(server.start(), self._loop).result()
+        self._servers.append(server)
+
+    async def _close(self) -> None:
+        for server in self._servers:
+            server.close()
+        await asyncio.sleep(0)  # the sockets are closed in the next turn
 
     def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
 
