@@ -195,6 +195,7 @@ class Fronts:
         self._faults: dict[tuple[str, str], Fault] = {}
         self._log: list[Question] = []
         self._servers: list[_Server] = []
+        self._servers: list[_Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 

@@ -43,7 +43,7 @@ class Stage:
         return self._lab
 
     def log_tail(self) -> str:
-        return self._lab.server.tail() if self._lab else ""
+        return self._lab.server.tail(15) if self._lab else ""
 
     def _raise(self, domains: list[Domain], settings: dict) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="sealpost-test-"))
