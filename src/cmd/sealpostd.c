@@ -43,8 +43,10 @@ struct arguments {
 /* -1: go on; otherwise the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *args)
 {
+	static char name[] = "sealpostd"; /* for getopt's own messages */
 	int opt;
 
+	argv[0] = name;
 	while ((opt = getopt_long(argc, argv, "c:fth", OPTIONS, NULL)) != -1) {
 		switch (opt) {
 		case 'c':

@@ -263,7 +263,7 @@ static void begin_stop(struct sp_parent *p, int status)
 	}
 	p->status = status;
 	p->stop_stage = 0;
-	sp_log(&p->log, SP_LOG_INFO, "server.stopping",
+	sp_log(&p->log, p->up ? SP_LOG_INFO : SP_LOG_DEBUG, "server.stopping",
 	       SP_F_INT("status", status));
 	for (size_t i = 0; i < p->listener_count; i++) {
 		close(p->listeners[i]);
@@ -645,8 +645,8 @@ int sp_parent_run(struct sp_conf **conf, const char *path, int ready_fd)
 		if (sp_loop_run(p->loop) != 0) {
 			p->status = 70;
 		}
-		sp_log(&p->log, SP_LOG_INFO, "server.stopped",
-		       SP_F_INT("status", p->status));
+		sp_log(&p->log, p->up ? SP_LOG_INFO : SP_LOG_DEBUG,
+		       "server.stopped", SP_F_INT("status", p->status));
 	}
 	tell_ready(p);
 	status = p->status;

@@ -223,8 +223,6 @@ static int on_start(struct sp_role_ctx *ctx)
 		}
 	}
 	if (ret) {
-		sp_log(&ctx->log, SP_LOG_ERROR, "queue.no_store",
-		       SP_F_CSTR("why", ctx->why));
 		free_queue(&q);
 		return ret;
 	}
