@@ -2,6 +2,7 @@
 /* The life of one message to one recipient, told for people. */
 #include <string.h>
 
+#include "cmd/plan_text.h"
 #include "cmd/rows.h"
 #include "cmd/text.h"
 
@@ -63,100 +64,28 @@ void sp_rows_last_error(const struct sp_json *row, int64_t port,
 
 /* ---- an attempt ---- */
 
-static void put(FILE *f, const char *before, struct sp_str text,
-                const char *after)
-{
-	if (text.len) {
-		fputs(before, f);
-		sp_text_put(f, text);
-		fputs(after, f);
-	}
-}
-
-static void put_records(FILE *f, const struct sp_json *records)
-{
-	for (size_t i = 0; i < sp_json_len(records); i++) {
-		const struct sp_json *r = sp_json_at(records, i);
-		struct sp_str data = sp_json_get_str(r, "data");
-
-		fprintf(f, "        TLSA %lld %lld %lld ",
-		        (long long)sp_json_get_int(r, "usage", -1),
-		        (long long)sp_json_get_int(r, "selector", -1),
-		        (long long)sp_json_get_int(r, "matching", -1));
-		sp_text_put(f, sp_str_sub(data, 0, 16));
-		fputs(data.len > 16 ? "..." : "", f);
-		put(f, "  unusable: ", sp_json_get_str(r, "reason"), "");
-		fputc('\n', f);
-	}
-}
-
-static void put_host(FILE *f, const struct sp_json *host)
-{
-	const struct sp_json *tlsa = sp_json_get(host, "tlsa");
-	const struct sp_json *addresses = sp_json_get(host, "addresses");
-
-	fprintf(f, "      host %lld ",
-	        (long long)sp_json_get_int(host, "preference", 0));
-	sp_text_put(f, sp_json_get_str(host, "name"));
-	put(f, ": rule ", sp_json_get_str(host, "rule"), "");
-	put(f, " (", sp_json_get_str(host, "why"), ")");
-	fputc('\n', f);
-	for (size_t i = 0; i < sp_json_len(addresses); i++) {
-		const struct sp_json *a = sp_json_at(addresses, i);
-
-		put(f, "        address ", sp_json_get_str(a, "address"), "");
-		put(f, " ", sp_json_get_str(a, "dnssec"), "\n");
-	}
-	put(f, "        TLSA answer ", sp_json_get_str(tlsa, "answer"), "");
-	put(f, " ", sp_json_get_str(tlsa, "dnssec"), "");
-	put(f, " at ", sp_json_get_str(tlsa, "owner"), "");
-	fputc('\n', f);
-	put_records(f, sp_json_get(tlsa, "records"));
-	put(f, "        ", sp_json_get_str(host, "code"), "");
-	put(f, " ", sp_json_get_str(host, "scenario"), "\n");
-	put(f, "        warning: ", sp_json_get_str(host, "warning"), "\n");
-	put(f, "        log-only, would have been: ",
-	    sp_json_get_str(host, "would_have_blocked"), "\n");
-}
-
-static void put_plan(FILE *f, const struct sp_json *plan)
-{
-	const struct sp_json *mx = sp_json_get(plan, "mx");
-	const struct sp_json *hosts = sp_json_get(plan, "hosts");
-
-	if (!plan) {
-		return;
-	}
-	put(f, "    MX ", sp_json_get_str(mx, "answer"), "");
-	put(f, " ", sp_json_get_str(mx, "dnssec"), "");
-	put(f, " (", sp_json_get_str(mx, "why"), ")");
-	fputc('\n', f);
-	for (size_t i = 0; i < sp_json_len(hosts); i++) {
-		put_host(f, sp_json_at(hosts, i));
-	}
-}
-
 static void put_tls(FILE *f, const struct sp_json *tls)
 {
 	const struct sp_json *cert = sp_json_get(tls, "certificate");
 	const struct sp_json *match = sp_json_get(tls, "match");
 
-	put(f, "      TLS failed: ", sp_json_get_str(tls, "error"), "\n");
-	put(f, "      ", sp_json_get_str(tls, "protocol"), "");
-	put(f, " ", sp_json_get_str(tls, "cipher"), "");
+	sp_put(f, "      TLS failed: ", sp_json_get_str(tls, "error"), "\n");
+	sp_put(f, "      ", sp_json_get_str(tls, "protocol"), "");
+	sp_put(f, " ", sp_json_get_str(tls, "cipher"), "");
 	fputs(sp_json_get_bool(tls, "resumed") ? " resumed\n" : "\n", f);
-	put(f, "      certificate sha256 ", sp_json_get_str(cert, "sha256"),
-	    "\n");
-	put(f, "        names ", sp_json_get_str(cert, "names"), "\n");
-	put(f, "        issuer ", sp_json_get_str(cert, "issuer"), "\n");
-	put(f, "        valid ", sp_json_get_str(cert, "not_before"), " to ");
-	put(f, "", sp_json_get_str(cert, "not_after"), "\n");
-	put(f, "      matched by ", sp_json_get_str(match, "record"), "");
+	sp_put(f, "      certificate sha256 ", sp_json_get_str(cert, "sha256"),
+	       "\n");
+	sp_put(f, "        names ", sp_json_get_str(cert, "names"), "\n");
+	sp_put(f, "        issuer ", sp_json_get_str(cert, "issuer"), "\n");
+	sp_put(f, "        valid ", sp_json_get_str(cert, "not_before"),
+	       " to ");
+	sp_put(f, "", sp_json_get_str(cert, "not_after"), "\n");
+	sp_put(f, "      matched by ", sp_json_get_str(match, "record"), "");
 	if (sp_json_is_object(match)) {
 		fprintf(f, " at depth %lld\n",
 		        (long long)sp_json_get_int(match, "depth", -1));
 	}
-	put(f, "      verification: ", sp_json_get_str(tls, "verify"), "\n");
+	sp_put(f, "      verification: ", sp_json_get_str(tls, "verify"), "\n");
 }
 
 static void put_timings(FILE *f, const struct sp_json *timings)
@@ -181,42 +110,46 @@ static void put_timings(FILE *f, const struct sp_json *timings)
 
 static void put_try(FILE *f, const struct sp_json *try)
 {
-	put(f, "    tried ", sp_json_get_str(try, "host"), "");
-	put(f, " ", sp_json_get_str(try, "address"), "");
-	put(f, " under rule ", sp_json_get_str(try, "rule"), "");
-	put(f, ": ", sp_json_get_str(try, "security"), "");
+	sp_put(f, "    tried ", sp_json_get_str(try, "host"), "");
+	sp_put(f, " ", sp_json_get_str(try, "address"), "");
+	sp_put(f, " under rule ", sp_json_get_str(try, "rule"), "");
+	sp_put(f, ": ", sp_json_get_str(try, "security"), "");
 	fputs(sp_json_get_bool(try, "reused") ? ", connection reused\n" : "\n",
 	      f);
 	if (sp_json_is_object(sp_json_get(try, "tls"))) {
 		put_tls(f, sp_json_get(try, "tls"));
 	}
-	put(f, "      ", sp_json_get_str(try, "reply"), "\n");
-	put(f, "      evidence: ", sp_json_get_str(try, "evidence"), "\n");
-	put(f, "      warning: ", sp_json_get_str(try, "warning"), "\n");
-	put(f, "      log-only, would have been: ",
-	    sp_json_get_str(try, "would_have_blocked"), "\n");
+	sp_put(f, "      ", sp_json_get_str(try, "reply"), "\n");
+	sp_put(f, "      evidence: ", sp_json_get_str(try, "evidence"), "\n");
+	sp_put(f, "      warning: ", sp_json_get_str(try, "warning"), "\n");
+	sp_put(f, "      log-only, would have been: ",
+	       sp_json_get_str(try, "would_have_blocked"), "\n");
 	put_timings(f, sp_json_get(try, "timings"));
 }
 
 static void put_event(FILE *f, const struct sp_json *event)
 {
 	const struct sp_json *detail = sp_json_get(event, "detail");
+	const struct sp_json *plan = sp_json_get(detail, "plan");
 	const struct sp_json *tries = sp_json_get(detail, "tries");
 	int64_t attempt = sp_json_get_int(event, "attempt", 0);
 	char time[24];
 
-	put(f, "  ", sp_text_time(sp_json_get_str(event, "time"), time), "  ");
+	sp_put(f, "  ", sp_text_time(sp_json_get_str(event, "time"), time),
+	       "  ");
 	sp_text_put(f, sp_json_get_str(event, "event"));
 	if (attempt > 0) {
 		fprintf(f, ", attempt %lld", (long long)attempt);
 	}
-	put(f, ", ", sp_json_get_str(event, "security"), "");
-	put(f, ", ", sp_json_get_str(event, "host"), "");
-	put(f, " ", sp_json_get_str(event, "address"), "");
+	sp_put(f, ", ", sp_json_get_str(event, "security"), "");
+	sp_put(f, ", ", sp_json_get_str(event, "host"), "");
+	sp_put(f, " ", sp_json_get_str(event, "address"), "");
 	fputc('\n', f);
-	put(f, "    ", sp_json_get_str(event, "reply"), "\n");
-	put(f, "    scenario ", sp_json_get_str(event, "scenario"), "\n");
-	put_plan(f, sp_json_get(detail, "plan"));
+	sp_put(f, "    ", sp_json_get_str(event, "reply"), "\n");
+	sp_put(f, "    scenario ", sp_json_get_str(event, "scenario"), "\n");
+	if (plan) {
+		sp_plan_put(f, plan, 4);
+	}
 	for (size_t i = 0; i < sp_json_len(tries); i++) {
 		put_try(f, sp_json_at(tries, i));
 	}
@@ -230,7 +163,7 @@ static void put_fact(FILE *f, const struct sp_json *row, const char *title,
 	char line[32];
 
 	snprintf(line, sizeof(line), "%-13s", title);
-	put(f, line, sp_json_get_str(row, key), "\n");
+	sp_put(f, line, sp_json_get_str(row, key), "\n");
 }
 
 void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
@@ -242,8 +175,8 @@ void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
 	put_fact(f, row, "Message-ID", "message_id");
 	fputs("sender       ", f);
 	sp_text_put(f, sp_json_get_str(row, "sender").len
-	                       ? sp_json_get_str(row, "sender")
-	                       : SP_STR("<>"));
+	                          ? sp_json_get_str(row, "sender")
+	                          : SP_STR("<>"));
 	fputc('\n', f);
 	put_fact(f, row, "recipient", "recipient");
 	put_fact(f, row, "client", "client");
@@ -256,7 +189,7 @@ void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
 	put_fact(f, row, "expires", "expires");
 	sp_buf_init(&error, SP_TEXT_MAX);
 	sp_rows_last_error(row, port, &error);
-	put(f, "last error   ", sp_buf_str(&error), "\n");
+	sp_put(f, "last error   ", sp_buf_str(&error), "\n");
 	sp_buf_fini(&error);
 	for (size_t i = 0; i < sp_json_len(events); i++) {
 		put_event(f, sp_json_at(events, i));

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "deliver/resolver_conf.h"
 #include "net/resolver.h"
 #include "role/role.h"
 #include "wire/json.h"
@@ -109,51 +110,6 @@ static void on_test_timer(void *arg)
 	sp_resolver_self_test(role->resolver, on_self_test, role);
 }
 
-static struct sp_str *slices(const struct sp_conf_strings *list)
-{
-	struct sp_str *out = sp_calloc(list->count + 1, sizeof(*out));
-
-	for (size_t i = 0; i < list->count; i++) {
-		out[i] = sp_str_from(list->items[i]);
-	}
-	return out;
-}
-
-static int make_resolver(struct sp_role_ctx *ctx, struct sp_resolver **out)
-{
-	const struct sp_conf *conf = ctx->conf;
-	struct sp_resolver_stub *stubs =
-		sp_calloc(conf->resolver.stub_count + 1, sizeof(*stubs));
-	struct sp_resolver_conf rc = {
-		.trust_anchor = conf->resolver.trust_anchor,
-		.root_hints = conf->resolver.root_hints,
-		.forward = slices(&conf->resolver.forward),
-		.forward_count = conf->resolver.forward.count,
-		.stubs = stubs,
-		.stub_count = conf->resolver.stub_count,
-		.self_test_bad = sp_str_from(conf->resolver.self_test_bad),
-		.deadline_ms = conf->resolver.timeout_ms,
-		.records_max = SP_DNS_RECORDS_MAX,
-		.aliases_max = (size_t)conf->resolver.aliases_max,
-	};
-	int r;
-
-	for (size_t i = 0; i < rc.stub_count; i++) {
-		stubs[i] = (struct sp_resolver_stub){
-			.zone = sp_str_from(conf->resolver.stub[i].name),
-			.addresses = slices(&conf->resolver.stub[i].address),
-			.address_count = conf->resolver.stub[i].address.count,
-		};
-	}
-	r = sp_resolver_new(ctx->loop, &rc, out, ctx->why, sizeof(ctx->why));
-	for (size_t i = 0; i < rc.stub_count; i++) {
-		sp_free((void *)(uintptr_t)stubs[i].addresses);
-	}
-	sp_free((void *)(uintptr_t)rc.forward);
-	sp_free(stubs);
-	return r;
-}
-
 static int start(struct sp_role_ctx *ctx)
 {
 	struct resolve *role = SP_NEW(struct resolve);
@@ -164,7 +120,8 @@ static int start(struct sp_role_ctx *ctx)
 	sp_list_init(&role->questions);
 	sp_list_init(&role->waiting);
 	role->test_timer = sp_timer_new(ctx->loop, on_test_timer, role);
-	r = make_resolver(ctx, &role->resolver);
+	r = sp_resolver_from_conf(ctx->loop, ctx->conf, &role->resolver,
+	                          ctx->why, sizeof(ctx->why));
 	if (r == 0) {
 		sp_resolver_self_test(role->resolver, on_self_test, role);
 	}
@@ -304,7 +261,8 @@ static void reload(struct sp_role_ctx *ctx)
 	struct resolve *role = ctx->state;
 	struct sp_resolver *fresh = NULL;
 
-	if (make_resolver(ctx, &fresh)) {
+	if (sp_resolver_from_conf(ctx->loop, ctx->conf, &fresh, ctx->why,
+	                          sizeof(ctx->why))) {
 		sp_log(&ctx->log, SP_LOG_ERROR, "resolver.reload_failed",
 		       SP_F_CSTR("why", ctx->why));
 		return;

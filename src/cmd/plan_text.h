@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_CMD_PLAN_TEXT_H
+#define SP_CMD_PLAN_TEXT_H
+
+#include <stdio.h>
+
+#include "wire/json.h"
+
+/* A delivery plan (`policy --json`, deliver/evidence.h) in words, each line
+ * behind so many blanks. Null and other shapes print what there is. */
+void sp_plan_put(FILE *f, const struct sp_json *plan, int indent);
+
+/* before, text made harmless, after; nothing when the text is empty. */
+void sp_put(FILE *f, const char *before, struct sp_str text, const char *after);
+
+#endif
