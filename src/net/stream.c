@@ -694,6 +694,14 @@ void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
 		*seen_out = nothing;
 }
 
+int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
+                              struct sp_str *der_out)
+{
+	return stream->conn && stream->conn->up
+	               ? sp__tls_leaf(stream->conn, arena, der_out)
+	               : SP_ENOTFOUND;
+}
+
 /* --- inspection --- */
 
 void sp_stream_timeout(struct sp_stream *stream, int64_t delay_ms)

@@ -27,7 +27,9 @@
 #include "base/err.h"
 #include "net/tls_conn.h"
 
-static SSL_CTX *client_ctx; /* owned; one per process */
+/* Owned; one of each per process. */
+static SSL_CTX *checked_ctx;
+static SSL_CTX *unchecked_ctx; /* anonymous_ok */
 
 /* Checked certificates: RSA and DH from 1024 bits, no SHA-1 (level 1). The
  * owner of a domain vouches for its key in the DNS; refusing a short one
@@ -35,40 +37,50 @@ static SSL_CTX *client_ctx; /* owned; one per process */
 #define CIPHERS_CHECKED   "DEFAULT:!aNULL:@SECLEVEL=1"
 #define CIPHERS_UNCHECKED "ALL:!eNULL:!PSK:!SRP:+aNULL:@SECLEVEL=0"
 
-int sp_tls_setup(void)
+static SSL_CTX *ctx_new(const char *ciphers)
 {
-	SSL_CTX *ctx;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
 
-	if (client_ctx)
-		return 0;
-	/* OpenSSL writes to sockets with write(2). */
-	signal(SIGPIPE, SIG_IGN);
-	ERR_clear_error();
-	ctx = SSL_CTX_new(TLS_client_method());
-	if (!ctx || SSL_CTX_dane_enable(ctx) != 1) {
+	if (!ctx || SSL_CTX_dane_enable(ctx) != 1 ||
+	    SSL_CTX_set_cipher_list(ctx, ciphers) != 1) {
 		SSL_CTX_free(ctx);
-		return SP_ETLS;
+		return NULL;
 	}
 	SSL_CTX_dane_set_flags(ctx, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	SSL_CTX_set_cert_verify_callback(ctx, sp__tls_verify, NULL);
 	sp__tls_ctx_common(ctx);
-	sp__tls_session_setup(ctx);
-	client_ctx = ctx;
+	sp__tls_session_watch(ctx);
+	return ctx;
+}
+
+int sp_tls_setup(void)
+{
+	if (checked_ctx)
+		return 0;
+	/* OpenSSL writes to sockets with write(2). */
+	signal(SIGPIPE, SIG_IGN);
+	ERR_clear_error();
+	sp__tls_session_setup();
+	checked_ctx = ctx_new(CIPHERS_CHECKED);
+	unchecked_ctx = ctx_new(CIPHERS_UNCHECKED);
+	if (!checked_ctx || !unchecked_ctx) {
+		sp_tls_teardown();
+		return SP_ETLS;
+	}
+	/* Servers too old to know RFC 5746: an attack by renegotiation is no
+	 * worse than the clear text that would follow. */
+	SSL_CTX_set_options(unchecked_ctx, SSL_OP_LEGACY_SERVER_CONNECT);
 	return 0;
 }
 
 void sp_tls_teardown(void)
 {
 	sp__tls_session_teardown();
-	SSL_CTX_free(client_ctx);
-	client_ctx = NULL;
-}
-
-SSL_CTX *sp__tls_client_ctx(void)
-{
-	SP_ASSERT(client_ctx);
-	return client_ctx;
+	SSL_CTX_free(checked_ctx);
+	SSL_CTX_free(unchecked_ctx);
+	checked_ctx = NULL;
+	unchecked_ctx = NULL;
 }
 
 /* --- verification --- */
@@ -240,14 +252,6 @@ static int set_protocol(struct sp_tls_conn *conn)
 	if (params->version_min &&
 	    SSL_set_min_proto_version(ssl, params->version_min) != 1)
 		return SP_ETLS;
-	if (SSL_set_cipher_list(ssl, params->anonymous_ok
-	                                     ? CIPHERS_UNCHECKED
-	                                     : CIPHERS_CHECKED) != 1)
-		return SP_ETLS;
-	/* Servers too old to know RFC 5746: an attack by renegotiation is no
-	 * worse than the clear text that would follow. */
-	if (params->anonymous_ok)
-		SSL_set_options(ssl, SSL_OP_LEGACY_SERVER_CONNECT);
 	if (params->sni.len > 0 &&
 	    SSL_set_tlsext_host_name(ssl, params->sni.ptr) != 1)
 		return SP_ETLS;
@@ -262,7 +266,9 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 
 	if (rc < 0)
 		return rc;
-	conn = sp__tls_conn_new(sp__tls_client_ctx(), true);
+	SP_ASSERT(checked_ctx); /* sp_tls_setup */
+	conn = sp__tls_conn_new(
+		params->anonymous_ok ? unchecked_ctx : checked_ctx, true);
 	copy_params(conn, params);
 	if (params->record_count > 0)
 		rc = set_records(conn);

@@ -65,7 +65,6 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 /* The verification of a peer's chain; the one and only, also of
  * sp_tls_verify_chain. 1 or 0, the error left in ctx. */
 int sp__tls_verify(X509_STORE_CTX *ctx, void *arg);
-SSL_CTX *sp__tls_client_ctx(void); /* borrowed; sp_tls_setup came before */
 
 /* tls_server.c */
 struct sp_tls_conn *sp__tls_server_conn_new(struct sp_tls_server *server);
@@ -96,9 +95,13 @@ void sp__tls_seen_session(const struct sp_tls_conn *conn,
 void sp__tls_seen_chain(struct sp_tls_conn *conn, X509 *leaf);
 void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
                        struct sp_tls_seen *seen_out);
+/* The leaf in DER; SP_ENOTFOUND: none was sent. */
+int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
+                 struct sp_str *der_out);
 
 /* tls_session.c: sessions of this process, by cache_key, bounded. */
-void sp__tls_session_setup(SSL_CTX *ctx);
+void sp__tls_session_setup(void);
+void sp__tls_session_watch(SSL_CTX *ctx);
 void sp__tls_session_teardown(void);
 void sp__tls_session_key(struct sp_tls_conn *conn);
 /* Offers a stored session, if there is one, to the handshake to come. */

@@ -255,12 +255,16 @@ void sp__tls_session_key(struct sp_tls_conn *conn)
 
 /* --- lifecycle --- */
 
-void sp__tls_session_setup(SSL_CTX *ctx)
+void sp__tls_session_setup(void)
 {
 	sp_map_init(&cache.entries);
 	sp_list_init(&cache.lru);
 	cache.count = 0;
 	cache.ready = true;
+}
+
+void sp__tls_session_watch(SSL_CTX *ctx)
+{
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT |
 	                                            SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_new_session);

@@ -10,6 +10,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/mem.h"
 #include "base/str.h"
 
 /* Certificates for the tests of net/, made on the spot. Aborts on failure:
@@ -103,7 +104,7 @@ static inline void cert_drop(struct cert *c)
 	*c = (struct cert){0};
 }
 
-/* PEM text, growing; freed with free(). */
+/* PEM text, growing; freed with sp_free. */
 struct pem {
 	char *text;
 	size_t len;
@@ -114,7 +115,7 @@ static inline void pem_take(struct pem *pem, BIO *bio)
 	char *data;
 	size_t len = (size_t)BIO_get_mem_data(bio, &data);
 
-	pem->text = realloc(pem->text, pem->len + len);
+	pem->text = sp_realloc(pem->text, pem->len + len);
 	need(pem->text != NULL);
 	memcpy(pem->text + pem->len, data, len);
 	pem->len += len;

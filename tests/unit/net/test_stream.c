@@ -186,8 +186,8 @@ static void make_server(struct bench *b)
 	assert_int_equal(sp_tls_server_new(pem_str(&cert), pem_str(&key),
 	                                   &b->server, why, sizeof(why)),
 	                 0);
-	free(cert.text);
-	free(key.text);
+	sp_free(cert.text);
+	sp_free(key.text);
 }
 
 static int set_up(void **state)

@@ -184,7 +184,7 @@ static struct sp_tlsa record_of(struct bench *b, const struct cert *cert,
 	assert_int_equal(sp_tls_tlsa_make(pem_str(&pem), usage, 1, 1, &b->arena,
 	                                  &tlsa, why, sizeof(why)),
 	                 0);
-	free(pem.text);
+	sp_free(pem.text);
 	return tlsa;
 }
 
