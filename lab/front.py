@@ -195,7 +195,6 @@ class Fronts:
         self._faults: dict[tuple[str, str], Fault] = {}
         self._log: list[Question] = []
         self._servers: list[_Server] = []
-        self._servers: list[_Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
 
@@ -207,12 +206,17 @@ class Fronts:
     async def _close(self) -> None:
         for server in self._servers:
             server.close()
+        waiting = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
         await asyncio.sleep(0)  # the sockets are closed in the next turn
 
     def stop(self) -> None:
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def set_fault(self, name: str, rdtype: str, fault: Fault | None) -> None:
         """Sets the fault for a name and type ("*" for any); None repairs it."""
