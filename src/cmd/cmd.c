@@ -17,8 +17,8 @@
 #include "net/tls.h"
 
 static const struct sp_cmd *const COMMANDS[] = {
-	&SP_CMD_SEND,  &SP_CMD_POLICY,   &SP_CMD_TRACE,
-	&SP_CMD_QUEUE, &SP_CMD_SESSIONS, &SP_CMD_STATS,
+	&SP_CMD_SEND,  &SP_CMD_POLICY, &SP_CMD_TLSA,     &SP_CMD_LINT,
+	&SP_CMD_TRACE, &SP_CMD_QUEUE,  &SP_CMD_SESSIONS, &SP_CMD_STATS,
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 

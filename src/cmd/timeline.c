@@ -175,8 +175,8 @@ void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
 	put_fact(f, row, "Message-ID", "message_id");
 	fputs("sender       ", f);
 	sp_text_put(f, sp_json_get_str(row, "sender").len
-	                          ? sp_json_get_str(row, "sender")
-	                          : SP_STR("<>"));
+	                       ? sp_json_get_str(row, "sender")
+	                       : SP_STR("<>"));
 	fputc('\n', f);
 	put_fact(f, row, "recipient", "recipient");
 	put_fact(f, row, "client", "client");

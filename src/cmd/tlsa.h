@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_CMD_TLSA_H
+#define SP_CMD_TLSA_H
+
+#include "base/mem.h"
+#include "cmd/cmd.h"
+#include "wire/tlsa.h"
+
+/* The parts of `sealpost tlsa` and what `lint tlsa` shares with them. */
+
+int sp_tlsa_make_run(struct sp_cmd_ctx *ctx);
+int sp_tlsa_verify_run(struct sp_cmd_ctx *ctx);
+
+/* The certificate of a live host by STARTTLS, as DER in the arena. 0 or an
+ * exit status, said. */
+int sp_tlsa_live(const struct sp_conf *conf, const char *host, uint16_t port,
+                 struct sp_arena *arena, struct sp_str *der_out);
+
+/* A number from an option, or fallback where it was not given. 0 or
+ * SP_EXIT_USAGE, said. */
+int sp_tlsa_number(const struct sp_args *args, const char *option, uint64_t max,
+                   uint64_t fallback, uint64_t *number_out);
+
+/* A record as people and zone files write it: "3 1 1 hex", a whole line
+ * "owner [ttl] [IN] TLSA 3 1 1 hex" with blanks, comment and parentheses, or
+ * RDATA as RFC 3597 "\# length hex". 0, SP_ESYNTAX or SP_ELIMIT. */
+int sp_tlsa_read(struct sp_str line, struct sp_arena *arena,
+                 struct sp_tlsa *tlsa_out);
+
+/* {"usage", "selector", "matching", "data"}, usable and reason. */
+struct sp_json *sp_tlsa_json(const struct sp_tlsa *tlsa,
+                             enum sp_tlsa_reason reason);
+
+#endif
