@@ -35,8 +35,8 @@ static const struct meaning VERDICTS[] = {
 };
 
 static const struct meaning MX_ANSWERS[] = {
-	{"records", "MX records found"},
-	{"nodata", "no MX records: the domain itself is its mail host"},
+	{"records", "records found"},
+	{"nodata", "none: the domain itself is its mail host"},
 	{"nxdomain", "the domain does not exist"},
 	{"null-mx", "null MX: the domain takes no mail (RFC 7505)"},
 	{"none", "no answer that counts"},

@@ -189,7 +189,7 @@ void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
 	put_fact(f, row, "expires", "expires");
 	sp_buf_init(&error, SP_TEXT_MAX);
 	sp_rows_last_error(row, port, &error);
-	sp_put(f, "last error   ", sp_buf_str(&error), "\n");
+	sp_put(f, "last reply   ", sp_buf_str(&error), "\n");
 	sp_buf_fini(&error);
 	for (size_t i = 0; i < sp_json_len(events); i++) {
 		put_event(f, sp_json_at(events, i));

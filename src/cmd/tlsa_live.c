@@ -223,6 +223,10 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 	}
 	sp_dns_answer_free(&answer);
 	if (--l->questions == 0) {
+		if (!l->address_count) {
+			sp_cmd_fail(0, SP_STR_FMT ": no address",
+			            SP_STR_ARG(l->host));
+		}
 		next_address(l);
 	}
 }
