@@ -232,10 +232,10 @@ static struct sp_str digest(struct sp_plan *plan,
 
 	sp_arena_init(&scratch);
 	sp_buf_init(&buf, DIGEST_MAX);
-	(void)sp_buf_printf(&buf, "rule=%s port=%u sni=" SP_STR_FMT,
-	                    sp_rule_text(host->rule),
-	                    (unsigned)plan->work->conf.port,
-	                    SP_STR_ARG(host->sni));
+	(void)sp_buf_printf(
+		&buf, "rule=%s%s port=%u sni=" SP_STR_FMT,
+		sp_rule_text(host->rule), host->mandatory ? " mandatory" : "",
+		(unsigned)plan->work->conf.port, SP_STR_ARG(host->sni));
 	if (dane) {
 		append_records(&buf, host, &scratch);
 		if (names_matter(host)) {

@@ -22,9 +22,12 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/buf.h"
 #include "policy/mxplan.h"
 #include "policy/mxplan_private.h"
 #include "wire/address.h"
+
+#define EVIDENCE_BYTES 2048
 
 static const enum sp_dns_type ask_type[] = {
 	[SP__ASK_MX] = SP_DNS_TYPE_MX,     [SP__ASK_A] = SP_DNS_TYPE_A,
@@ -108,30 +111,98 @@ static struct sp_str why(const struct sp_plan *plan,
 	return answer->why;
 }
 
-struct sp_str sp__evidence(struct sp_plan *plan, const struct sp__question *q)
+/* What an answer says; only of secure and insecure ones. */
+static const char *said(const struct sp_plan *plan,
+                        const struct sp__question *q)
+{
+	static const char *const words[] = {
+		[SP_DNS_NONE] = "nothing",
+		[SP_DNS_RECORDS] = "records",
+		[SP_DNS_NODATA] = "no data",
+		[SP_DNS_NXDOMAIN] = "no such name",
+	};
+	bool address = q->ask == SP__ASK_A || q->ask == SP__ASK_AAAA;
+
+	if (q->ask == SP__ASK_MX && sp__null_mx(q->answer)) {
+		return "null MX";
+	}
+	if (address && q->answer->result == SP_DNS_RECORDS &&
+	    plan->hosts[q->host].address_count == 0) {
+		return "no usable address";
+	}
+	return words[q->answer->result];
+}
+
+static void say_answer(const struct sp_plan *plan, const struct sp__question *q,
+                       struct sp_buf *out)
+{
+	const struct sp_dns_answer *answer = q->answer;
+
+	if (answer->alias_count > 0) {
+		(void)sp_buf_printf(out, ", alias of " SP_STR_FMT,
+		                    SP_STR_ARG(answer->canonical));
+	}
+	(void)sp_buf_printf(out, ": %s, %s", said(plan, q),
+	                    sp_dnssec_text(q->state));
+}
+
+static void say_trouble(const struct sp_plan *plan,
+                        const struct sp__question *q, struct sp_buf *out)
 {
 	const struct sp_dns_answer *answer = q->answer;
 	struct sp_str reason = why(plan, answer);
-	const char *colon = reason.len > 0 ? ": " : "";
+
+	(void)sp_buf_printf(out, ": %s", sp_dnssec_text(q->state));
+	if (q->state == SP_DNSSEC_FAILED) {
+		(void)sp_buf_printf(out, ", rcode %u", answer->rcode);
+	}
+	if (answer->ede != SP_DNS_EDE_NONE) {
+		(void)sp_buf_printf(out, ", EDE %u", answer->ede);
+	}
+	if (reason.len > 0) {
+		(void)sp_buf_printf(out, ": " SP_STR_FMT, SP_STR_ARG(reason));
+	}
+}
+
+struct sp_str sp__evidence(struct sp_plan *plan, const struct sp__question *q)
+{
+	struct sp_buf line;
 	char *text;
 
-	if (answer->ede != SP_DNS_EDE_NONE) {
-		text = sp_arena_printf(&plan->arena,
-		                       "%s " SP_STR_FMT
-		                       ": %s, rcode %u, EDE %u%s" SP_STR_FMT,
-		                       ask_text[q->ask], SP_STR_ARG(q->name),
-		                       sp_dnssec_text(q->state), answer->rcode,
-		                       answer->ede, colon, SP_STR_ARG(reason));
+	sp_buf_init(&line, EVIDENCE_BYTES);
+	(void)sp_buf_printf(&line, "%s " SP_STR_FMT, ask_text[q->ask],
+	                    SP_STR_ARG(q->name));
+	if (q->state > SP_DNSSEC_INSECURE) {
+		say_trouble(plan, q, &line);
 	} else {
-		text = sp_arena_printf(&plan->arena,
-		                       "%s " SP_STR_FMT
-		                       ": %s, rcode %u%s" SP_STR_FMT,
-		                       ask_text[q->ask], SP_STR_ARG(q->name),
-		                       sp_dnssec_text(q->state), answer->rcode,
-		                       colon, SP_STR_ARG(reason));
+		say_answer(plan, q, &line);
 	}
+	text = sp_arena_cstr(&plan->arena, sp_buf_str(&line));
+	sp_buf_fini(&line);
 	clean(text, 1024);
 	return sp_str_from(text);
+}
+
+struct sp_str sp__evidence_mx(struct sp_plan *plan)
+{
+	const struct sp_plan_work *work = plan->work;
+
+	if (work->question_count == 0 ||
+	    work->questions[0]->ask != SP__ASK_MX) {
+		return (struct sp_str){0}; /* fixed, or a literal */
+	}
+	return sp__evidence(plan, work->questions[0]);
+}
+
+/* The best MX is ourselves. */
+static void end_at_self(struct sp_plan *plan, struct sp_str host,
+                        const char *what)
+{
+	char *text = sp_arena_printf(
+		&plan->arena, "MX " SP_STR_FMT ": " SP_STR_FMT " %s",
+		SP_STR_ARG(plan->domain), SP_STR_ARG(host), what);
+
+	sp__plan_end(plan, SP_CAUSE_MX_IS_SELF, sp_str_from(text));
 }
 
 void sp__warn(struct sp_plan *plan, struct sp_str *warning, const char *text)
@@ -337,19 +408,30 @@ static void start_hosts(struct sp_plan *plan)
 	}
 }
 
+static struct sp_str own_name(const struct sp_plan *plan,
+                              const struct sp_dns_answer *answer)
+{
+	for (size_t i = 0; i < answer->record_count; i++) {
+		if (sp__host_is_self(plan, answer->records[i].name)) {
+			return answer->records[i].name;
+		}
+	}
+	return plan->domain;
+}
+
 static void use_mx_hosts(struct sp_plan *plan, const struct sp__question *q)
 {
 	if (sp__hosts_from_mx(plan, q->answer)) {
 		start_hosts(plan);
 	} else {
-		sp__plan_end(plan, SP_CAUSE_MX_IS_SELF, (struct sp_str){0});
+		end_at_self(plan, own_name(plan, q->answer), "is this server");
 	}
 }
 
 static void use_implicit_mx(struct sp_plan *plan)
 {
 	if (sp__host_is_self(plan, plan->domain)) {
-		sp__plan_end(plan, SP_CAUSE_MX_IS_SELF, (struct sp_str){0});
+		end_at_self(plan, plan->domain, "is this server");
 		return;
 	}
 	sp__hosts_single(plan, plan->domain, true);
@@ -381,7 +463,6 @@ static void take_mx_facts(struct sp_plan *plan, const struct sp__question *q)
 static void answer_mx(struct sp_plan *plan, const struct sp__question *q)
 {
 	const struct mx_row *row = mx_row_find(q);
-	struct sp_str none = {0};
 
 	take_mx_facts(plan, q);
 	plan->row = row->row;
@@ -394,10 +475,11 @@ static void answer_mx(struct sp_plan *plan, const struct sp__question *q)
 		return;
 	case MX_NULL:
 		plan->null_mx = true;
-		sp__plan_end(plan, SP_CAUSE_NULL_MX, none);
+		sp__plan_end(plan, SP_CAUSE_NULL_MX, sp__evidence(plan, q));
 		return;
 	case MX_NO_DOMAIN:
-		sp__plan_end(plan, SP_CAUSE_NO_SUCH_DOMAIN, none);
+		sp__plan_end(plan, SP_CAUSE_NO_SUCH_DOMAIN,
+		             sp__evidence(plan, q));
 		return;
 	case MX_BOGUS:
 		sp__plan_end(plan, sp__bogus_cause(plan, q->answer),
@@ -503,16 +585,17 @@ void sp__plan_conclude(struct sp_plan *plan)
 void sp__plan_host_ready(struct sp_plan *plan)
 {
 	struct sp_plan_work *work = plan->work;
+	struct sp_str own = {0};
 
 	work->ready_count++;
 	if (work->ready_count < plan->host_count) {
 		return;
 	}
 	if (!work->fixed) {
-		sp__hosts_drop_self(plan);
+		own = sp__hosts_drop_self(plan);
 	}
 	if (plan->host_count == 0) {
-		sp__plan_end(plan, SP_CAUSE_MX_IS_SELF, (struct sp_str){0});
+		end_at_self(plan, own, "has an address of this server");
 		return;
 	}
 	settle_no_addresses(plan);

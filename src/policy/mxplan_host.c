@@ -60,6 +60,24 @@ struct outcome {
 	bool waivable;
 };
 
+/* What is missing for DANE, where the plan could go on without it. */
+static struct sp_str missing(struct sp_plan *plan, size_t index,
+                             struct sp_str evidence)
+{
+	const struct sp_plan_host *host = &plan->hosts[index];
+	struct sp_str mx = sp__evidence_mx(plan);
+
+	if (plan->mx_dnssec != SP_DNSSEC_SECURE && mx.len > 0) {
+		return mx;
+	}
+	if (host->literal) {
+		return sp_str_from(sp_arena_printf(
+			&plan->arena, SP_STR_FMT " is an address literal",
+			SP_STR_ARG(host->name)));
+	}
+	return evidence.len > 0 ? evidence : host->warning;
+}
+
 /* A mandatory route takes DANE and nothing less (RFC 7672 6). */
 static void apply_mandatory(struct sp_plan *plan, size_t index,
                             struct outcome *o)
@@ -73,6 +91,9 @@ static void apply_mandatory(struct sp_plan *plan, size_t index,
 		return;
 	}
 	o->waivable = false;
+	if (o->rule != SP_RULE_SKIP) {
+		o->evidence = missing(plan, index, o->evidence);
+	}
 	if (o->rule != SP_RULE_SKIP ||
 	    (unproven && o->cause == SP_CAUSE_NO_ADDRESSES)) {
 		o->rule = SP_RULE_SKIP;
@@ -100,8 +121,10 @@ static void conclude_host(struct sp_plan *plan, size_t index, struct outcome o)
 	sp__plan_host_ready(plan);
 }
 
-/* No DANE for this host: row 3, 4, 6, 19, or a route that turned it off. */
-static void conclude_plain(struct sp_plan *plan, size_t index, const char *row)
+/* No DANE for this host: row 3, 4, 6, 19, or a route that turned it off. q
+ * is the question that decided, or null. */
+static void conclude_plain(struct sp_plan *plan, size_t index, const char *row,
+                           const struct sp__question *q)
 {
 	bool off = plan->work->conf.dane == SP_DANE_OFF;
 
@@ -110,6 +133,8 @@ static void conclude_plain(struct sp_plan *plan, size_t index, const char *row)
 			      .row = row,
 			      .rule = SP_RULE_OPPORTUNISTIC,
 			      .why = off ? SP_WHY_ROUTE : SP_WHY_NONE,
+			      .evidence = q != NULL ? sp__evidence(plan, q)
+	                                            : (struct sp_str){0},
 		      });
 }
 
@@ -215,6 +240,13 @@ static enum sp_cause_id tlsa_cause(const struct sp_plan *plan,
 	return row->cause;
 }
 
+static struct sp_str join(struct sp_plan *plan, struct sp_str first,
+                          const char *then)
+{
+	return sp_str_from(sp_arena_printf(&plan->arena, SP_STR_FMT "%s",
+	                                   SP_STR_ARG(first), then));
+}
+
 static void conclude_tlsa(struct sp_plan *plan, const struct sp__question *q,
                           enum tlsa_said said)
 {
@@ -224,6 +256,7 @@ static void conclude_tlsa(struct sp_plan *plan, const struct sp__question *q,
 		.row = row->row,
 		.rule = row->rule,
 		.why = row->why,
+		.evidence = sp__evidence(plan, q),
 	};
 
 	if (row->warning != NULL) {
@@ -231,8 +264,9 @@ static void conclude_tlsa(struct sp_plan *plan, const struct sp__question *q,
 	}
 	if (row->rule == SP_RULE_SKIP) {
 		o.cause = tlsa_cause(plan, q);
-		o.evidence = sp__evidence(plan, q);
 		o.waivable = true;
+	} else if (said == TLSA_UNUSABLE) {
+		o.evidence = join(plan, o.evidence, ", none of them usable");
 	}
 	conclude_host(plan, q->host, o);
 }
@@ -264,7 +298,7 @@ static void ask_tlsa_original(struct sp_plan *plan, size_t index)
 	}
 	/* No such name can exist, hence no record: row 3. */
 	sp__warn(plan, &host->warning, "host name too long for TLSA records");
-	conclude_plain(plan, index, "3");
+	conclude_plain(plan, index, "3", NULL);
 }
 
 static void ask_tlsa(struct sp_plan *plan, size_t index)
@@ -345,7 +379,7 @@ static void answer_cname(struct sp_plan *plan, const struct sp__question *q)
 		ask_tlsa_original(plan, q->host);
 		return;
 	case SP_DNSSEC_INSECURE:
-		conclude_plain(plan, q->host, "6a");
+		conclude_plain(plan, q->host, "6a", q);
 		return;
 	case SP_DNSSEC_BOGUS:
 		o.cause = sp__bogus_cause(plan, q->answer);
@@ -566,7 +600,11 @@ static void skip_address(struct sp_plan *plan, size_t index,
 		.cause = row->cause,
 		.evidence = sp__evidence(plan, q),
 	};
+	const struct sp__question *other = q == hw->a ? hw->aaaa : hw->a;
 
+	/* Both families: each could have given an address. */
+	o.evidence = join(plan, o.evidence, "; ");
+	o.evidence = join(plan, o.evidence, sp__evidence(plan, other).ptr);
 	hw->insecure_no_address = hw->a->state != SP_DNSSEC_SECURE ||
 	                          hw->aaaa->state != SP_DNSSEC_SECURE;
 	if (row->cause == SP_CAUSE_NONE) {
@@ -606,7 +644,7 @@ static void decide_address(struct sp_plan *plan, size_t index)
 	if (row->action == SKIP) {
 		skip_address(plan, index, row, q);
 	} else if (row->action == NO_DANE || !dane_possible(plan)) {
-		conclude_plain(plan, index, row->row);
+		conclude_plain(plan, index, row->row, q);
 	} else if (row->action == ASK_CNAME) {
 		goto_state(hw, SP__HOST_ALIAS);
 		sp__plan_ask(plan, SP__ASK_CNAME, index, host->name);
@@ -627,7 +665,7 @@ static void start_literal(struct sp_plan *plan, size_t index)
 	};
 
 	if (plan->hosts[index].address_count > 0) {
-		conclude_plain(plan, index, "literal");
+		conclude_plain(plan, index, "literal", NULL);
 		return;
 	}
 	plan->work->hosts[index].insecure_no_address = true;

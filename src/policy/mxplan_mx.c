@@ -263,20 +263,23 @@ static bool has_self_address(const struct sp_plan *plan,
 	return false;
 }
 
-void sp__hosts_drop_self(struct sp_plan *plan)
+struct sp_str sp__hosts_drop_self(struct sp_plan *plan)
 {
 	size_t kept = 0;
 
 	/* Hosts stand by preference: the first of ours is the best one. */
 	for (size_t i = 0; i < plan->host_count; i++) {
 		if (has_self_address(plan, &plan->hosts[i])) {
+			struct sp_str own = plan->hosts[i].name;
+
 			plan->work->incomplete = true;
 			while (kept < i && plan->hosts[kept].preference !=
 			                           plan->hosts[i].preference) {
 				kept++;
 			}
 			plan->host_count = kept;
-			return;
+			return own;
 		}
 	}
+	return (struct sp_str){0};
 }

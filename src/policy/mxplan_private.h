@@ -69,8 +69,10 @@ void sp__plan_conclude(struct sp_plan *plan);
 /* Bogus answers: the scenario the resolver found, or dnssec-bogus. */
 enum sp_cause_id sp__bogus_cause(const struct sp_plan *plan,
                                  const struct sp_dns_answer *answer);
-/* One printable line: question, state, reason. */
+/* One printable line: the question, and what it says or why it says nothing. */
 struct sp_str sp__evidence(struct sp_plan *plan, const struct sp__question *q);
+/* The same of the MX question; empty where none was asked. */
+struct sp_str sp__evidence_mx(struct sp_plan *plan);
 void sp__warn(struct sp_plan *plan, struct sp_str *warning, const char *text);
 struct sp_verdict sp__verdict(struct sp_plan *plan, enum sp_cause_id cause,
                               struct sp_str host, struct sp_str evidence);
@@ -85,8 +87,9 @@ bool sp__hosts_from_mx(struct sp_plan *plan,
 void sp__hosts_single(struct sp_plan *plan, struct sp_str name, bool implicit);
 bool sp__address_dialable(const struct sp_plan_address *address);
 bool sp__host_is_self(const struct sp_plan *plan, struct sp_str host);
-/* Removes the hosts that are as bad as one with an address of ours. */
-void sp__hosts_drop_self(struct sp_plan *plan);
+/* Removes the hosts that are as bad as one with an address of ours; the name
+ * of that one, or empty. */
+struct sp_str sp__hosts_drop_self(struct sp_plan *plan);
 
 /* mxplan_host.c */
 void sp__host_start(struct sp_plan *plan, size_t index);

@@ -230,8 +230,9 @@ static void say_verdict(char *out, size_t cap, const struct sp_verdict *v)
 	}
 }
 
-static void summarise(const struct sp_plan *plan, const struct pw_log *log,
-                      char *out, size_t cap)
+__attribute__((unused)) static void summarise(const struct sp_plan *plan,
+                                              const struct pw_log *log,
+                                              char *out, size_t cap)
 {
 	out[0] = '\0';
 	say_verdict(out, cap, &plan->verdict);
