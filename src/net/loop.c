@@ -76,8 +76,9 @@ struct sp_loop *sp_loop_new(void)
 
 void sp_loop_free(struct sp_loop **loop)
 {
-	if (!*loop)
+	if (!*loop) {
 		return;
+	}
 	SP_ASSERT(sp_list_empty(&(*loop)->deferred));
 	SP_ASSERT(sp_list_empty(&(*loop)->running));
 	event_base_free((*loop)->base);
@@ -106,11 +107,13 @@ int sp_loop_run(struct sp_loop *loop)
 	while (!loop->stop) {
 		int flags = EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY;
 
-		if (!sp_list_empty(&loop->deferred))
+		if (!sp_list_empty(&loop->deferred)) {
 			flags |= EVLOOP_NONBLOCK;
+		}
 		errno = 0;
-		if (event_base_loop(loop->base, flags) < 0)
+		if (event_base_loop(loop->base, flags) < 0) {
 			return errno ? -errno : -EIO;
+		}
 		run_deferred(loop);
 	}
 	loop->stop = false;
@@ -140,10 +143,12 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	int flags = 0;
 
 	(void)fd;
-	if (what & EV_READ)
+	if (what & EV_READ) {
 		flags |= SP_IO_READ;
-	if (what & EV_WRITE)
+	}
+	if (what & EV_WRITE) {
 		flags |= SP_IO_WRITE;
+	}
 	watch->fn(watch->arg, flags); /* may free it */
 }
 
@@ -164,25 +169,30 @@ void sp_watch_set(struct sp_watch *watch, int flags)
 	struct event *event = watch->event;
 	short what = EV_PERSIST;
 
-	if (flags == watch->flags)
+	if (flags == watch->flags) {
 		return;
+	}
 	watch->flags = flags;
-	if (flags & SP_IO_READ)
+	if (flags & SP_IO_READ) {
 		what |= EV_READ;
-	if (flags & SP_IO_WRITE)
+	}
+	if (flags & SP_IO_WRITE) {
 		what |= EV_WRITE;
+	}
 	event_del(event);
 	SP_ASSERT(event_assign(event, event_get_base(event),
 	                       event_get_fd(event), what, on_watch,
 	                       watch) == 0);
-	if (flags)
+	if (flags) {
 		SP_ASSERT(event_add(event, NULL) == 0);
+	}
 }
 
 void sp_watch_free(struct sp_watch **watch)
 {
-	if (!*watch)
+	if (!*watch) {
 		return;
+	}
 	event_free((*watch)->event);
 	SP_FREE(watch);
 }
@@ -228,8 +238,9 @@ void sp_timer_stop(struct sp_timer *timer)
 
 void sp_timer_free(struct sp_timer **timer)
 {
-	if (!*timer)
+	if (!*timer) {
 		return;
+	}
 	event_free((*timer)->event);
 	SP_FREE(timer);
 }
@@ -250,14 +261,16 @@ struct sp_deferred *sp_deferred_new(struct sp_loop *loop, void (*fn)(void *),
 
 void sp_deferred_call(struct sp_deferred *deferred)
 {
-	if (sp_list_empty(&deferred->node))
+	if (sp_list_empty(&deferred->node)) {
 		sp_list_append(&deferred->loop->deferred, &deferred->node);
+	}
 }
 
 void sp_deferred_free(struct sp_deferred **deferred)
 {
-	if (!*deferred)
+	if (!*deferred) {
 		return;
+	}
 	sp_list_remove(&(*deferred)->node);
 	SP_FREE(deferred);
 }
@@ -288,8 +301,9 @@ struct sp_signal *sp_signal_new(struct sp_loop *loop, int signo,
 
 void sp_signal_free(struct sp_signal **sig)
 {
-	if (!*sig)
+	if (!*sig) {
 		return;
+	}
 	event_free((*sig)->event);
 	SP_FREE(sig);
 }

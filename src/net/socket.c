@@ -34,8 +34,9 @@ union any_address {
 static bool copy_cstr(struct sp_str text, char *out, size_t cap)
 {
 	if (text.len == 0 || text.len >= cap ||
-	    memchr(text.ptr, '\0', text.len))
+	    memchr(text.ptr, '\0', text.len)) {
 		return false;
+	}
 	memcpy(out, text.ptr, text.len);
 	out[text.len] = '\0';
 	return true;
@@ -45,8 +46,9 @@ static int parse_port(struct sp_str text, uint16_t *port_out)
 {
 	uint64_t port;
 
-	if (text.len == 0 || text.len > 5 || sp_str_u64(text, 65535, &port))
+	if (text.len == 0 || text.len > 5 || sp_str_u64(text, 65535, &port)) {
 		return SP_ESYNTAX;
+	}
 	*port_out = (uint16_t)port;
 	return 0;
 }
@@ -56,8 +58,9 @@ static int parse_v4(struct sp_str text, struct sp_addr *addr)
 	char buf[INET_ADDRSTRLEN];
 
 	if (!copy_cstr(text, buf, sizeof(buf)) ||
-	    inet_pton(AF_INET, buf, addr->bytes) != 1)
+	    inet_pton(AF_INET, buf, addr->bytes) != 1) {
 		return SP_ESYNTAX;
+	}
 	addr->family = 4;
 	return 0;
 }
@@ -72,8 +75,9 @@ static int parse_scope(struct sp_str zone, uint32_t *scope_out)
 		*scope_out = (uint32_t)number;
 		return 0;
 	}
-	if (!copy_cstr(zone, name, sizeof(name)))
+	if (!copy_cstr(zone, name, sizeof(name))) {
 		return SP_ESYNTAX;
+	}
 	*scope_out = if_nametoindex(name);
 	return *scope_out ? 0 : SP_ESYNTAX;
 }
@@ -84,11 +88,14 @@ static int parse_v6(struct sp_str text, struct sp_addr *addr)
 	size_t percent = sp_str_find(text, '%');
 
 	if (percent < text.len &&
-	    parse_scope(sp_str_sub(text, percent + 1, text.len), &addr->scope))
+	    parse_scope(sp_str_sub(text, percent + 1, text.len),
+	                &addr->scope)) {
 		return SP_ESYNTAX;
+	}
 	if (!copy_cstr(sp_str_sub(text, 0, percent), buf, sizeof(buf)) ||
-	    inet_pton(AF_INET6, buf, addr->bytes) != 1)
+	    inet_pton(AF_INET6, buf, addr->bytes) != 1) {
 		return SP_ESYNTAX;
+	}
 	addr->family = 6;
 	return 0;
 }
@@ -99,13 +106,15 @@ static int parse_bracketed(struct sp_str text, struct sp_addr *addr)
 	size_t close = sp_str_find(text, ']');
 	struct sp_str rest;
 
-	if (close == text.len)
+	if (close == text.len) {
 		return SP_ESYNTAX;
+	}
 	rest = sp_str_sub(text, close + 1, text.len);
 	if (rest.len > 0) {
 		if (rest.ptr[0] != ':' ||
-		    parse_port(sp_str_sub(rest, 1, rest.len), &addr->port))
+		    parse_port(sp_str_sub(rest, 1, rest.len), &addr->port)) {
 			return SP_ESYNTAX;
+		}
 	}
 	return parse_v6(sp_str_sub(text, 1, close - 1), addr);
 }
@@ -126,11 +135,13 @@ int sp_addr_parse(struct sp_str text, uint16_t default_port,
 		rc = parse_v6(text, &addr);
 	} else {
 		rc = parse_v4(sp_str_sub(text, 0, colon), &addr);
-		if (rc == 0)
+		if (rc == 0) {
 			rc = parse_port(rest, &addr.port);
+		}
 	}
-	if (rc == 0)
+	if (rc == 0) {
 		*addr_out = addr;
+	}
 	return rc;
 }
 
@@ -139,13 +150,15 @@ void sp_addr_text(const struct sp_addr *addr, char out[SP_ADDR_TEXT])
 	size_t len;
 
 	out[0] = '\0';
-	if (addr->family == 4)
+	if (addr->family == 4) {
 		inet_ntop(AF_INET, addr->bytes, out, SP_ADDR_TEXT);
-	else if (addr->family == 6)
+	} else if (addr->family == 6) {
 		inet_ntop(AF_INET6, addr->bytes, out, SP_ADDR_TEXT);
+	}
 	len = strlen(out);
-	if (addr->family == 6 && addr->scope)
+	if (addr->family == 6 && addr->scope) {
 		snprintf(out + len, SP_ADDR_TEXT - len, "%%%u", addr->scope);
+	}
 }
 
 void sp_addr_text_port(const struct sp_addr *addr, char out[SP_ADDR_TEXT])
@@ -169,8 +182,9 @@ static struct sp_addr unmapped(const struct sp_addr *addr)
 	struct sp_addr out = *addr;
 
 	if (addr->family != 6 ||
-	    memcmp(addr->bytes, mapped_prefix, sizeof(mapped_prefix)) != 0)
+	    memcmp(addr->bytes, mapped_prefix, sizeof(mapped_prefix)) != 0) {
 		return out;
+	}
 	memset(out.bytes, 0, sizeof(out.bytes));
 	memcpy(out.bytes, addr->bytes + 12, 4);
 	out.family = 4;
@@ -188,14 +202,17 @@ int sp_cidr_parse(struct sp_str text, struct sp_cidr *cidr_out)
 
 	sp_str_cut(&rest, '/', &host);
 	rc = parse_v4(host, &cidr.addr);
-	if (rc)
+	if (rc) {
 		rc = parse_v6(host, &cidr.addr);
-	if (rc)
+	}
+	if (rc) {
 		return rc;
+	}
 	bits = cidr.addr.family == 4 ? 32 : 128;
 	if (has_bits &&
-	    (rest.len == 0 || rest.len > 3 || sp_str_u64(rest, bits, &bits)))
+	    (rest.len == 0 || rest.len > 3 || sp_str_u64(rest, bits, &bits))) {
 		return SP_ESYNTAX;
+	}
 	cidr.bits = (unsigned)bits;
 	*cidr_out = cidr;
 	return 0;
@@ -206,8 +223,9 @@ static bool prefix_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 	unsigned whole = bits / 8;
 	unsigned mask = 0xff00u >> (bits % 8) & 0xffu;
 
-	if (memcmp(a, b, whole) != 0)
+	if (memcmp(a, b, whole) != 0) {
 		return false;
+	}
 	return bits % 8 == 0 || ((a[whole] ^ b[whole]) & mask) == 0;
 }
 
@@ -220,11 +238,13 @@ bool sp_cidr_contains(const struct sp_cidr *cidr, const struct sp_addr *addr)
 	/* A network inside ::ffff:0:0/96 is a network of IPv4. */
 	if (net.family == 6 && bits >= 96) {
 		net = unmapped(&net);
-		if (net.family == 4)
+		if (net.family == 4) {
 			bits -= 96;
+		}
 	}
-	if (net.family == 0 || net.family != host.family)
+	if (net.family == 0 || net.family != host.family) {
 		return false;
+	}
 	return prefix_equal(net.bytes, host.bytes, bits);
 }
 
@@ -275,8 +295,9 @@ static int tcp_socket(const struct sp_addr *addr)
 	int family = addr->family == 4 ? AF_INET : AF_INET6;
 	int fd;
 
-	if (addr->family != 4 && addr->family != 6)
+	if (addr->family != 4 && addr->family != 6) {
 		return -EAFNOSUPPORT;
+	}
 	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
@@ -294,13 +315,15 @@ int sp_socket_listen(const struct sp_addr *addr, int backlog)
 	socklen_t len;
 	int fd = tcp_socket(addr);
 
-	if (fd < 0)
+	if (fd < 0) {
 		return fd;
+	}
 	len = to_sockaddr(addr, &sa);
 	if (set_flag(fd, SOL_SOCKET, SO_REUSEADDR) ||
 	    (addr->family == 6 && set_flag(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
-	    bind(fd, &sa.any, len) || listen(fd, backlog))
+	    bind(fd, &sa.any, len) || listen(fd, backlog)) {
 		return fail_closing(fd);
+	}
 	return fd;
 }
 
@@ -313,8 +336,9 @@ int sp_socket_accept(int listen_fd, struct sp_addr *peer_out,
 		accept4(listen_fd, &sa.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	int rc;
 
-	if (fd < 0)
+	if (fd < 0) {
 		return -errno;
+	}
 	from_sockaddr(&sa, peer_out);
 	rc = sp_socket_local(fd, local_out);
 	if (rc < 0) {
@@ -322,8 +346,9 @@ int sp_socket_accept(int listen_fd, struct sp_addr *peer_out,
 		return rc;
 	}
 	/* No TCP on a UNIX socket: nothing lost if this is refused. */
-	if (peer_out->family)
+	if (peer_out->family) {
 		(void)set_flag(fd, IPPROTO_TCP, TCP_NODELAY);
+	}
 	return fd;
 }
 
@@ -333,19 +358,23 @@ int sp_socket_connect(const struct sp_addr *addr, const struct sp_addr *source)
 	socklen_t len;
 	int fd = tcp_socket(addr);
 
-	if (fd < 0)
+	if (fd < 0) {
 		return fd;
+	}
 	/* Whole commands leave in one write: waiting for more only delays. */
-	if (set_flag(fd, IPPROTO_TCP, TCP_NODELAY))
+	if (set_flag(fd, IPPROTO_TCP, TCP_NODELAY)) {
 		return fail_closing(fd);
+	}
 	if (source) {
 		len = to_sockaddr(source, &sa);
-		if (bind(fd, &sa.any, len))
+		if (bind(fd, &sa.any, len)) {
 			return fail_closing(fd);
+		}
 	}
 	len = to_sockaddr(addr, &sa);
-	if (connect(fd, &sa.any, len) && errno != EINPROGRESS)
+	if (connect(fd, &sa.any, len) && errno != EINPROGRESS) {
 		return fail_closing(fd);
+	}
 	return fd;
 }
 
@@ -354,8 +383,9 @@ int sp_socket_error(int fd)
 	socklen_t len = sizeof(int);
 	int err = 0;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len))
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len)) {
 		return -errno;
+	}
 	return -err;
 }
 
@@ -364,8 +394,9 @@ int sp_socket_local(int fd, struct sp_addr *addr_out)
 	union any_address sa = {0};
 	socklen_t len = sizeof(sa);
 
-	if (getsockname(fd, &sa.any, &len))
+	if (getsockname(fd, &sa.any, &len)) {
 		return -errno;
+	}
 	from_sockaddr(&sa, addr_out);
 	return 0;
 }
@@ -375,8 +406,9 @@ int sp_socket_peer(int fd, struct sp_addr *addr_out)
 	union any_address sa = {0};
 	socklen_t len = sizeof(sa);
 
-	if (getpeername(fd, &sa.any, &len))
+	if (getpeername(fd, &sa.any, &len)) {
 		return -errno;
+	}
 	from_sockaddr(&sa, addr_out);
 	return 0;
 }
@@ -395,8 +427,9 @@ bool sp_socket_is_local_address(const struct sp_addr *addr)
 	struct ifaddrs *all = NULL;
 	bool found = want.family != 0 && is_unspecified(&want);
 
-	if (found || want.family == 0)
+	if (found || want.family == 0) {
 		return found;
+	}
 	if (getifaddrs(&all)) {
 		sp_log(NULL, SP_LOG_WARN, "socket.interfaces",
 		       SP_F_ERR(-errno));
@@ -406,12 +439,14 @@ bool sp_socket_is_local_address(const struct sp_addr *addr)
 		union any_address sa = {0};
 		struct sp_addr have;
 
-		if (!it->ifa_addr)
+		if (!it->ifa_addr) {
 			continue;
-		if (it->ifa_addr->sa_family == AF_INET)
+		}
+		if (it->ifa_addr->sa_family == AF_INET) {
 			memcpy(&sa, it->ifa_addr, sizeof(sa.v4));
-		else if (it->ifa_addr->sa_family == AF_INET6)
+		} else if (it->ifa_addr->sa_family == AF_INET6) {
 			memcpy(&sa, it->ifa_addr, sizeof(sa.v6));
+		}
 		from_sockaddr(&sa, &have);
 		found = have.family == want.family &&
 		        memcmp(have.bytes, want.bytes, len) == 0;
@@ -428,8 +463,9 @@ static int unix_address(const char *path, struct sockaddr_un *sa)
 
 	memset(sa, 0, sizeof(*sa));
 	sa->sun_family = AF_UNIX;
-	if (len == 0 || len >= sizeof(sa->sun_path))
+	if (len == 0 || len >= sizeof(sa->sun_path)) {
 		return -ENAMETOOLONG;
+	}
 	memcpy(sa->sun_path, path, len);
 	return 0;
 }
@@ -440,13 +476,16 @@ static int connect_unix(const char *path, int flags)
 	int rc = unix_address(path, &sa);
 	int fd;
 
-	if (rc < 0)
+	if (rc < 0) {
 		return rc;
+	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-	if (fd < 0)
+	if (fd < 0) {
 		return -errno;
-	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)))
+	}
+	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa))) {
 		return fail_closing(fd);
+	}
 	return fd;
 }
 
@@ -456,17 +495,22 @@ static int remove_stale(const char *path)
 	struct stat st;
 	int fd;
 
-	if (lstat(path, &st))
+	if (lstat(path, &st)) {
 		return errno == ENOENT ? 0 : -errno;
-	if (!S_ISSOCK(st.st_mode))
+	}
+	if (!S_ISSOCK(st.st_mode)) {
 		return -EADDRINUSE;
+	}
 	fd = connect_unix(path, SOCK_NONBLOCK);
-	if (fd >= 0)
+	if (fd >= 0) {
 		close(fd);
-	if (fd >= 0 || fd == -EAGAIN) /* EAGAIN: its queue is full */
+	}
+	if (fd >= 0 || fd == -EAGAIN) { /* EAGAIN: its queue is full */
 		return -EADDRINUSE;
-	if (fd != -ECONNREFUSED)
+	}
+	if (fd != -ECONNREFUSED) {
 		return fd;
+	}
 	return unlink(path) && errno != ENOENT ? -errno : 0;
 }
 
@@ -476,17 +520,21 @@ int sp_socket_listen_unix(const char *path, unsigned mode)
 	int rc = unix_address(path, &sa);
 	int fd;
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = remove_stale(path);
-	if (rc < 0)
+	}
+	if (rc < 0) {
 		return rc;
+	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd < 0)
+	if (fd < 0) {
 		return -errno;
+	}
 	/* Nobody can connect before listen, so the mode is in time. */
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) ||
-	    chmod(path, (mode_t)mode) || listen(fd, 64))
+	    chmod(path, (mode_t)mode) || listen(fd, 64)) {
 		return fail_closing(fd);
+	}
 	return fd;
 }
 

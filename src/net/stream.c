@@ -129,12 +129,15 @@ static enum sp__tls_step clear_step(struct sp_stream *s, ssize_t n,
                                     enum sp__tls_step want, size_t *len_out)
 {
 	*len_out = n > 0 ? (size_t)n : 0;
-	if (n > 0)
+	if (n > 0) {
 		return SP__TLS_DONE;
-	if (n == 0)
+	}
+	if (n == 0) {
 		return SP__TLS_CLOSED;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)
+	}
+	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) {
 		return want;
+	}
 	s->error = -errno;
 	return SP__TLS_FAILED;
 }
@@ -142,8 +145,9 @@ static enum sp__tls_step clear_step(struct sp_stream *s, ssize_t n,
 static enum sp__tls_step receive(struct sp_stream *s, char *out, size_t cap,
                                  size_t *len_out)
 {
-	if (s->conn)
+	if (s->conn) {
 		return sp__tls_read(s->conn, out, cap, len_out);
+	}
 	return clear_step(s, recv(s->fd, out, cap, 0), SP__TLS_WANT_READ,
 	                  len_out);
 }
@@ -151,18 +155,20 @@ static enum sp__tls_step receive(struct sp_stream *s, char *out, size_t cap,
 static enum sp__tls_step transmit(struct sp_stream *s, const char *data,
                                   size_t len, size_t *len_out)
 {
-	if (s->conn && s->state != STATE_TURNING)
+	if (s->conn && s->state != STATE_TURNING) {
 		return sp__tls_write(s->conn, data, len, len_out);
+	}
 	return clear_step(s, send(s->fd, data, len, MSG_NOSIGNAL),
 	                  SP__TLS_WANT_WRITE, len_out);
 }
 
 static void io_failed(struct sp_stream *s)
 {
-	if (s->conn && s->conn->broken)
+	if (s->conn && s->conn->broken) {
 		fail(s, s->conn->error, s->conn->error_text, SP_STREAM_ERROR);
-	else
+	} else {
 		fail(s, s->error, NULL, SP_STREAM_ERROR);
+	}
 }
 
 static void end_of_input(struct sp_stream *s)
@@ -170,10 +176,11 @@ static void end_of_input(struct sp_stream *s)
 	s->read_eof = true;
 	s->truncated = s->conn && s->conn->truncated;
 	/* A TLS connection that was cut can't be written to either. */
-	if (s->truncated)
+	if (s->truncated) {
 		fail(s, SP_ECLOSED, NULL, SP_STREAM_EOF);
-	else
+	} else {
 		post(s, SP_STREAM_EOF);
+	}
 }
 
 static bool may_read(const struct sp_stream *s)
@@ -203,10 +210,11 @@ static bool read_once(struct sp_stream *s, size_t *left)
 	}
 	s->more = false;
 	s->read_wants = step;
-	if (step == SP__TLS_CLOSED)
+	if (step == SP__TLS_CLOSED) {
 		end_of_input(s);
-	else if (step == SP__TLS_FAILED)
+	} else if (step == SP__TLS_FAILED) {
 		io_failed(s);
+	}
 	return false;
 }
 
@@ -214,12 +222,14 @@ static void read_some(struct sp_stream *s)
 {
 	size_t left = TURN_MAX;
 
-	if (!s->ready && !s->more)
+	if (!s->ready && !s->more) {
 		return;
+	}
 	s->more = true;
 	while (may_read(s) && left > 0) {
-		if (!read_once(s, &left))
+		if (!read_once(s, &left)) {
 			break;
+		}
 	}
 }
 
@@ -229,14 +239,16 @@ static void rescue_input(struct sp_stream *s)
 {
 	size_t len;
 
-	if (s->conn)
+	if (s->conn) {
 		return;
+	}
 	while (sp_buf_room(&s->in) > 0 && !s->read_eof) {
 		size_t cap = min_size(sp_buf_room(&s->in), sizeof(scratch));
 		ssize_t n = recv(s->fd, scratch, cap, 0);
 
-		if (n <= 0)
+		if (n <= 0) {
 			return;
+		}
 		len = (size_t)n;
 		SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
 		post(s, SP_STREAM_DATA);
@@ -245,8 +257,9 @@ static void rescue_input(struct sp_stream *s)
 
 static void give_back(struct sp_buf *b, size_t keep, size_t max)
 {
-	if (sp_buf_len(b) > 0 || b->cap <= keep || sp_buf_error(b))
+	if (sp_buf_len(b) > 0 || b->cap <= keep || sp_buf_error(b)) {
 		return;
+	}
 	sp_buf_fini(b);
 	sp_buf_init(b, max);
 }
@@ -263,8 +276,9 @@ static void wrote(struct sp_stream *s, size_t len)
 	sp_buf_consume(&s->out, len);
 	s->flushed -= min_size(len, s->flushed);
 	s->in_clear -= min_size(len, s->in_clear);
-	if (s->flushed == 0 && s->state == STATE_OPEN)
+	if (s->flushed == 0 && s->state == STATE_OPEN) {
 		post(s, SP_STREAM_DRAINED);
+	}
 }
 
 static void write_some(struct sp_stream *s)
@@ -296,8 +310,9 @@ static void connect_step(struct sp_stream *s)
 {
 	int rc;
 
-	if (!s->ready)
+	if (!s->ready) {
 		return;
+	}
 	rc = sp_socket_error(s->fd);
 	if (rc < 0) {
 		fail(s, rc, NULL, SP_STREAM_ERROR);
@@ -310,15 +325,17 @@ static void connect_step(struct sp_stream *s)
 static void open_step(struct sp_stream *s)
 {
 	read_some(s);
-	if (s->state == STATE_OPEN)
+	if (s->state == STATE_OPEN) {
 		write_some(s);
+	}
 }
 
 static void turn_step(struct sp_stream *s)
 {
 	write_some(s);
-	if (s->state == STATE_TURNING && may_write(s) == 0)
+	if (s->state == STATE_TURNING && may_write(s) == 0) {
 		s->state = STATE_HANDSHAKE;
+	}
 }
 
 static void handshake_step(struct sp_stream *s)
@@ -331,8 +348,9 @@ static void handshake_step(struct sp_stream *s)
 		return;
 	}
 	s->read_wants = step;
-	if (step != SP__TLS_DONE)
+	if (step != SP__TLS_DONE) {
 		return;
+	}
 	s->state = STATE_OPEN;
 	s->read_wants = SP__TLS_WANT_READ;
 	s->write_blocked = false;
@@ -345,8 +363,9 @@ static void on_linger(void *arg);
 static void close_step(struct sp_stream *s)
 {
 	write_some(s);
-	if (s->state != STATE_CLOSING || may_write(s) > 0)
+	if (s->state != STATE_CLOSING || may_write(s) > 0) {
 		return;
+	}
 	if (s->conn && sp__tls_close_notify(s->conn) == SP__TLS_WANT_WRITE) {
 		s->write_blocked = true;
 		s->write_wants = SP__TLS_WANT_WRITE;
@@ -373,8 +392,9 @@ static void linger_step(struct sp_stream *s)
 		n = recv(s->fd, scratch, sizeof(scratch), 0);
 		s->lingered += n > 0 ? (size_t)n : 0;
 	} while (n > 0 && s->lingered < LINGER_BYTES);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return;
+	}
 	s->state = STATE_DEAD;
 	post(s, SP_STREAM_EOF);
 }
@@ -404,8 +424,9 @@ static void advance(struct sp_stream *s)
 
 static int io_flags(enum sp__tls_step wants, int otherwise)
 {
-	if (wants == SP__TLS_WANT_READ)
+	if (wants == SP__TLS_WANT_READ) {
 		return SP_IO_READ;
+	}
 	return wants == SP__TLS_WANT_WRITE ? SP_IO_WRITE : otherwise;
 }
 
@@ -413,16 +434,21 @@ static int wanted(const struct sp_stream *s)
 {
 	int flags = 0;
 
-	if (s->state == STATE_DEAD)
+	if (s->state == STATE_DEAD) {
 		return 0;
-	if (s->state == STATE_CONNECTING)
+	}
+	if (s->state == STATE_CONNECTING) {
 		return SP_IO_WRITE;
-	if (s->state == STATE_LINGERING)
+	}
+	if (s->state == STATE_LINGERING) {
 		return SP_IO_READ;
-	if (s->state == STATE_HANDSHAKE || may_read(s))
+	}
+	if (s->state == STATE_HANDSHAKE || may_read(s)) {
 		flags |= io_flags(s->read_wants, SP_IO_READ);
-	if (s->write_blocked)
+	}
+	if (s->write_blocked) {
 		flags |= io_flags(s->write_wants, SP_IO_WRITE);
+	}
 	return flags;
 }
 
@@ -436,11 +462,13 @@ static bool deliver(struct sp_stream *s)
 		int event = __builtin_ctz(s->events);
 
 		s->events &= ~(1u << event);
-		if (event == SP_STREAM_ERROR || event == SP_STREAM_TLS_FAILED)
+		if (event == SP_STREAM_ERROR || event == SP_STREAM_TLS_FAILED) {
 			s->error_told = true;
+		}
 		s->fn(s->arg, (enum sp_stream_event)event);
-		if (freed)
+		if (freed) {
 			return false;
+		}
 	}
 	s->freed = NULL;
 	return true;
@@ -449,15 +477,18 @@ static bool deliver(struct sp_stream *s)
 static void drive(struct sp_stream *s)
 {
 	advance(s);
-	if (!deliver(s))
+	if (!deliver(s)) {
 		return;
+	}
 	give_back(&s->in, KEEP_IN, IN_MAX);
 	give_back(&s->out, KEEP_OUT, OUT_MAX);
-	if (s->watch)
+	if (s->watch) {
 		sp_watch_set(s->watch, wanted(s));
+	}
 	/* The owner made room, or others had their turn: go on reading. */
-	if (s->more && may_read(s))
+	if (s->more && may_read(s)) {
 		sp_deferred_call(s->deferred);
+	}
 }
 
 static void on_io(void *arg, int flags)
@@ -545,19 +576,23 @@ void sp_stream_free(struct sp_stream **stream)
 {
 	struct sp_stream *s = *stream;
 
-	if (!s)
+	if (!s) {
 		return;
-	if (s->freed)
+	}
+	if (s->freed) {
 		*s->freed = true;
-	if (s->conn && s->state == STATE_OPEN && s->flushed == 0)
+	}
+	if (s->conn && s->state == STATE_OPEN && s->flushed == 0) {
 		(void)sp__tls_close_notify(s->conn);
+	}
 	sp_watch_free(&s->watch);
 	sp_deferred_free(&s->deferred);
 	sp_timer_free(&s->timer);
 	sp_timer_free(&s->linger);
 	sp__tls_conn_free(&s->conn);
-	if (s->fd >= 0)
+	if (s->fd >= 0) {
 		close(s->fd);
+	}
 	sp_buf_fini(&s->in);
 	sp_buf_fini(&s->out);
 	SP_FREE(stream);
@@ -587,12 +622,13 @@ void sp_stream_flush(struct sp_stream *stream)
 {
 	struct sp_stream *s = stream;
 
-	if (s->state != STATE_DEAD)
+	if (s->state != STATE_DEAD) {
 		s->flushed = sp_buf_len(&s->out);
-	else if (!s->error)
+	} else if (!s->error) {
 		fail(s, SP_ECLOSED, NULL, SP_STREAM_ERROR);
-	else if (!s->error_told)
+	} else if (!s->error_told) {
 		post(s, SP_STREAM_ERROR);
+	}
 	sp_deferred_call(s->deferred);
 }
 
@@ -623,10 +659,12 @@ void sp_stream_close_after_flush(struct sp_stream *stream)
 
 static int check_start(const struct sp_stream *s)
 {
-	if (s->state == STATE_DEAD)
+	if (s->state == STATE_DEAD) {
 		return s->error ? s->error : SP_ECLOSED;
-	if (s->state != STATE_OPEN || s->conn)
+	}
+	if (s->state != STATE_OPEN || s->conn) {
 		return -EINVAL;
+	}
 	/* Said in clear before the handshake, perhaps by another (RFC 3207
 	 * 4.2; CVE-2011-0411): not to be taken for the peer's words. */
 	return sp_buf_len(&s->in) > 0 ? SP_EPROTO : 0;
@@ -654,11 +692,12 @@ static int start(struct sp_stream *s, struct sp_tls_conn *conn)
 int sp_stream_start_tls_client(struct sp_stream *stream,
                                const struct sp_tls_client *params)
 {
-	struct sp_tls_conn *conn;
+	struct sp_tls_conn *conn = NULL;
 	int rc = check_start(stream);
 
-	if (rc == 0)
+	if (rc == 0) {
 		rc = sp__tls_client_new(params, &conn);
+	}
 	return rc < 0 ? rc : start(stream, conn);
 }
 
@@ -667,8 +706,9 @@ int sp_stream_start_tls_server(struct sp_stream *stream,
 {
 	int rc = check_start(stream);
 
-	if (rc < 0)
+	if (rc < 0) {
 		return rc;
+	}
 	return start(stream, sp__tls_server_conn_new(server));
 }
 
@@ -688,10 +728,11 @@ void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
 		.verify = SP_TLS_VERIFY_CHAIN,
 	};
 
-	if (stream->conn)
+	if (stream->conn) {
 		sp__tls_seen_copy(&stream->conn->seen, arena, seen_out);
-	else
+	} else {
 		*seen_out = nothing;
+	}
 }
 
 int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
@@ -708,12 +749,14 @@ void sp_stream_timeout(struct sp_stream *stream, int64_t delay_ms)
 {
 	unpost(stream, SP_STREAM_TIMEOUT); /* that of an older deadline */
 	if (delay_ms < 0) {
-		if (stream->timer)
+		if (stream->timer) {
 			sp_timer_stop(stream->timer);
+		}
 		return;
 	}
-	if (!stream->timer)
+	if (!stream->timer) {
 		stream->timer = sp_timer_new(stream->loop, on_timer, stream);
+	}
 	sp_timer_set(stream->timer, delay_ms);
 }
 

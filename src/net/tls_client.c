@@ -56,8 +56,9 @@ static SSL_CTX *ctx_new(const char *ciphers)
 
 int sp_tls_setup(void)
 {
-	if (checked_ctx)
+	if (checked_ctx) {
 		return 0;
+	}
 	/* OpenSSL writes to sockets with write(2). */
 	signal(SIGPIPE, SIG_IGN);
 	ERR_clear_error();
@@ -91,8 +92,9 @@ static int note_error(int ok, X509_STORE_CTX *ctx)
 		ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
 	struct sp__tls_notes *notes = &sp__tls_conn_of(ssl)->notes;
 
-	if (ok)
+	if (ok) {
 		return 1;
+	}
 	switch (X509_STORE_CTX_get_error(ctx)) {
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		notes->not_yet_valid = true;
@@ -110,12 +112,15 @@ static int note_error(int ok, X509_STORE_CTX *ctx)
 
 static int worst_noted(const struct sp__tls_notes *notes)
 {
-	if (notes->not_yet_valid)
+	if (notes->not_yet_valid) {
 		return X509_V_ERR_CERT_NOT_YET_VALID;
-	if (notes->expired)
+	}
+	if (notes->expired) {
 		return X509_V_ERR_CERT_HAS_EXPIRED;
-	if (notes->name)
+	}
+	if (notes->name) {
 		return X509_V_ERR_HOSTNAME_MISMATCH;
+	}
 	return X509_V_OK;
 }
 
@@ -141,8 +146,9 @@ int sp__tls_verify(X509_STORE_CTX *ctx, void *arg)
 	}
 	X509_STORE_CTX_set_verify_cb(ctx, note_error);
 	if (X509_verify_cert(ctx) != 1) {
-		if (X509_STORE_CTX_get_error(ctx) == X509_V_OK)
+		if (X509_STORE_CTX_get_error(ctx) == X509_V_OK) {
 			X509_STORE_CTX_set_error(ctx, X509_V_ERR_UNSPECIFIED);
+		}
 		return 0;
 	}
 	error = worst_noted(&conn->notes);
@@ -172,16 +178,19 @@ static void copy_params(struct sp_tls_conn *conn,
 	own->records = records;
 	names = sp_arena_array(arena, params->reference_id_count,
 	                       sizeof(*names));
-	for (size_t i = 0; i < params->reference_id_count; i++)
+	for (size_t i = 0; i < params->reference_id_count; i++) {
 		names[i] = sp_arena_str(arena, params->reference_ids[i]);
+	}
 	own->reference_ids = names;
 }
 
 static bool has_usage(const struct sp_tls_client *params, uint8_t usage)
 {
-	for (size_t i = 0; i < params->record_count; i++)
-		if (params->records[i].usage == usage)
+	for (size_t i = 0; i < params->record_count; i++) {
+		if (params->records[i].usage == usage) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -190,16 +199,21 @@ static int check_params(const struct sp_tls_client *params)
 {
 	bool names = has_usage(params, SP_TLSA_DANE_TA);
 
-	if (names && params->reference_id_count == 0)
+	if (names && params->reference_id_count == 0) {
 		return -EINVAL;
-	for (size_t i = 0; names && i < params->reference_id_count; i++)
-		if (params->reference_ids[i].len == 0)
+	}
+	for (size_t i = 0; names && i < params->reference_id_count; i++) {
+		if (params->reference_ids[i].len == 0) {
 			return -EINVAL;
-	if (params->record_count > 0 && params->anonymous_ok)
+		}
+	}
+	if (params->record_count > 0 && params->anonymous_ok) {
 		return -EINVAL;
+	}
 	if (params->sni.len > 255 ||
-	    (params->sni.len && memchr(params->sni.ptr, 0, params->sni.len)))
+	    (params->sni.len && memchr(params->sni.ptr, 0, params->sni.len))) {
 		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -216,8 +230,9 @@ static int set_names(SSL *ssl, const struct sp_tls_client *params)
 		struct sp_str name = params->reference_ids[i];
 
 		if (X509_VERIFY_PARAM_add1_host(verify, name.ptr, name.len) !=
-		    1)
+		    1) {
 			return SP_ETLS;
+		}
 	}
 	return 0;
 }
@@ -228,8 +243,9 @@ static int set_records(struct sp_tls_conn *conn)
 {
 	const struct sp_tls_client *params = &conn->params;
 
-	if (SSL_dane_enable(conn->ssl, NULL) <= 0)
+	if (SSL_dane_enable(conn->ssl, NULL) <= 0) {
 		return SP_ETLS;
+	}
 	SSL_dane_set_flags(conn->ssl, DANE_FLAG_NO_DANE_EE_NAMECHECKS);
 	for (size_t i = 0; i < params->record_count; i++) {
 		const struct sp_tlsa *r = &params->records[i];
@@ -237,8 +253,9 @@ static int set_records(struct sp_tls_conn *conn)
 		if (SSL_dane_tlsa_add(conn->ssl, r->usage, r->selector,
 		                      r->matching,
 		                      (const unsigned char *)r->data.ptr,
-		                      r->data.len) > 0)
+		                      r->data.len) > 0) {
 			conn->accepted_count++;
+		}
 	}
 	ERR_clear_error();
 	return set_names(conn->ssl, params);
@@ -250,11 +267,13 @@ static int set_protocol(struct sp_tls_conn *conn)
 	SSL *ssl = conn->ssl;
 
 	if (params->version_min &&
-	    SSL_set_min_proto_version(ssl, params->version_min) != 1)
+	    SSL_set_min_proto_version(ssl, params->version_min) != 1) {
 		return SP_ETLS;
+	}
 	if (params->sni.len > 0 &&
-	    SSL_set_tlsext_host_name(ssl, params->sni.ptr) != 1)
+	    SSL_set_tlsext_host_name(ssl, params->sni.ptr) != 1) {
 		return SP_ETLS;
+	}
 	return 0;
 }
 
@@ -264,22 +283,26 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 	struct sp_tls_conn *conn;
 	int rc = check_params(params);
 
-	if (rc < 0)
+	if (rc < 0) {
 		return rc;
+	}
 	SP_ASSERT(checked_ctx); /* sp_tls_setup */
 	conn = sp__tls_conn_new(
 		params->anonymous_ok ? unchecked_ctx : checked_ctx, true);
 	copy_params(conn, params);
-	if (params->record_count > 0)
+	if (params->record_count > 0) {
 		rc = set_records(conn);
-	if (rc == 0)
+	}
+	if (rc == 0) {
 		rc = set_protocol(conn);
+	}
 	if (rc < 0) {
 		sp__tls_conn_free(&conn);
 		return rc;
 	}
-	if (params->session_key.len > 0)
+	if (params->session_key.len > 0) {
 		sp__tls_session_key(conn);
+	}
 	*conn_out = conn;
 	return 0;
 }

@@ -30,8 +30,9 @@ struct sp_tls_conn *sp__tls_conn_new(SSL_CTX *ctx, bool client)
 
 void sp__tls_conn_free(struct sp_tls_conn **conn)
 {
-	if (!*conn)
+	if (!*conn) {
 		return;
+	}
 	ERR_clear_error();
 	SSL_SESSION_free((*conn)->pending_session);
 	SSL_free((*conn)->ssl);
@@ -50,8 +51,9 @@ struct sp_tls_conn *sp__tls_conn_of(const SSL *ssl)
 int sp__tls_conn_set_fd(struct sp_tls_conn *conn, int fd)
 {
 	ERR_clear_error();
-	if (SSL_set_fd(conn->ssl, fd) != 1)
+	if (SSL_set_fd(conn->ssl, fd) != 1) {
 		return SP_ETLS;
+	}
 	if (!conn->client) {
 		SSL_set_accept_state(conn->ssl);
 		return 0;
@@ -79,14 +81,15 @@ void sp__tls_queue_text(char *out, size_t cap)
 	const char *reason = ERR_reason_error_string(code);
 	const char *lib = ERR_lib_error_string(code);
 
-	if (code == 0)
+	if (code == 0) {
 		snprintf(out, cap, "unknown TLS error");
-	else if (ERR_SYSTEM_ERROR(code))
+	} else if (ERR_SYSTEM_ERROR(code)) {
 		snprintf(out, cap, "%s", strerror(ERR_GET_REASON(code)));
-	else if (reason)
+	} else if (reason) {
 		snprintf(out, cap, "%s (%s)", reason, lib ? lib : "OpenSSL");
-	else
+	} else {
 		snprintf(out, cap, "OpenSSL error %08lx", code);
+	}
 	ERR_clear_error();
 }
 
@@ -103,11 +106,13 @@ static enum sp__tls_step fail(struct sp_tls_conn *conn, int error,
 static enum sp__tls_step closed(struct sp_tls_conn *conn, bool truncated)
 {
 	conn->truncated = truncated;
-	if (!conn->up)
+	if (!conn->up) {
 		return fail(conn, SP_ECLOSED,
 		            "connection closed in the handshake");
-	if (truncated)
+	}
+	if (truncated) {
 		(void)fail(conn, SP_ECLOSED, "closed without close_notify");
+	}
 	return SP__TLS_CLOSED;
 }
 
@@ -133,8 +138,9 @@ static enum sp__tls_step explain(struct sp_tls_conn *conn, int rc)
 	case SSL_ERROR_ZERO_RETURN:
 		return closed(conn, false);
 	case SSL_ERROR_SYSCALL:
-		if (err == 0)
+		if (err == 0) {
 			return closed(conn, true);
+		}
 		ERR_clear_error();
 		return fail(conn, -err, strerror(err));
 	default:
@@ -159,12 +165,14 @@ static void complete(struct sp_tls_conn *conn)
 	bool recalled =
 		conn->up && conn->client && sp__tls_session_recall(conn);
 
-	if (conn->client && !recalled)
+	if (conn->client && !recalled) {
 		sp__tls_seen_fill(conn);
-	else
+	} else {
 		sp__tls_seen_session(conn, &conn->seen);
-	if (conn->client && conn->up)
+	}
+	if (conn->client && conn->up) {
 		sp__tls_session_settle(conn);
+	}
 }
 
 enum sp__tls_step sp__tls_handshake(struct sp_tls_conn *conn)
@@ -180,8 +188,9 @@ enum sp__tls_step sp__tls_handshake(struct sp_tls_conn *conn)
 	} else {
 		step = explain(conn, rc);
 	}
-	if (step == SP__TLS_DONE || step == SP__TLS_FAILED)
+	if (step == SP__TLS_DONE || step == SP__TLS_FAILED) {
 		complete(conn);
+	}
 	return step;
 }
 
@@ -192,13 +201,15 @@ enum sp__tls_step sp__tls_read(struct sp_tls_conn *conn, void *out, size_t cap,
 
 	*len_out = 0;
 	prepare(conn);
-	if (SSL_read_ex(conn->ssl, out, cap, len_out) == 1)
+	if (SSL_read_ex(conn->ssl, out, cap, len_out) == 1) {
 		return SP__TLS_DONE;
+	}
 	step = explain(conn, 0);
 	/* SSL_MODE_RELEASE_BUFFERS leaves 17 KiB to an idle client of TLS 1.3
 	 * (OpenSSL 3.0); this does not, and touches nothing in use. */
-	if (step == SP__TLS_WANT_READ)
+	if (step == SP__TLS_WANT_READ) {
 		SSL_free_buffers(conn->ssl);
+	}
 	return step;
 }
 
@@ -207,8 +218,9 @@ enum sp__tls_step sp__tls_write(struct sp_tls_conn *conn, const void *data,
 {
 	*len_out = 0;
 	prepare(conn);
-	if (SSL_write_ex(conn->ssl, data, len, len_out) == 1)
+	if (SSL_write_ex(conn->ssl, data, len, len_out) == 1) {
 		return SP__TLS_DONE;
+	}
 	return explain(conn, 0);
 }
 
@@ -217,12 +229,14 @@ enum sp__tls_step sp__tls_close_notify(struct sp_tls_conn *conn)
 	enum sp__tls_step step;
 	int rc;
 
-	if (conn->broken || !conn->up)
+	if (conn->broken || !conn->up) {
 		return SP__TLS_DONE;
+	}
 	prepare(conn);
 	rc = SSL_shutdown(conn->ssl);
-	if (rc >= 0)
+	if (rc >= 0) {
 		return SP__TLS_DONE;
+	}
 	step = explain(conn, rc);
 	/* Ours is out already where it waits for the peer's. */
 	return step == SP__TLS_WANT_READ ? SP__TLS_DONE : step;

@@ -35,8 +35,9 @@ static struct sp_str name_text(struct sp_arena *arena, const X509_NAME *name)
 	long len;
 
 	SP_ASSERT(bio);
-	if (X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0)
+	if (X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) < 0) {
 		(void)BIO_reset(bio);
+	}
 	len = BIO_get_mem_data(bio, &text);
 	sp_log_escape(sp_str_slice(text, (size_t)len), out, sizeof(out));
 	BIO_free(bio);
@@ -55,8 +56,9 @@ static struct sp_str dns_ids(struct sp_arena *arena, X509 *cert)
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(all, i);
 		char text[300];
 
-		if (name->type != GEN_DNS)
+		if (name->type != GEN_DNS) {
 			continue;
+		}
 		sp_log_escape(
 			sp_str_slice(
 				ASN1_STRING_get0_data(name->d.dNSName),
@@ -79,8 +81,9 @@ static int64_t time_ms(const ASN1_TIME *time)
 {
 	struct tm tm;
 
-	if (ASN1_TIME_to_tm(time, &tm) != 1)
+	if (ASN1_TIME_to_tm(time, &tm) != 1) {
 		return 0;
+	}
 	return (int64_t)timegm(&tm) * 1000;
 }
 
@@ -93,9 +96,11 @@ static bool name_matches(X509 *cert, struct sp_str name)
 
 static bool any_name_matches(X509 *cert, const struct sp_tls_client *params)
 {
-	for (size_t i = 0; i < params->reference_id_count; i++)
-		if (name_matches(cert, params->reference_ids[i]))
+	for (size_t i = 0; i < params->reference_id_count; i++) {
+		if (name_matches(cert, params->reference_ids[i])) {
 			return true;
+		}
+	}
 	return name_matches(cert, params->host_name);
 }
 
@@ -127,8 +132,9 @@ int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
 	int len = leaf ? i2d_X509(leaf, &der) : 0;
 
 	ERR_clear_error();
-	if (len <= 0)
+	if (len <= 0) {
 		return SP_ENOTFOUND;
+	}
 	*der_out = sp_arena_str(arena, sp_str_slice(der, (size_t)len));
 	OPENSSL_free(der);
 	return 0;
@@ -153,8 +159,9 @@ static void fill_match(struct sp_tls_conn *conn)
 	depth = SSL_get0_dane_tlsa(conn->ssl, &usage, &selector, &matching,
 	                           &data, &len);
 	SSL_set_verify_result(conn->ssl, result);
-	if (depth < 0)
+	if (depth < 0) {
 		return;
+	}
 	record = (struct sp_tlsa){usage, selector, matching,
 	                          sp_str_slice(data, len)};
 	seen->matched_usage = usage;
@@ -167,9 +174,11 @@ static void fill_match(struct sp_tls_conn *conn)
 
 static bool has_usage_3(const struct sp_tls_client *params)
 {
-	for (size_t i = 0; i < params->record_count; i++)
-		if (params->records[i].usage == SP_TLSA_DANE_EE)
+	for (size_t i = 0; i < params->record_count; i++) {
+		if (params->records[i].usage == SP_TLSA_DANE_EE) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -185,9 +194,11 @@ static bool is_no_anchor(long error)
 		X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
 	};
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++)
-		if (errors[i] == error)
+	for (size_t i = 0; i < sizeof(errors) / sizeof(*errors); i++) {
+		if (errors[i] == error) {
 			return true;
+		}
+	}
 	return false;
 }
 
@@ -206,23 +217,27 @@ static enum sp_tls_verify classify(const struct sp_tls_conn *conn, long error)
 		break;
 	}
 	if (!conn->seen.dane_active || conn->seen.matched_depth >= 0 ||
-	    !is_no_anchor(error))
+	    !is_no_anchor(error)) {
 		return SP_TLS_VERIFY_CHAIN;
+	}
 	return has_usage_3(&conn->params) ? SP_TLS_VERIFY_NO_MATCH
 	                                  : SP_TLS_VERIFY_TA_NOT_IN_CHAIN;
 }
 
 static const char *verify_text(const struct sp_tls_conn *conn, long error)
 {
-	if (!conn->seen.dane_active)
+	if (!conn->seen.dane_active) {
 		return "certificate not checked: no TLSA record";
-	if (conn->seen.verify == SP_TLS_VERIFY_NO_MATCH)
+	}
+	if (conn->seen.verify == SP_TLS_VERIFY_NO_MATCH) {
 		return conn->accepted_count
 		               ? "no TLSA record matches"
 		               : "no TLSA record that the TLS library takes";
-	if (conn->seen.verify == SP_TLS_VERIFY_TA_NOT_IN_CHAIN)
+	}
+	if (conn->seen.verify == SP_TLS_VERIFY_TA_NOT_IN_CHAIN) {
 		return "no TLSA record of usage 2 leads to an anchor of the "
 		       "chain";
+	}
 	return X509_verify_cert_error_string(error);
 }
 
@@ -250,10 +265,11 @@ void sp__tls_seen_chain(struct sp_tls_conn *conn, X509 *leaf)
 		return;
 	}
 	fill_cert(conn, leaf);
-	if (seen->dane_active)
+	if (seen->dane_active) {
 		fill_match(conn);
-	else
+	} else {
 		error = X509_V_ERR_APPLICATION_VERIFICATION;
+	}
 	seen->verify = classify(conn, error);
 	seen->verify_text = copy_cstr(&conn->arena, verify_text(conn, error));
 	/* libssl's own word, not ours, makes a session authenticated. A good
@@ -277,8 +293,9 @@ void sp__tls_seen_session(const struct sp_tls_conn *conn,
 	seen->handshake_ok = conn->up;
 	seen->error = sp_str_from(conn->error_text);
 	seen->resumed = conn->up && SSL_session_reused(conn->ssl) == 1;
-	if (!conn->up)
+	if (!conn->up) {
 		return;
+	}
 	/* Both are static text of OpenSSL. */
 	seen->protocol = sp_str_from(SSL_get_version(conn->ssl));
 	seen->cipher = sp_str_from(SSL_get_cipher_name(conn->ssl));
@@ -303,6 +320,7 @@ void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
 	};
 
 	*seen_out = *seen;
-	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		*texts[i] = sp_arena_str(arena, *texts[i]);
+	}
 }

@@ -53,8 +53,9 @@ static int use_chain(SSL_CTX *ctx, BIO *bio, char *why_out, size_t why_cap)
 	int rc = cert ? SSL_CTX_use_certificate(ctx, cert) : 0;
 
 	X509_free(cert);
-	if (rc != 1)
+	if (rc != 1) {
 		return explain("certificate", why_out, why_cap);
+	}
 	while ((cert = PEM_read_bio_X509(bio, NULL, refuse_pass_phrase,
 	                                 NULL))) {
 		if (SSL_CTX_add0_chain_cert(ctx, cert) != 1) {
@@ -62,8 +63,9 @@ static int use_chain(SSL_CTX *ctx, BIO *bio, char *why_out, size_t why_cap)
 			return explain("certificate chain", why_out, why_cap);
 		}
 	}
-	if (!is_end_of_pem())
+	if (!is_end_of_pem()) {
 		return explain("certificate chain", why_out, why_cap);
+	}
 	ERR_clear_error();
 	return 0;
 }
@@ -75,10 +77,12 @@ static int use_key(SSL_CTX *ctx, BIO *bio, char *why_out, size_t why_cap)
 	int rc = key ? SSL_CTX_use_PrivateKey(ctx, key) : 0;
 
 	EVP_PKEY_free(key);
-	if (rc != 1)
+	if (rc != 1) {
 		return explain("private key", why_out, why_cap);
-	if (SSL_CTX_check_private_key(ctx) != 1)
+	}
+	if (SSL_CTX_check_private_key(ctx) != 1) {
 		return explain("private key", why_out, why_cap);
+	}
 	return 0;
 }
 
@@ -94,8 +98,9 @@ static int fill_ctx(SSL_CTX *ctx, struct sp_str certificate_pem,
 	sp__tls_ctx_common(ctx);
 	SSL_CTX_set_dh_auto(ctx, 1);
 	rc = use_chain(ctx, cert_bio, why_out, why_cap);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = use_key(ctx, key_bio, why_out, why_cap);
+	}
 	BIO_free(key_bio);
 	BIO_free(cert_bio);
 	return rc;
@@ -132,8 +137,9 @@ int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
 
 void sp_tls_server_free(struct sp_tls_server **server)
 {
-	if (!*server)
+	if (!*server) {
 		return;
+	}
 	SSL_CTX_free((*server)->ctx);
 	SP_FREE(server);
 }

@@ -81,10 +81,12 @@ static int64_t chain_end_ms(const SSL *ssl)
 			X509_get0_notAfter(sk_X509_value(chain, i));
 		int64_t ms = 0;
 
-		if (ASN1_TIME_to_tm(end, &tm) == 1)
+		if (ASN1_TIME_to_tm(end, &tm) == 1) {
 			ms = (int64_t)timegm(&tm) * 1000;
-		if (ms < end_ms)
+		}
+		if (ms < end_ms) {
 			end_ms = ms;
+		}
 	}
 	return end_ms;
 }
@@ -105,11 +107,13 @@ static void store(const struct sp_tls_conn *conn, SSL_SESSION *session)
 
 	ERR_clear_error();
 	len = i2d_SSL_SESSION(session, NULL);
-	if (len <= 0 || len > SESSION_BYTES_MAX)
+	if (len <= 0 || len > SESSION_BYTES_MAX) {
 		return;
+	}
 	old = sp_map_find(&cache.entries, key_of(conn->cache_key));
-	if (old)
+	if (old) {
 		drop(old);
+	}
 	entry = SP_NEW(struct entry);
 	memcpy(entry->key, conn->cache_key, sizeof(entry->key));
 	entry->der = p = sp_alloc((size_t)len);
@@ -119,8 +123,9 @@ static void store(const struct sp_tls_conn *conn, SSL_SESSION *session)
 	sp__tls_seen_copy(&conn->seen, &entry->arena, &entry->seen);
 	sp_list_prepend(&cache.lru, &entry->node);
 	sp_map_set(&cache.entries, key_of(entry->key), entry);
-	if (++cache.count > ENTRIES_MAX)
+	if (++cache.count > ENTRIES_MAX) {
 		drop(SP_CONTAINER(cache.lru.prev, struct entry, node));
+	}
 }
 
 /* OpenSSL has a session for us. Before the facts are complete (TLS 1.2) it
@@ -129,11 +134,13 @@ static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
 	struct sp_tls_conn *conn = sp__tls_conn_of(ssl);
 
-	if (!conn->caching)
+	if (!conn->caching) {
 		return 0;
+	}
 	if (conn->settled) {
-		if (worth_storing(conn, session))
+		if (worth_storing(conn, session)) {
 			store(conn, session);
+		}
 		return 0;
 	}
 	SSL_SESSION_free(conn->pending_session);
@@ -151,8 +158,10 @@ void sp__tls_session_settle(struct sp_tls_conn *conn)
 				: 0;
 	}
 	conn->settled = true;
-	if (conn->pending_session && worth_storing(conn, conn->pending_session))
+	if (conn->pending_session &&
+	    worth_storing(conn, conn->pending_session)) {
 		store(conn, conn->pending_session);
+	}
 	SSL_SESSION_free(conn->pending_session);
 	conn->pending_session = NULL;
 }
@@ -161,8 +170,9 @@ void sp__tls_session_settle(struct sp_tls_conn *conn)
 
 static bool is_fresh(const struct entry *entry)
 {
-	if (sp_time_mono_ms() - entry->verified_mono_ms >= AGE_MAX_MS)
+	if (sp_time_mono_ms() - entry->verified_mono_ms >= AGE_MAX_MS) {
 		return false;
+	}
 	return entry->valid_until_ms == 0 ||
 	       sp_time_wall_ms() < entry->valid_until_ms;
 }
@@ -180,11 +190,13 @@ void sp__tls_session_offer(struct sp_tls_conn *conn)
 	struct entry *entry;
 	SSL_SESSION *session;
 
-	if (!conn->caching || !cache.ready)
+	if (!conn->caching || !cache.ready) {
 		return;
+	}
 	entry = sp_map_find(&cache.entries, key_of(conn->cache_key));
-	if (!entry)
+	if (!entry) {
 		return;
+	}
 	session = is_fresh(entry) ? parse(entry) : NULL;
 	if (session && SSL_set_session(conn->ssl, session) == 1) {
 		sp__tls_seen_copy(&entry->seen, &conn->arena, &conn->recalled);
@@ -195,16 +207,18 @@ void sp__tls_session_offer(struct sp_tls_conn *conn)
 		sp_list_prepend(&cache.lru, &entry->node);
 	}
 	if (!conn->offered ||
-	    SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
+	    SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
 		drop(entry);
+	}
 	SSL_SESSION_free(session);
 	ERR_clear_error();
 }
 
 bool sp__tls_session_recall(struct sp_tls_conn *conn)
 {
-	if (SSL_session_reused(conn->ssl) != 1)
+	if (SSL_session_reused(conn->ssl) != 1) {
 		return false;
+	}
 	SP_ASSERT(conn->offered);
 	conn->seen = conn->recalled;
 	return true;
@@ -242,10 +256,12 @@ void sp__tls_session_key(struct sp_tls_conn *conn)
 	add(&b, p->session_key);
 	add(&b, p->sni);
 	add(&b, p->host_name);
-	for (size_t i = 0; i < p->record_count; i++)
+	for (size_t i = 0; i < p->record_count; i++) {
 		add_record(&b, &p->records[i]);
-	for (size_t i = 0; i < p->reference_id_count; i++)
+	}
+	for (size_t i = 0; i < p->reference_id_count; i++) {
 		add(&b, p->reference_ids[i]);
+	}
 	conn->caching =
 		sp_buf_error(&b) == 0 &&
 		EVP_Digest(sp_buf_str(&b).ptr, sp_buf_len(&b), conn->cache_key,
@@ -274,10 +290,12 @@ void sp__tls_session_teardown(void)
 {
 	struct sp_list *node;
 
-	if (!cache.ready)
+	if (!cache.ready) {
 		return;
-	while ((node = sp_list_first(&cache.lru)))
+	}
+	while ((node = sp_list_first(&cache.lru))) {
 		drop(SP_CONTAINER(node, struct entry, node));
+	}
 	sp_map_fini(&cache.entries);
 	cache.ready = false;
 }

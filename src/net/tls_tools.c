@@ -37,8 +37,9 @@ static X509 *whole_cert(struct sp_str der)
 	const unsigned char *p = bytes_of(der);
 	X509 *cert = d2i_X509(NULL, &p, (long)der.len);
 
-	if (cert && p == bytes_of(der) + der.len)
+	if (cert && p == bytes_of(der) + der.len) {
 		return cert;
+	}
 	X509_free(cert);
 	return NULL;
 }
@@ -48,8 +49,9 @@ static EVP_PKEY *whole_public_key(struct sp_str der)
 	const unsigned char *p = bytes_of(der);
 	EVP_PKEY *key = d2i_PUBKEY(NULL, &p, (long)der.len);
 
-	if (key && p == bytes_of(der) + der.len)
+	if (key && p == bytes_of(der) + der.len) {
 		return key;
+	}
 	EVP_PKEY_free(key);
 	return NULL;
 }
@@ -59,8 +61,9 @@ static EVP_PKEY *whole_private_key(struct sp_str der)
 	const unsigned char *p = bytes_of(der);
 	EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &p, (long)der.len);
 
-	if (key && p == bytes_of(der) + der.len)
+	if (key && p == bytes_of(der) + der.len) {
 		return key;
+	}
 	EVP_PKEY_free(key);
 	return NULL;
 }
@@ -70,8 +73,9 @@ bool sp_tls_full_parses(const struct sp_tlsa *tlsa)
 	bool parses = false;
 
 	ERR_clear_error();
-	if (tlsa->data.len == 0 || tlsa->data.len > SP_TLSA_DATA_MAX)
+	if (tlsa->data.len == 0 || tlsa->data.len > SP_TLSA_DATA_MAX) {
 		return false;
+	}
 	if (tlsa->selector == SP_TLSA_CERT) {
 		X509 *cert = whole_cert(tlsa->data);
 
@@ -119,32 +123,38 @@ static void read_pem(struct sp_str text, struct material *m)
 	BIO *bio = bio_of(text);
 
 	m->cert = PEM_read_bio_X509(bio, NULL, refuse_pass_phrase, NULL);
-	if (!m->cert && BIO_reset(bio) == 1)
+	if (!m->cert && BIO_reset(bio) == 1) {
 		m->key = PEM_read_bio_PUBKEY(bio, NULL, refuse_pass_phrase,
 		                             NULL);
-	if (!m->cert && !m->key && BIO_reset(bio) == 1)
+	}
+	if (!m->cert && !m->key && BIO_reset(bio) == 1) {
 		m->key = PEM_read_bio_PrivateKey(bio, NULL, refuse_pass_phrase,
 		                                 NULL);
+	}
 	BIO_free(bio);
 }
 
 static void read_der(struct sp_str der, struct material *m)
 {
 	m->cert = whole_cert(der);
-	if (!m->cert)
+	if (!m->cert) {
 		m->key = whole_public_key(der);
-	if (!m->cert && !m->key)
+	}
+	if (!m->cert && !m->key) {
 		m->key = whole_private_key(der);
+	}
 }
 
 /* The selected bytes, exactly as they stand in the certificate. */
 static int select_bytes(const struct material *m, uint8_t selector,
                         unsigned char **out)
 {
-	if (selector == SP_TLSA_CERT)
+	if (selector == SP_TLSA_CERT) {
 		return m->cert ? i2d_X509(m->cert, out) : -1;
-	if (m->cert)
+	}
+	if (m->cert) {
 		return i2d_X509_PUBKEY(X509_get_X509_PUBKEY(m->cert), out);
+	}
 	return i2d_PUBKEY(m->key, out);
 }
 
@@ -155,15 +165,17 @@ static int match_bytes(struct sp_str selected, uint8_t matching,
 	unsigned len = 0;
 
 	if (matching == SP_TLSA_FULL) {
-		if (selected.len > SP_TLSA_DATA_MAX)
+		if (selected.len > SP_TLSA_DATA_MAX) {
 			return SP_ELIMIT;
+		}
 		*data_out = sp_arena_str(arena, selected);
 		return 0;
 	}
 	if (EVP_Digest(selected.ptr, selected.len, md, &len,
 	               matching == SP_TLSA_SHA256 ? EVP_sha256() : EVP_sha512(),
-	               NULL) != 1)
+	               NULL) != 1) {
 		return SP_ETLS;
+	}
 	*data_out = sp_arena_str(arena, sp_str_slice(md, len));
 	return 0;
 }
@@ -193,8 +205,9 @@ static int make(const struct material *m, struct sp_arena *arena,
 	}
 	rc = match_bytes(sp_str_slice(der, (size_t)len), tlsa->matching, arena,
 	                 &tlsa->data);
-	if (rc < 0)
+	if (rc < 0) {
 		snprintf(why_out, why_cap, "%s", sp_strerror(rc));
+	}
 	OPENSSL_free(der);
 	return rc;
 }
@@ -219,12 +232,14 @@ int sp_tls_tlsa_make(struct sp_str pem_or_der, uint8_t usage, uint8_t selector,
 	}
 	ERR_clear_error();
 	read_pem(pem_or_der, &m);
-	if (!m.cert && !m.key)
+	if (!m.cert && !m.key) {
 		read_der(pem_or_der, &m);
+	}
 	ERR_clear_error();
 	rc = make(&m, arena, &tlsa, why_out, why_cap);
-	if (rc == 0)
+	if (rc == 0) {
 		*tlsa_out = tlsa;
+	}
 	X509_free(m.cert);
 	EVP_PKEY_free(m.key);
 	return rc;
@@ -246,8 +261,10 @@ static int read_chain(struct sp_str pem, STACK_OF(X509) * chain, char *why_out,
 	}
 	bio = bio_of(pem);
 	while (sk_X509_num(chain) < CHAIN_MAX &&
-	       (cert = PEM_read_bio_X509(bio, NULL, refuse_pass_phrase, NULL)))
+	       (cert = PEM_read_bio_X509(bio, NULL, refuse_pass_phrase,
+	                                 NULL))) {
 		SP_ASSERT(sk_X509_push(chain, cert) > 0);
+	}
 	BIO_free(bio);
 	if (sk_X509_num(chain) == 0) {
 		sp__tls_queue_text(why_out, why_cap);
@@ -271,15 +288,18 @@ static int verify(struct sp_tls_conn *conn, STACK_OF(X509) * chain,
 	if (X509_STORE_CTX_init(ctx, store, sk_X509_value(chain, 0), chain) !=
 	            1 ||
 	    X509_STORE_CTX_set_ex_data(
-		    ctx, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) != 1)
+		    ctx, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl) != 1) {
 		goto out;
+	}
 	param = X509_STORE_CTX_get0_param(ctx);
 	X509_VERIFY_PARAM_set_auth_level(param, SSL_get_security_level(ssl));
-	if (conn->accepted_count > 0)
+	if (conn->accepted_count > 0) {
 		X509_STORE_CTX_set0_dane(ctx, SSL_get0_dane(ssl));
+	}
 	X509_STORE_CTX_set_default(ctx, "ssl_server");
-	if (X509_VERIFY_PARAM_set1(param, SSL_get0_param(ssl)) != 1)
+	if (X509_VERIFY_PARAM_set1(param, SSL_get0_param(ssl)) != 1) {
 		goto out;
+	}
 	X509_VERIFY_PARAM_set_time(param, (time_t)(at_ms / 1000));
 	(void)sp__tls_verify(ctx, NULL);
 	SSL_set_verify_result(ssl, X509_STORE_CTX_get_error(ctx));
@@ -301,11 +321,13 @@ int sp_tls_verify_chain(struct sp_str chain_pem,
 	SP_ASSERT(chain);
 	ERR_clear_error();
 	rc = read_chain(chain_pem, chain, why_out, why_cap);
-	if (rc < 0)
+	if (rc < 0) {
 		goto out;
+	}
 	rc = sp__tls_client_new(params, &conn);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = verify(conn, chain, at_ms);
+	}
 	if (rc < 0) {
 		snprintf(why_out, why_cap, "%s", sp_strerror(rc));
 		goto out;
