@@ -80,9 +80,9 @@ def deliver_all(world: World, server: Server, plan) -> list[str]:
     for domain, expected in plan:
         trace = server.wait_trace(recipient(domain), tried)
         word, text = seen(domain)
-        code, scenario = trace["code"] or "", trace["scenario"] or ""
+        cause = (trace["code"] or "", trace["scenario"] or "")
         asked = questions(world, domain)
-        rows.append((domain.name, domain.about, verdict(trace), code, scenario, asked, text))
+        rows.append((domain.name, domain.about, verdict(trace), *cause, asked, text))
         wrong += [f"{domain.name}: {d}" for d in differences(trace, word, expected)]
     print_table(rows)
     return wrong

@@ -2,8 +2,9 @@
 """Fixtures of the scenarios.
 
 All scenarios that are marked with `scenario(...)` share one world and one
-sealpostd. Their messages are all sent when it is up, and each test then waits
-for its own, so that the slow ones wait together.
+sealpostd; those of a module with SETTINGS have theirs. Their messages are all
+sent when it is up, and each test then waits for its own, so that the slow ones
+wait together.
 """
 
 import pytest
@@ -29,12 +30,23 @@ def _declared(item) -> list[Domain]:
     return list(mark.args) if mark else []
 
 
+def _settings(item) -> dict:
+    """What a module's tests want set otherwise; they get a lab of their own."""
+    return getattr(item.module, "SETTINGS", {})
+
+
+def _key(item) -> str:
+    return item.module.__name__ if _settings(item) else "shared"
+
+
 def _order(item) -> int:
     if item.get_closest_marker("first"):
         return 0
+    if item.get_closest_marker("afterwards"):
+        return 2
     if _declared(item):
-        return 1
-    return 2 if item.get_closest_marker("afterwards") else 3
+        return 3 if _settings(item) else 1
+    return 4
 
 
 def pytest_configure(config) -> None:
@@ -71,16 +83,19 @@ def stage():
 
 @pytest.fixture
 def lab(request, stage) -> Lab:
-    """The world of all scenarios of this run, their messages on the way."""
-    declared = [d for d in map(_declared, request.session.items) if d]
+    """The world of this test's scenarios, their messages on the way."""
+    key = _key(request.node)
+    items = [item for item in request.session.items if _key(item) == key]
+    # the items of a parametrized test share their domains
+    declared = list({id(d[0]): d for d in map(_declared, items) if d}.values())
     if not declared:
         pytest.skip("no scenario was selected")
 
     def domains() -> list[Domain]:
         return [domain for group in declared for domain in group]
 
-    fresh = not stage.is_up("scenarios")
-    lab = stage.lab("scenarios", domains, **SHARED)
+    fresh = not stage.is_up(key)
+    lab = stage.lab(key, domains, **{**SHARED, **_settings(request.node)})
     if fresh:
         for group in declared:
             lab.server.submit(SENDER, recipient(group[0]))

@@ -40,6 +40,10 @@ TRACE = ["sealpost", "trace", "-c", "CONF"]
 CHECK = ["sealpostd", "-t", "-c", "CONF"]
 SERVE = ["sealpostd", "-f", "-c", "CONF"]
 NO_STORE = GOOD.replace("{directory}/queue.db", "{directory}/file/queue.db")
+STRANGE = GOOD + 'colour = "red"\n'
+SOON = GOOD + 'retry = "soon"\n'
+FILE = {"file": ""}
+NO_DATABASE = {"queue.db": "x" * 4096}
 CASES = [
     Case("unknown command", ["sealpost", "nosuch"], USAGE, r"nosuch: unknown command"),
     Case("unknown option", ["sealpost", "trace", "--nosuch"], USAGE, r"--nosuch"),
@@ -52,18 +56,18 @@ CASES = [
     ),
     Case("no daemon", TRACE, UNREACHABLE, r"control: .*is the server running"),
     Case("syntax", CHECK, CONFIGURATION, r"conf:5: ", GOOD + "hostname hostname\n"),
-    Case("unknown key", CHECK, CONFIGURATION, r"conf:5: .*'colour'", GOOD + 'colour = "red"\n'),
-    Case("bad value", CHECK, CONFIGURATION, r"conf:5: retry: 'soon'", GOOD + 'retry = "soon"\n'),
-    Case("bad value, command", TRACE, CONFIGURATION, r"conf:5: ", GOOD + 'retry = "soon"\n'),
-    Case("bad value, server", SERVE, CONFIGURATION, r"conf:5: ", GOOD + 'retry = "soon"\n'),
+    Case("unknown key", CHECK, CONFIGURATION, r"conf:5: .*'colour'", STRANGE),
+    Case("bad value", CHECK, CONFIGURATION, r"conf:5: retry: 'soon'", SOON),
+    Case("bad value, command", TRACE, CONFIGURATION, r"conf:5: retry: 'soon'", SOON),
+    Case("bad value, server", SERVE, CONFIGURATION, r"conf:5: retry: 'soon'", SOON),
     Case(
         "no configuration",
         ["sealpostd", "-t", "-c", "/proc/nosuch"],
         CONFIGURATION,
         r"/proc/nosuch: ",
     ),
-    Case("unreadable store", SERVE, CONFIGURATION, r"file/queue.db", NO_STORE, {"file": ""}),
-    Case("store is no database", SERVE, CONFIGURATION, r"queue.db", GOOD, {"queue.db": "x" * 4096}),
+    Case("unreadable store", SERVE, CONFIGURATION, r"file/queue.db", NO_STORE, FILE),
+    Case("store is no database", SERVE, CONFIGURATION, r"queue.db", GOOD, NO_DATABASE),
 ]
 
 

@@ -20,7 +20,7 @@ CLIENTS = 4
 QUIET = Behaviour(keeps_data=False)
 FAILING = ("mismatch.test", "refused.test")
 GOOD = tuple(f"good{i}.test" for i in range(8))
-SETTINGS = {"retry": '"1s", "1s", "2s"', "expire": "4s"}
+RETRY = {"retry": '"1s", "1s", "2s"', "expire": "4s"}
 GROWTH = 1.25
 SLACK_KIB = 16 * 1024
 
@@ -64,7 +64,7 @@ def queued(server) -> int:
 def test_soak(stage, capsys, monkeypatch):
     # freed memory is kept by ASan for a while: keep that while short
     monkeypatch.setenv("ASAN_OPTIONS", "quarantine_size_mb=4:malloc_context_size=5")
-    lab = stage.lab("soak", domains, **SETTINGS)
+    lab = stage.lab("soak", domains, **RETRY)
     receiver = lab.world.domains[0].host.receiver
     load = Load(destination, MESSAGES)
     load.start(CLIENTS)

@@ -1,0 +1,763 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whole attempts: plan, connection, TLS and judgement against scripted
+ * servers on loopback, with a lookup that gives canned answers. What is
+ * asked of each case: the verdict of each recipient, and what the servers
+ * have seen, above all that nothing came in clear where it must not.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "deliver/attempt.h"
+#include "net/tls.h"
+#include "unit/deliver/peer.h"
+#include "unit/net/certs.h"
+
+#define HOSTS   2
+#define GUARD_S 20
+
+enum tlsa {
+	NO_TLSA,
+	GOOD,
+	WRONG,
+	UNUSABLE
+};
+
+struct expect {
+	enum sp_verdict_class class;
+	const char *code;
+	const char *cause; /* null: delivered or a reply */
+};
+
+struct row {
+	const char *name;
+	struct script scripts[HOSTS];
+	enum tlsa tlsa[HOSTS];
+	bool log_only;
+	bool body_8bit;
+	struct expect expect[2];
+	const char *security;
+	unsigned messages[HOSTS], clear[HOSTS], tls[HOSTS];
+};
+
+struct answer {
+	struct sp_list node;
+	uint64_t id;
+	struct sp_dns_answer *answer;
+	sp_lookup_fn *fn;
+	void *arg;
+};
+
+struct world {
+	struct sp_loop *loop;
+	struct sp_timer *guard;
+	struct sp_tls_server *tls;
+	struct sp_tlsa record; /* of the servers' certificate */
+	struct sp_arena arena;
+	struct server servers[HOSTS];
+	struct sp_addr addresses[HOSTS];
+	struct sp_conf *conf;
+	struct sp_pool *pool;
+	enum tlsa tlsa[HOSTS];
+
+	struct sp_lookup lookup;
+	struct sp_list answers;
+	struct sp_deferred *deliver_answers;
+	uint64_t last_id;
+
+	struct sp_attempt *attempt;
+	size_t chunks_left; /* of a body that is pulled */
+	bool finished;
+	struct expect got[2];
+	char codes[2][32];
+	char security[16];
+	bool interrupted;
+	char *detail;
+};
+
+/* --- the lookup --- */
+
+static void fill_tlsa(struct world *w, struct sp_dns_answer *a, size_t host)
+{
+	static const char WRONG_DATA[32] = "this is no digest of anything..";
+	struct sp_dns_record *r = a->records;
+
+	r->tlsa = w->record;
+	if (w->tlsa[host] == WRONG) {
+		r->tlsa.data = sp_str_slice(WRONG_DATA, 32);
+	} else if (w->tlsa[host] == UNUSABLE) {
+		r->tlsa.usage = SP_TLSA_PKIX_EE;
+	}
+}
+
+static size_t host_of(struct sp_str name)
+{
+	return memmem(name.ptr, name.len, "mx2", 3) ? 1 : 0;
+}
+
+static void fill(struct world *w, struct sp_dns_answer *a)
+{
+	size_t host = host_of(a->name);
+
+	a->dnssec = SP_DNSSEC_SECURE;
+	a->result = SP_DNS_NODATA;
+	a->records = sp_arena_array(&a->arena, HOSTS, sizeof(*a->records));
+	if (a->type == SP_DNS_TYPE_MX) {
+		a->records[0].name = SP_STR("mx1.d.example");
+		a->records[0].preference = 10;
+		a->records[1].name = SP_STR("mx2.d.example");
+		a->records[1].preference = 20;
+		a->record_count = HOSTS;
+	} else if (a->type == SP_DNS_TYPE_A) {
+		memcpy(a->records[0].address, w->addresses[host].bytes, 4);
+		a->record_count = 1;
+	} else if (a->type == SP_DNS_TYPE_TLSA && w->tlsa[host] != NO_TLSA) {
+		fill_tlsa(w, a, host);
+		a->record_count = 1;
+	}
+	if (a->record_count) {
+		a->result = SP_DNS_RECORDS;
+	}
+}
+
+static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
+                    enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
+                    void *arg)
+{
+	struct world *w = SP_CONTAINER(lookup, struct world, lookup);
+	struct answer *a = SP_NEW(struct answer);
+
+	(void)fresh;
+	a->id = ++w->last_id;
+	a->answer = sp_dns_answer_new(name, type);
+	fill(w, a->answer);
+	a->fn = fn;
+	a->arg = arg;
+	sp_list_append(&w->answers, &a->node);
+	sp_deferred_call(w->deliver_answers);
+	return a->id;
+}
+
+static void cancel(struct sp_lookup *lookup, uint64_t id)
+{
+	struct world *w = SP_CONTAINER(lookup, struct world, lookup);
+
+	SP_LIST_FOREACH_SAFE (it, next, &w->answers) {
+		struct answer *a = SP_CONTAINER(it, struct answer, node);
+
+		if (a->id == id) {
+			sp_list_remove(it);
+			sp_dns_answer_free(&a->answer);
+			sp_free(a);
+		}
+	}
+}
+
+static void on_answers(void *arg)
+{
+	struct world *w = arg;
+	struct sp_list *first = sp_list_first(&w->answers);
+	struct answer *a;
+	struct answer copy;
+
+	if (!first) {
+		return; /* cancelled */
+	}
+	a = SP_CONTAINER(first, struct answer, node);
+	copy = *a;
+	sp_list_remove(first);
+	sp_free(a);
+	if (!sp_list_empty(&w->answers)) {
+		sp_deferred_call(w->deliver_answers);
+	}
+	copy.fn(copy.arg, copy.answer);
+}
+
+/* --- the world --- */
+
+static void on_guard(void *arg)
+{
+	(void)arg;
+	fail_msg("nothing happened for too long");
+}
+
+static void set_conf(struct world *w, bool log_only, const char *more)
+{
+	char text[1024], why[SP_CONF_WHY] = "";
+
+	snprintf(text, sizeof(text),
+	         "hostname = \"client.example\"\nenforce = %s\n"
+	         "address_guard { enabled = false }\n"
+	         "smtp { port = %u\n connect_timeout = \"1s\"\n"
+	         "greeting_timeout = \"1s\"\n command_timeout = \"1s\"\n"
+	         "data_init_timeout = \"1s\"\n data_block_timeout = \"1s\"\n"
+	         "data_done_timeout = \"1s\"\n %s }\n",
+	         log_only ? "false" : "true", w->addresses[0].port, more);
+	assert_int_equal(sp_conf_parse(sp_str_from(text), "x", &w->conf, why),
+	                 0);
+}
+
+static void make_tls(struct world *w)
+{
+	struct cert_spec spec = {.cn = "mx", .san = "DNS:mx1.d.example"};
+	struct cert c = cert_make(&spec, NULL, NULL, NULL);
+	struct pem cert = {0}, key = {0};
+	char why[256];
+
+	pem_add_cert(&cert, c.x509);
+	pem_add_key(&key, c.key);
+	assert_int_equal(sp_tls_server_new(pem_str(&cert), pem_str(&key),
+	                                   &w->tls, why, sizeof(why)),
+	                 0);
+	assert_int_equal(sp_tls_tlsa_make(pem_str(&cert), 3, 1, 1, &w->arena,
+	                                  &w->record, why, sizeof(why)),
+	                 0);
+	sp_free(cert.text);
+	sp_free(key.text);
+	cert_drop(&c);
+}
+
+static void make_servers(struct world *w)
+{
+	for (int i = 0; i < 20; i++) { /* until both have the same port free */
+		assert_int_equal(sp_addr_parse(SP_STR("127.0.0.1:0"), 0,
+		                               &w->addresses[0]),
+		                 0);
+		assert_true(server_start(&w->servers[0], w->loop, w->tls,
+		                         &w->addresses[0]));
+		w->addresses[1] = w->addresses[0];
+		w->addresses[1].bytes[3] = 2;
+		if (server_start(&w->servers[1], w->loop, w->tls,
+		                 &w->addresses[1])) {
+			return;
+		}
+		server_stop(&w->servers[0]);
+	}
+	fail_msg("no port");
+}
+
+static void world_open(struct world *w, bool log_only, const char *more)
+{
+	*w = (struct world){.lookup = {.ask = ask, .cancel = cancel}};
+	assert_int_equal(sp_tls_setup(), 0);
+	sp_arena_init(&w->arena);
+	sp_list_init(&w->answers);
+	w->loop = sp_loop_new();
+	w->guard = sp_timer_new(w->loop, on_guard, w);
+	sp_timer_set(w->guard, GUARD_S * 1000);
+	w->deliver_answers = sp_deferred_new(w->loop, on_answers, w);
+	make_tls(w);
+	make_servers(w);
+	set_conf(w, log_only, more);
+	w->pool = sp_pool_new(w->loop, w->conf, 1);
+}
+
+static void world_close(struct world *w)
+{
+	sp_attempt_free(&w->attempt);
+	assert_true(sp_list_empty(&w->answers));
+	sp_pool_free(&w->pool);
+	for (size_t i = 0; i < HOSTS; i++) {
+		server_stop(&w->servers[i]);
+	}
+	sp_tls_server_free(&w->tls);
+	sp_conf_free(&w->conf);
+	sp_deferred_free(&w->deliver_answers);
+	sp_timer_free(&w->guard);
+	sp_loop_free(&w->loop);
+	sp_arena_fini(&w->arena);
+	sp_free(w->detail);
+	sp_tls_teardown();
+}
+
+/* --- an attempt --- */
+
+static void on_attempt(void *arg, const struct sp_attempt_result *result)
+{
+	struct world *w = arg;
+	struct sp_buf text;
+
+	for (size_t i = 0; i < result->rcpt_count && i < 2; i++) {
+		const struct sp_verdict *v = &result->rcpts[i].verdict;
+
+		w->got[i].class = v->class;
+		sp_verdict_code(v, w->codes[i], sizeof(w->codes[i]));
+		w->got[i].code = w->codes[i];
+		w->got[i].cause = sp_cause_get(v->cause)->name;
+		assert_true(result->rcpts[i].settled);
+	}
+	snprintf(w->security, sizeof(w->security), "%s",
+	         result->security ? result->security : "");
+	w->interrupted = result->interrupted;
+	sp_free(w->detail);
+	sp_buf_init(&text, 1024 * 1024);
+	assert_int_equal(sp_json_write(result->detail, &text), 0);
+	w->detail = sp_buf_take(&text);
+	sp_buf_fini(&text);
+	w->finished = true;
+	sp_attempt_free(&w->attempt);
+	sp_loop_stop(w->loop);
+}
+
+static void pull(void *arg, uint32_t seq);
+
+static const struct sp_envelope_rcpt RCPTS[2] = {
+	{.address = {"a@d.example", 11}, .domain = {"d.example", 9}},
+	{.address = {"b@d.example", 11}, .domain = {"d.example", 9}},
+};
+static struct sp_envelope envelope = {.sender = {"s@client.example", 16}};
+
+static void begin(struct world *w, bool inline_body)
+{
+	struct sp_attempt_ask how = {
+		.loop = w->loop,
+		.conf = w->conf,
+		.lookup = &w->lookup,
+		.pool = w->pool,
+		.domain = SP_STR("d.example"),
+		.envelope = &envelope,
+		.rcpts = RCPTS,
+		.rcpt_count = 2,
+		.size_bytes = 20,
+		.body = SP_STR("Subject: x\r\n\r\nhello\r\n"),
+		.inline_body = inline_body,
+		.pull = pull,
+	};
+
+	w->finished = false;
+	w->attempt = sp_attempt_new(&how, on_attempt, w);
+}
+
+static void run(struct world *w)
+{
+	assert_int_equal(sp_loop_run(w->loop), 0);
+	assert_true(w->finished);
+}
+
+static void send_one(struct world *w)
+{
+	begin(w, true);
+	run(w);
+}
+
+/* --- one message, two hosts --- */
+
+#define OK                                                                     \
+	{                                                                      \
+		SP_VERDICT_DELIVERED, "2.0.0", ""                              \
+	}
+#define TEMP(code, cause)                                                      \
+	{                                                                      \
+		SP_VERDICT_TEMP, code, cause                                   \
+	}
+#define BOTH(...)                                                              \
+	{                                                                      \
+		__VA_ARGS__, __VA_ARGS__                                       \
+	}
+
+static const struct row ROWS[] = {
+	{"4 usage 3 matches", .tlsa = {GOOD, GOOD}, .expect = BOTH(OK),
+         .security = "dane", .messages = {1}, .tls = {1}},
+	{"4 no record matches, no other host", .tlsa = {WRONG, WRONG},
+         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch"))},
+	{"5 a host in which DANE fails is skipped", .tlsa = {WRONG, GOOD},
+         .expect = BOTH(OK), .security = "dane", .messages = {0, 1},
+         .tls = {0, 1}},
+	{"5 mismatch, then a host without TLSA",
+         .scripts = {{0}, {.no_starttls = true}}, .tlsa = {WRONG, NO_TLSA},
+         .expect = BOTH(OK), .security = "clear", .messages = {0, 1},
+         .clear = {0, 1}},
+	{"4 TLSA and no STARTTLS",
+         .scripts = {{.no_starttls = true}, {.no_starttls = true}},
+         .tlsa = {GOOD, GOOD},
+         .expect = BOTH(TEMP("4.7.321", "starttls-not-offered"))},
+	{"4 TLSA and 454",
+         .scripts = {{.starttls = "454 no\r\n"}, {.starttls = "454 no\r\n"}},
+         .tlsa = {GOOD, GOOD},
+         .expect = BOTH(TEMP("4.7.321", "starttls-refused"))},
+	{"4 TLSA and silence after STARTTLS",
+         .scripts = {{.starttls = ""}, {.starttls = "#"}}, .tlsa = {GOOD, GOOD},
+         .expect = BOTH(TEMP("4.7.321", "starttls-timeout"))},
+	{"4 TLSA and a handshake that does not come about",
+         .scripts = {{.mute_handshake = true}, {.no_handshake = true}},
+         .tlsa = {GOOD, GOOD},
+         .expect = BOTH(TEMP("4.7.321", "handshake-failed"))},
+	{"4 TLSA and bytes behind the 220",
+         .scripts = {{.starttls = "220 go\r\n250 x\r\n"},
+                     {.starttls = "220 go\r\nx"}},
+         .tlsa = {GOOD, GOOD},
+         .expect = BOTH(TEMP("4.7.321", "starttls-garbage"))},
+	{"3 row 2: all unusable, without TLS",
+         .scripts = {{.no_starttls = true}, {.starttls = "454 no\r\n"}},
+         .tlsa = {UNUSABLE, UNUSABLE},
+         .expect = BOTH(TEMP("4.7.321", "starttls-not-offered"))},
+	{"3 row 2: all unusable, with TLS", .tlsa = {UNUSABLE, UNUSABLE},
+         .expect = BOTH(OK), .security = "tls", .messages = {1}, .tls = {1}},
+	{"4 opportunistic: TLS where offered", .expect = BOTH(OK),
+         .security = "tls", .messages = {1}, .tls = {1}},
+	{"4 opportunistic: one clear try after a failed handshake",
+         .scripts = {{.no_handshake = true}}, .expect = BOTH(OK),
+         .security = "clear", .messages = {1}, .clear = {1}},
+	{"4 opportunistic: one clear try after silence",
+         .scripts = {{.starttls = ""}}, .expect = BOTH(OK), .security = "clear",
+         .messages = {1}, .clear = {1}},
+	{"4 opportunistic: 454 goes on in clear",
+         .scripts = {{.starttls = "454 no\r\n"}}, .expect = BOTH(OK),
+         .security = "clear", .messages = {1}, .clear = {1}},
+	{"454 and 421 at once: never ready, the next host",
+         .scripts = {{.starttls = "454 no\r\n421 bye\r\n"}}, .expect = BOTH(OK),
+         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
+	{"421 to STARTTLS, the next host",
+         .scripts = {{.starttls = "421 bye\r\n"}}, .expect = BOTH(OK),
+         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
+	{"4 opportunistic: garbage behind the 220, the next host",
+         .scripts = {{.starttls = "220 go\r\n250 x\r\n"}}, .expect = BOTH(OK),
+         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
+	{"1 log-only: a mismatch is delivered", .tlsa = {WRONG, WRONG},
+         .log_only = true, .expect = BOTH(OK), .security = "tls",
+         .messages = {1}, .tls = {1}},
+	{"1 log-only: clear where TLSA stands",
+         .scripts = {{.no_starttls = true}}, .tlsa = {GOOD, GOOD},
+         .log_only = true, .expect = BOTH(OK), .security = "clear",
+         .messages = {1}, .clear = {1}},
+	{"greeting: silence, then the next host", .scripts = {{.greeting = ""}},
+         .expect = BOTH(OK), .security = "tls", .messages = {0, 1},
+         .tls = {0, 1}},
+	{"greeting: closed and refused",
+         .scripts = {{.greeting = "#"}, {.greeting = "#554 go away\r\n"}},
+         .expect = BOTH(TEMP("4.0.0", "remote-reply"))},
+	{"greeting: no SMTP",
+         .scripts = {{.greeting = "SSH-2.0\r\n"}, {.greeting = "#\r\n"}},
+         .expect = BOTH(TEMP("4.5.0", "protocol-error"))},
+	{"EHLO: closed, both", .scripts = {{.ehlo = "#"}, {.ehlo = "#"}},
+         .expect = BOTH(TEMP("4.4.318", "connection-closed"))},
+	{"EHLO: silence, both", .scripts = {{.ehlo = ""}, {.ehlo = ""}},
+         .expect = BOTH(TEMP("4.4.315", "session-timeout"))},
+	{"5 a 4xx to RCPT goes on to the next host",
+         .scripts = {{.rcpt = "451 later\r\n", .rcpt2 = "451 later\r\n"}},
+         .expect = BOTH(OK), .security = "tls", .messages = {0, 1},
+         .tls = {1, 1}},
+	{"5 a 5xx is final, a 4xx of another recipient goes on",
+         .scripts = {{.rcpt = "550 5.1.1 no\r\n", .rcpt2 = "450 no\r\n"}},
+         .expect = {{SP_VERDICT_PERM, "5.1.1", "remote-reply"}, OK},
+         .security = "tls", .messages = {0, 1}, .tls = {1, 1}},
+	{"5 one taken, one refused by all hosts",
+         .scripts = {{.rcpt2 = "450 4.2.1 no\r\n"},
+                     {.rcpt = "450 4.2.2 no\r\n"}},
+         .expect = {OK, TEMP("4.2.1", "remote-reply")}, .security = "tls",
+         .messages = {1, 0}, .tls = {1, 1}},
+	{"5 a reply speaks before a connection",
+         .scripts = {{.mail = "450 4.1.8 no\r\n"}, {.greeting = "#"}},
+         .expect = BOTH(TEMP("4.1.8", "remote-reply")), .tls = {1}},
+	{"MAIL: closed at the first host, taken at the second",
+         .scripts = {{.mail = "#"}}, .expect = BOTH(OK), .security = "tls",
+         .messages = {0, 1}, .tls = {1, 1}},
+	{"DATA: 554, final", .scripts = {{.data = "554 5.6.0 no\r\n"}},
+         .expect = BOTH({SP_VERDICT_PERM, "5.6.0", "remote-reply"}),
+         .tls = {1}},
+	{"dot: 452 at the first host, taken at the second",
+         .scripts = {{.dot = "452 full\r\n"}}, .expect = BOTH(OK),
+         .security = "tls", .messages = {1, 1}, .tls = {1, 1}},
+	{"dot: closed, so no other host gets a second copy",
+         .scripts = {{.dot = "#"}},
+         .expect = BOTH(TEMP("4.4.318", "connection-closed")),
+         .messages = {1, 0}, .tls = {1}},
+	{"dot: silence, so no other host gets a second copy",
+         .scripts = {{.dot = ""}},
+         .expect = BOTH(TEMP("4.4.315", "session-timeout")), .messages = {1, 0},
+         .tls = {1}},
+	{"dot: no SMTP", .scripts = {{.dot = "what?\r\n"}},
+         .expect = BOTH(TEMP("4.5.0", "protocol-error")), .messages = {1, 0},
+         .tls = {1}},
+	{"dot: 250 and the end at once", .scripts = {{.dot = "#250 ok\r\n"}},
+         .expect = BOTH(OK), .security = "tls", .messages = {1, 0}, .tls = {1}},
+	{"dot: 250 and 421 at once",
+         .scripts = {{.dot = "250 ok\r\n421 bye\r\n"}}, .expect = BOTH(OK),
+         .security = "tls", .messages = {1, 0}, .tls = {1}},
+	{"RFC 6152 3: 8-bit text, no 8BITMIME",
+         .scripts = {{.ehlo_more = "\r\n250-DSN"}}, .body_8bit = true,
+         .expect = BOTH({SP_VERDICT_PERM, "5.6.3", "8bit-not-supported"})},
+	{"RFC 1870: larger than the peer's SIZE",
+         .scripts = {{.ehlo_more = "\r\n250-SIZE 10"}},
+         .expect = BOTH({SP_VERDICT_PERM, "5.3.4", "too-large-for-peer"})},
+};
+
+static void check(const struct row *row, const struct world *w)
+{
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(w->got[i].class, row->expect[i].class);
+		assert_string_equal(w->got[i].cause, row->expect[i].cause);
+		if (row->expect[i].class != SP_VERDICT_DELIVERED) {
+			assert_string_equal(w->got[i].code,
+			                    row->expect[i].code);
+		}
+	}
+	assert_string_equal(w->security, row->security ? row->security : "");
+	for (size_t i = 0; i < HOSTS; i++) {
+		const struct server *s = &w->servers[i];
+
+		assert_int_equal(s->messages, row->messages[i]);
+		assert_int_equal(s->clear_mails, row->clear[i]);
+		assert_int_equal(s->tls_mails, row->tls[i]);
+	}
+}
+
+static void test_rows(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		const struct row *row = &ROWS[i];
+		struct world w;
+
+		print_message("%s\n", row->name);
+		world_open(&w, row->log_only, "");
+		memcpy(w.tlsa, row->tlsa, sizeof(w.tlsa));
+		for (size_t k = 0; k < HOSTS; k++) {
+			w.servers[k].script = row->scripts[k];
+		}
+		envelope.body_8bit = row->body_8bit;
+		send_one(&w);
+		envelope.body_8bit = false;
+		check(row, &w);
+		world_close(&w);
+	}
+}
+
+/* --- connections used again --- */
+
+static void test_reuse(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.tlsa[0] = GOOD;
+	send_one(&w);
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 1);
+	assert_int_equal(w.servers[0].messages, 2);
+	assert_string_equal(w.security, "dane");
+	w.tlsa[0] = NO_TLSA; /* another policy, another connection */
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 2);
+	w.tlsa[0] = WRONG;
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 3);
+	assert_int_equal(w.servers[0].messages, 3);
+	assert_int_equal(w.servers[1].messages, 1);
+	world_close(&w);
+}
+
+/* An idle connection that the peer has given up costs no attempt. */
+static void test_stale(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.tlsa[0] = GOOD;
+	w.servers[0].script.ends_after = 1;
+	send_one(&w);
+	send_one(&w);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w.servers[0].connections, 2);
+	assert_int_equal(w.servers[0].messages, 2);
+	assert_int_equal(w.servers[1].connections, 0);
+	world_close(&w);
+}
+
+/* What log-only has let through is used for this message only, and nothing
+ * of it survives the turn to enforce. */
+static void test_log_only_is_not_reused(void **state)
+{
+	struct world w;
+	struct sp_conf *old;
+
+	(void)state;
+	world_open(&w, true, "");
+	w.tlsa[0] = WRONG;
+	send_one(&w);
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 2);
+	assert_int_equal(w.servers[0].messages, 2);
+	assert_non_null(strstr(w.detail, "would_have_blocked"));
+	old = w.conf;
+	set_conf(&w, false, "");
+	sp_pool_set_conf(w.pool, w.conf);
+	sp_conf_free(&old);
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 3);
+	assert_int_equal(w.servers[0].messages, 2);
+	assert_int_equal(w.servers[1].messages, 1);
+	world_close(&w);
+}
+
+/* --- a body in chunks --- */
+
+static void pull(void *arg, uint32_t seq)
+{
+	static char chunk[100000];
+	struct world *w = arg;
+
+	memset(chunk, 'x', sizeof(chunk));
+	for (size_t i = 0; i + 1 < sizeof(chunk); i += 50) {
+		chunk[i] = '\r';
+		chunk[i + 1] = '\n';
+	}
+	w->chunks_left = seq == 0 ? 20 : w->chunks_left - 1;
+	sp_attempt_body(w->attempt, sp_str_slice(chunk, sizeof(chunk)),
+	                w->chunks_left == 1);
+}
+
+/* The second host gets the whole body anew. */
+static void test_chunks(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.servers[0].script.dot = "451 no\r\n";
+	begin(&w, false);
+	run(&w);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w.servers[0].messages, 1);
+	assert_int_equal(w.servers[1].messages, 1);
+	assert_int_equal(w.servers[0].body_bytes, w.servers[1].body_bytes);
+	assert_true(w.servers[1].body_bytes > 20 * 90000);
+	world_close(&w);
+}
+
+/* --- ends from our side --- */
+
+static void test_deadline(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "attempt_timeout = \"1s\"");
+	w.conf->smtp.greeting_timeout_ms = 60000;
+	w.servers[0].script.greeting = "";
+	send_one(&w);
+	assert_string_equal(w.got[0].cause, "attempt-deadline");
+	world_close(&w);
+}
+
+/* The last dot is out: to break off would make a second copy. */
+static void on_late_reply(void *arg)
+{
+	struct world *w = arg;
+	struct sp_list *first = sp_list_first(&w->servers[0].visits);
+	struct visit *v;
+
+	assert_non_null(first);
+	v = SP_CONTAINER(first, struct visit, node);
+	(void)say(v, "250 ok\r\n", NULL);
+}
+
+static void test_deadline_behind_the_dot(void **state)
+{
+	struct sp_timer *late;
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "attempt_timeout = \"1s\"");
+	w.conf->smtp.data_done_timeout_ms = 60000;
+	w.servers[0].script.dot = "";
+	late = sp_timer_new(w.loop, on_late_reply, &w);
+	sp_timer_set(late, 1500);
+	send_one(&w);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w.servers[1].connections, 0);
+	sp_timer_free(&late);
+	world_close(&w);
+}
+
+static void on_stop_now(void *arg)
+{
+	struct world *w = arg;
+
+	sp_attempt_stop(w->attempt);
+}
+
+static void test_stop(void **state)
+{
+	static const struct {
+		const char *name;
+		struct script script;
+		bool interrupted;
+	} STOPS[] = {
+		{"greeting", {.greeting = ""}, true},
+		{"EHLO", {.ehlo = ""}, true},
+		{"handshake", {.mute_handshake = true}, true},
+		{"MAIL goes on", {.mail = ""}, true}, /* then no next host */
+		{"dot goes on", {.dot = ""}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(STOPS) / sizeof(STOPS[0]); i++) {
+		struct sp_timer *timer;
+		struct world w;
+
+		print_message("%s\n", STOPS[i].name);
+		world_open(&w, false, "");
+		w.servers[0].script = STOPS[i].script;
+		timer = sp_timer_new(w.loop, on_stop_now, &w);
+		sp_timer_set(timer, 200);
+		send_one(&w);
+		assert_int_equal(w.got[0].class, SP_VERDICT_TEMP);
+		assert_int_equal(w.interrupted, STOPS[i].interrupted);
+		assert_int_equal(w.servers[1].connections, 0);
+		sp_timer_free(&timer);
+		world_close(&w);
+	}
+}
+
+/* Freed at any moment: nothing is left behind, nobody is called. */
+static void on_leave(void *arg)
+{
+	struct world *w = arg;
+
+	sp_attempt_free(&w->attempt);
+	sp_loop_stop(w->loop);
+}
+
+static void test_free_at_any_time(void **state)
+{
+	(void)state;
+	for (int64_t ms = 0; ms < 24; ms += 2) {
+		struct sp_timer *timer;
+		struct world w;
+
+		world_open(&w, false, "");
+		w.tlsa[0] = GOOD;
+		timer = sp_timer_new(w.loop, on_leave, &w);
+		sp_timer_set(timer, ms);
+		begin(&w, true);
+		assert_int_equal(sp_loop_run(w.loop), 0);
+		sp_timer_free(&timer);
+		world_close(&w);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_reuse),
+		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_log_only_is_not_reused),
+		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_deadline),
+		cmocka_unit_test(test_deadline_behind_the_dot),
+		cmocka_unit_test(test_stop),
+		cmocka_unit_test(test_free_at_any_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
