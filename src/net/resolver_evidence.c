@@ -14,7 +14,8 @@
  *	           DONE <-- found, no parent, or too many --'
  *
  * A broken signature (the bits) shows only in libunbound's words: windows,
- * digests and missing proofs are what can be seen without verifying.
+ * digests and missing proofs are what can be seen without verifying. Where
+ * those words stand and only one RRset can be meant, it is named.
  */
 #include <stdbool.h> /* before ldns, which else makes bool a char */
 #include <stdio.h>
@@ -52,6 +53,14 @@ enum state {
 	DONE,
 };
 
+/* An RRset that was seen, and the signature in its window, if it has one. */
+struct rrset {
+	struct sp_str owner;
+	uint16_t type;
+	uint16_t key_tag;
+	struct sp_str signer;
+};
+
 struct sp__evidence {
 	struct sp_arena arena; /* owns names and packets */
 	struct sp_str name;
@@ -61,6 +70,12 @@ struct sp__evidence {
 	enum state state;
 	unsigned asked;
 	struct sp__dns_packet keys; /* the answer to DNSKEY */
+	const char *words;          /* scenario by libunbound's words */
+	bool about_keys;            /* they are about DNSKEY of the zone */
+	struct rrset bare;          /* the first without a signature */
+	struct rrset intact;        /* the last with a good window */
+	size_t intact_count;        /* how many there are of those */
+	bool key_missing; /* none of the zone's keys made that signature */
 	bool found;
 	bool denied_bare; /* the denial came without proof */
 	struct sp__finding finding;
@@ -256,6 +271,40 @@ static void say_window(struct sp__evidence *e, const struct sp__dns_rr *rr,
 		expired ? "expired" : "begins", when);
 }
 
+static bool is_same(const struct rrset *set, const struct sp__dns_rr *rr)
+{
+	return set->type == rr->type && sp_str_eq(set->owner, rr->owner);
+}
+
+/* Only what libunbound can have meant: what was asked, or the zone's keys
+ * where it speaks of them. */
+static bool is_culprit(const struct sp__evidence *e)
+{
+	if (!e->about_keys) {
+		return e->asked == 1; /* with a DS named: nothing is there */
+	}
+	/* The keys are looked at when the DS is there, and before it. */
+	return e->asked == 2 && e->intact_count == 0 && e->bare.owner.len == 0;
+}
+
+static void note_intact(struct sp__evidence *e, const struct sp__dns_rr *rr,
+                        const struct signature *s)
+{
+	if (!is_culprit(e) || is_same(&e->intact, rr)) {
+		return;
+	}
+	e->intact = (struct rrset){rr->owner, rr->type, s->key_tag, s->signer};
+	e->intact_count++;
+}
+
+static void note_bare(struct sp__evidence *e, const struct sp__dns_rr *rr)
+{
+	if (is_culprit(e) && e->bare.owner.len == 0) {
+		e->bare.owner = rr->owner;
+		e->bare.type = rr->type;
+	}
+}
+
 /*
  * Looks at the signatures of one RRset (RFC 4034 3.1.5, serial arithmetic).
  * A finding is made when there are some and none is within its window. The
@@ -282,12 +331,15 @@ static void look_at_rrset(struct sp__evidence *e,
 		*signer = s.signer;
 		if ((int32_t)(now_s - s.expires_s) <= 0 &&
 		    (int32_t)(now_s - s.begins_s) >= 0) {
+			note_intact(e, of, &s);
 			return;
 		}
 		worst = rr;
 		outside = s;
 	}
-	if (worst && !e->found) {
+	if (!worst) {
+		note_bare(e, of);
+	} else if (!e->found) {
 		say_window(e, worst, &outside,
 		           (int32_t)(now_s - outside.expires_s) > 0);
 	}
@@ -510,6 +562,29 @@ static void say_no_keys(struct sp__evidence *e)
 	               SP_STR_ARG(e->zone));
 }
 
+/* Are there keys, and none with the tag of the signature that was seen? */
+static void look_for_key(struct sp__evidence *e)
+{
+	bool any = false;
+
+	if (!sp_str_eq(e->zone, e->intact.signer)) {
+		return;
+	}
+	for (size_t i = 0; i < e->keys.rr_count; i++) {
+		const struct sp__dns_rr *key = &e->keys.rrs[i];
+
+		if (!is_answer(key, SP_DNS_TYPE_DNSKEY, e->zone,
+		               DNSKEY_FIXED_LEN)) {
+			continue;
+		}
+		if (key_tag(key) == e->intact.key_tag) {
+			return;
+		}
+		any = true;
+	}
+	e->key_missing = any;
+}
+
 /* --- the machine --- */
 
 struct sp__evidence *sp__evidence_new(struct sp_str name, enum sp_dns_type type,
@@ -521,8 +596,12 @@ struct sp__evidence *sp__evidence_new(struct sp_str name, enum sp_dns_type type,
 	e->name = sp_arena_str(&e->arena, name);
 	e->type = type;
 	e->wall_ms = wall_ms;
+	e->words = sp__finding_of_bogus(why).scenario;
+	e->about_keys = contains(why, "for key ") ||
+	                contains(why, "key for validation");
 	e->zone = zone_in(why, &e->arena);
 	e->state = e->zone.len > 0 ? DNSKEY : SUBJECT;
+	e->about_keys = e->about_keys && e->state == DNSKEY;
 	return e;
 }
 
@@ -567,6 +646,8 @@ void sp__evidence_answer(struct sp__evidence *e, struct sp_str bytes)
 		e->keys = packet;
 		if (!parsed || packet.rcode != 0) {
 			say_no_keys(e);
+		} else {
+			look_for_key(e);
 		}
 		break;
 	case DS:
@@ -580,16 +661,54 @@ void sp__evidence_answer(struct sp__evidence *e, struct sp_str bytes)
 	}
 }
 
-const struct sp__finding *sp__evidence_finding(const struct sp__evidence *e)
+/* Words that libunbound said, put to what was seen; null: nothing fits. */
+static const struct sp__finding *say_seen(struct sp__evidence *e)
 {
-	static const struct sp__finding bare = {
-		"denial-unproven",
-		EDE_NSEC_MISSING,
-		"the answer denies without NSEC or NSEC3",
-	};
+	char type[16];
+	const struct rrset *set = &e->intact;
 
+	if (strcmp(e->words, "rrsig-missing") == 0 && e->bare.owner.len > 0) {
+		(void)snprintf(e->finding.text, sizeof(e->finding.text),
+		               "no RRSIG of " SP_STR_FMT " %s in the answer",
+		               SP_STR_ARG(e->bare.owner),
+		               sp__dns_type_text(e->bare.type, type));
+		e->finding.ede = EDE_RRSIGS_MISSING;
+	} else if (strcmp(e->words, "rrsig-invalid") == 0 &&
+	           e->intact_count == 1) {
+		(void)snprintf(e->finding.text, sizeof(e->finding.text),
+		               "RRSIG of " SP_STR_FMT
+		               " %s by key %u of " SP_STR_FMT " %s",
+		               SP_STR_ARG(set->owner),
+		               sp__dns_type_text(set->type, type), set->key_tag,
+		               SP_STR_ARG(set->signer),
+		               e->key_missing ? "is by no key of the zone"
+		                              : "does not verify");
+		e->finding.ede = EDE_BOGUS;
+	} else {
+		return NULL;
+	}
+	e->finding.scenario = e->words;
+	return &e->finding;
+}
+
+static const struct sp__finding *say_denial(struct sp__evidence *e)
+{
+	char type[16];
+
+	e->finding.scenario = "denial-unproven";
+	e->finding.ede = EDE_NSEC_MISSING;
+	(void)snprintf(e->finding.text, sizeof(e->finding.text),
+	               "the answer denies " SP_STR_FMT
+	               " %s without NSEC or NSEC3",
+	               SP_STR_ARG(e->name),
+	               sp__dns_type_text((uint16_t)e->type, type));
+	return &e->finding;
+}
+
+const struct sp__finding *sp__evidence_finding(struct sp__evidence *e)
+{
 	if (e->found) {
 		return &e->finding;
 	}
-	return e->denied_bare ? &bare : NULL;
+	return e->denied_bare ? say_denial(e) : say_seen(e);
 }

@@ -53,7 +53,6 @@ bool sp__evidence_next(struct sp__evidence *evidence, struct sp_str *name_out,
                        enum sp_dns_type *type_out);
 /* The packet to it; empty where there was none. */
 void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str bytes);
-const struct sp__finding *
-sp__evidence_finding(const struct sp__evidence *evidence);
+const struct sp__finding *sp__evidence_finding(struct sp__evidence *evidence);
 
 #endif

@@ -554,7 +554,7 @@ static const struct evidence_step {
 	const char *asked; /* name and type that the machine must ask */
 	enum sp_dns_type type;
 	bool silent; /* no packet comes back */
-	struct rr rrs[4];
+	struct rr rrs[5];
 } first_mx = {"d.test", SP_DNS_TYPE_MX, false, {{0}}};
 
 static const struct evidence_case {
