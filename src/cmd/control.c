@@ -178,9 +178,7 @@ int sp_control_ask(struct sp_cmd_ctx *ctx, struct sp_json *ask,
 		sp_buf_fini(&q.in);
 	}
 	sp_json_free(&ask);
-	if (status) {
-		sp_json_free(&q.done);
-	} else if (done_out) {
+	if (!status && done_out) {
 		*done_out = q.done;
 	} else {
 		sp_json_free(&q.done);
