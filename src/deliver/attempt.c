@@ -47,6 +47,7 @@ struct sp_attempt {
 	bool has_place; /* at place_address */
 	char place_address[SP_ADDR_TEXT];
 	bool reused;
+	bool anew; /* no idle connection for the next try */
 	struct sp_smtp_transaction transaction;
 	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
 	size_t *open_index;                  /* their places in rcpts */
@@ -60,6 +61,7 @@ struct sp_attempt {
 	struct sp_timer *deadline;
 	struct sp_deferred *finish;
 	bool stopped;
+	bool late;          /* over the deadline, but the last dot is out */
 	int64_t start_ms;   /* monotonic */
 	int64_t planned_ms; /* duration */
 	struct sp_attempt_result result;
@@ -67,6 +69,7 @@ struct sp_attempt {
 	void *arg;
 };
 
+static void ask_place(struct sp_attempt *a);
 static void next_try(struct sp_attempt *a);
 
 /* --- verdicts --- */
@@ -192,11 +195,17 @@ static void done(struct sp_attempt *a)
 	sp_deferred_call(a->finish);
 }
 
-/* What is not settled gets the verdict that speaks for all hosts. */
+/* What is not settled gets the verdict that speaks for all hosts. Nothing is
+ * ever delivered by a verdict that nobody gave. */
 static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 {
 	if (last) {
 		note_host_verdict(a, last);
+	}
+	if (a->host_verdict.class == SP_VERDICT_DELIVERED) {
+		a->host_verdict = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
+		                                        a->ask.domain,
+		                                        SP_STR(""), &a->arena);
 	}
 	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
 		if (!a->rcpts[i].settled) {
@@ -274,12 +283,12 @@ static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
 		                          a->ask.domain, SP_STR(""), &a->arena);
 	} else if (reply->code) {
 		v = sp_verdict_from_reply(reply, true, &a->arena);
-		if (v.class == SP_VERDICT_DELIVERED &&
-		    !result->rcpts[i].delivered) { /* accepted, then lost */
-			v = keep(a, sp_dial_verdict(a->dial));
-		}
 	} else {
 		v = keep(a, sp_dial_verdict(a->dial));
+	}
+	if (v.class == SP_VERDICT_DELIVERED && !result->rcpts[i].delivered) {
+		v = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
+		                          a->ask.domain, SP_STR(""), &a->arena);
 	}
 	if (!v.host.len) {
 		v.host = host_now(a)->name;
@@ -291,16 +300,44 @@ static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
 	return v;
 }
 
-/* The first verdict that is not a delivery stands for the try. */
-static void on_sent(struct sp_attempt *a)
+/* The peer has said nothing that decides for any recipient. */
+static bool is_unheard(const struct sp_smtp_result *result)
 {
-	const struct sp_smtp_result *result = sp_dial_result(a->dial);
+	for (size_t i = 0; i < result->rcpt_count; i++) {
+		if (result->rcpts[i].reply.code || result->rcpts[i].accepted) {
+			return false;
+		}
+	}
+	return result->need == SP_SMTP_NEED_NONE && !result->end_sent;
+}
+
+/* A connection that was idle can have ended at the peer's side before it
+ * heard of this message: that is no failure of the host. */
+static void try_anew(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	note_try(a, v);
+	drop_connection(a);
+	if (a->stopped) {
+		next_try(a);
+	} else {
+		a->anew = true;
+		ask_place(a);
+	}
+}
+
+/* Settles the recipients by their replies; the first verdict that is not a
+ * delivery stands for the try. Once the last dot is out, a recipient without
+ * a reply is left for a later attempt: another host might make it a second
+ * copy. */
+static const struct sp_verdict *settle_sent(struct sp_attempt *a,
+                                            const struct sp_smtp_result *result)
+{
 	const struct sp_verdict *shown = NULL;
-	bool unknown = result->end_sent && !result->final.code;
 
 	for (size_t i = 0; i < a->open_count; i++) {
 		size_t index = a->open_index[i];
 		struct sp_verdict v = rcpt_verdict(a, result, i);
+		bool unknown = result->end_sent && !result->rcpts[i].reply.code;
 		bool final = v.class != SP_VERDICT_TEMP || unknown;
 
 		if (v.class == SP_VERDICT_DELIVERED) {
@@ -312,21 +349,41 @@ static void on_sent(struct sp_attempt *a)
 			shown = &a->rcpts[index].verdict;
 		}
 	}
-	note_try(a, shown);
+	return shown;
+}
+
+static void on_sent(struct sp_attempt *a)
+{
+	const struct sp_smtp_result *result = sp_dial_result(a->dial);
+	bool unheard = is_unheard(result);
+
+	if (unheard && a->reused) {
+		struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
+
+		try_anew(a, &v);
+		return;
+	}
+	note_try(a, settle_sent(a, result));
 	a->has_place = false;
 	sp_pool_put(a->ask.pool, &a->dial);
-	if (all_settled(a) || a->stopped) {
-		give_up(a, shown);
-	} else {
-		a->address = SIZE_MAX; /* this host has spoken: the next one */
-		next_try(a);
+	if (all_settled(a)) {
+		done(a);
+		return;
 	}
+	if (!unheard) {
+		a->address = SIZE_MAX; /* this host has spoken: the next one */
+	}
+	next_try(a);
 }
 
 static void on_failed(struct sp_attempt *a)
 {
 	struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
 
+	if (a->reused) {
+		try_anew(a, &v);
+		return;
+	}
 	note_try(a, &v);
 	note_host_verdict(a, &v);
 	drop_connection(a);
@@ -411,9 +468,13 @@ static void ask_place(struct sp_attempt *a)
 	const struct sp_plan_host *host = host_now(a);
 	const struct sp_plan_address *address = &host->addresses[a->address];
 	struct sp_addr addr = {.family = address->family};
-	char *key =
-		sp_dial_make_key(host, address, a->route.plan.port, &a->arena);
+	struct sp_judge_conf judge = sp_route_judge(a->ask.conf);
+	const char *key =
+		a->anew ? "" /* of none */
+			: sp_dial_make_key(host, address, a->route.plan.port,
+	                                   &judge, &a->arena);
 
+	a->anew = false;
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
 	sp_addr_text(&addr, a->place_address);
 	a->stage = WAIT;
@@ -426,6 +487,8 @@ static void next_try(struct sp_attempt *a)
 	if (a->stopped) {
 		a->result.interrupted = true;
 		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+	} else if (a->late) {
+		give_up_cause(a, SP_CAUSE_ATTEMPT_DEADLINE, "");
 	} else if (advance(a, false)) {
 		ask_place(a);
 	} else {
@@ -448,13 +511,12 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	} else if (advance(a, true)) {
 		ask_place(a);
 	} else {
-		give_up_cause(a, SP_CAUSE_NO_ADDRESSES, "");
+		give_up_cause(a, SP_CAUSE_INTERNAL_ERROR, "");
 	}
 }
 
-static void on_deadline(void *arg)
+static void give_up_late(struct sp_attempt *a)
 {
-	struct sp_attempt *a = arg;
 	struct sp_verdict v =
 		sp_verdict_from_cause(SP_CAUSE_ATTEMPT_DEADLINE, a->ask.domain,
 	                              SP_STR(""), &a->arena);
@@ -464,6 +526,17 @@ static void on_deadline(void *arg)
 		sp_dial_free(&a->dial);
 	}
 	give_up(a, &v);
+}
+
+static void on_deadline(void *arg)
+{
+	struct sp_attempt *a = arg;
+
+	if (a->dial && sp_dial_awaits_end(a->dial)) {
+		a->late = true; /* the reply's own time still runs */
+		return;
+	}
+	give_up_late(a);
 }
 
 struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,

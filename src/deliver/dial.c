@@ -33,6 +33,9 @@
 
 #define LINGER_MS  5000 /* for QUIT to leave */
 #define EVENTS_MAX 4
+/* Bytes that wait to be sent: what is acknowledged by the peer's TCP, and the
+ * timers that run, should not be far from what this side has written. */
+#define OUT_FILL 131072
 
 enum state {
 	CONNECT,
@@ -84,6 +87,27 @@ static void tell(struct sp_dial *d, enum sp_dial_event event)
 	sp_deferred_call(d->turn);
 }
 
+static bool next_event(struct sp_dial *d, enum sp_dial_event *event_out)
+{
+	if (!d->event_count) {
+		return false;
+	}
+	*event_out = d->events[0];
+	d->event_count--;
+	memmove(d->events, d->events + 1,
+	        d->event_count * sizeof(d->events[0]));
+	return true;
+}
+
+/* READY, where the owner has not heard it yet. */
+static bool take_back_ready(struct sp_dial *d)
+{
+	bool found = d->event_count && d->events[0] == SP_DIAL_READY;
+	enum sp_dial_event event;
+
+	return found && next_event(d, &event);
+}
+
 static int64_t lap(struct sp_dial *d)
 {
 	int64_t now_ms = sp_time_mono_ms();
@@ -95,9 +119,11 @@ static int64_t lap(struct sp_dial *d)
 
 /* --- the end of a session --- */
 
+/* A peer can say 454 and 421 in one packet: what is over before the owner
+ * heard of it has never been ready. */
 static void end(struct sp_dial *d)
 {
-	bool early = d->state != READY;
+	bool early = take_back_ready(d) || d->state != READY;
 
 	if (d->state == ENDED) {
 		return;
@@ -165,6 +191,10 @@ static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
 
 	d->conf.judge.now_ms = sp_time_wall_ms();
 	*j = sp_judge(&d->conf.judge, d->host, event, facts, &d->arena);
+	j->verdict.host = d->host_name; /* the plan may be gone before us */
+	if (!j->verdict.evidence.len && facts) {
+		j->verdict.evidence = facts->error;
+	}
 	if (j->judgement == SP_JUDGE_FAIL) {
 		fail(d, j->verdict);
 	}
@@ -186,6 +216,10 @@ static void judge_silence(struct sp_dial *d, const char *what)
 	struct sp_tls_facts facts = {.matched_usage = -1};
 
 	facts.error = sp_arena_str(&d->arena, sp_str_from(what));
+	if (d->state == HANDSHAKE) {
+		d->facts.handshake_tried = true;
+		d->facts.tls_facts = facts;
+	}
 	judge_broken(d,
 	             d->state == HANDSHAKE ? SP_SESSION_HANDSHAKE_DONE
 	                                   : SP_SESSION_STARTTLS_SILENT,
@@ -272,9 +306,13 @@ static void on_starttls_refused(struct sp_dial *d,
                                 const struct sp_smtp_client_event *ev)
 {
 	struct sp_tls_facts facts = {.matched_usage = -1};
+	struct sp_verdict said =
+		sp_verdict_from_reply(&ev->reply, false, &d->arena);
 	enum sp_judgement j;
 
-	facts.error = sp_arena_str(&d->arena, ev->reply.text);
+	facts.error = sp_str_from(
+		sp_arena_printf(&d->arena, "answer to STARTTLS: %u " SP_STR_FMT,
+	                        said.code, SP_STR_ARG(said.text)));
 	j = judge(d, SP_SESSION_STARTTLS_REFUSED, &facts);
 	if (j == SP_JUDGE_PROCEED) {
 		become_ready(d);
@@ -288,6 +326,13 @@ static void on_starttls_garbage(struct sp_dial *d,
 {
 	(void)ev;
 	judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
+}
+
+/* Each recipient has the time of a command. */
+static void on_rcpt(struct sp_dial *d, const struct sp_smtp_client_event *ev)
+{
+	(void)ev;
+	d->timed_stage = SP_SMTP_STAGE_CLOSED;
 }
 
 static void on_want_body(struct sp_dial *d,
@@ -328,8 +373,10 @@ static void on_closed(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
 	if (ev->reply.code) {
 		fail_reply(d, &ev->reply);
+	} else if (d->lost) {
+		end(d); /* the verdict says why */
 	} else {
-		fail_cause(d, d->lost ? d->lost : SP_CAUSE_CONNECTION_CLOSED,
+		fail_cause(d, SP_CAUSE_CONNECTION_CLOSED,
 		           "the connection ended");
 	}
 }
@@ -355,7 +402,7 @@ static void (*const ON_EVENT[])(struct sp_dial *,
 	[SP_SMTP_CLIENT_STARTTLS_READY] = on_starttls_ready,
 	[SP_SMTP_CLIENT_STARTTLS_REFUSED] = on_starttls_refused,
 	[SP_SMTP_CLIENT_STARTTLS_GARBAGE] = on_starttls_garbage,
-	[SP_SMTP_CLIENT_RCPT] = on_nothing,
+	[SP_SMTP_CLIENT_RCPT] = on_rcpt,
 	[SP_SMTP_CLIENT_WANT_BODY] = on_want_body,
 	[SP_SMTP_CLIENT_MESSAGE_DONE] = on_message_done,
 	[SP_SMTP_CLIENT_RESET_DONE] = on_nothing,
@@ -429,7 +476,10 @@ static void write_out(struct sp_dial *d)
 {
 	struct sp_buf *from = sp_smtp_client_output(d->client);
 	struct sp_buf *to = sp_stream_out(d->stream);
-	struct sp_str bytes = sp_str_sub(sp_buf_str(from), 0, sp_buf_room(to));
+	size_t waiting = sp_buf_len(to);
+	struct sp_str bytes =
+		sp_str_sub(sp_buf_str(from), 0,
+	                   waiting < OUT_FILL ? OUT_FILL - waiting : 0);
 
 	if (bytes.len && sp_buf_append_str(to, bytes) == 0) {
 		sp_buf_consume(from, bytes.len);
@@ -471,16 +521,15 @@ static void work(struct sp_dial *d)
 static void on_turn(void *arg)
 {
 	struct sp_dial *d = arg;
+	enum sp_dial_event event;
 	bool freed = false;
 
+	if (d->lingers) {
+		return;
+	}
 	work(d);
 	d->freed = &freed;
-	for (size_t i = 0; !freed && i < d->event_count; i++) {
-		enum sp_dial_event event = d->events[i];
-
-		if (i + 1 == d->event_count) {
-			d->event_count = 0;
-		}
+	while (!freed && next_event(d, &event)) {
 		d->fn(d->arg, event);
 	}
 	if (!freed) {
@@ -588,7 +637,7 @@ static void on_stream(void *arg, enum sp_stream_event event)
 		break;
 	case SP_STREAM_EOF:
 		work(d); /* what came before the end */
-		if (d->state != ENDED && d->stream) {
+		if (in_session(d)) {
 			lose(d, SP_CAUSE_CONNECTION_CLOSED,
 			     "closed by the peer");
 		}
@@ -644,8 +693,8 @@ struct sp_dial *sp_dial_new(const struct sp_dial_conf *conf,
 	d->host = host;
 	d->address = *address;
 	d->host_name = sp_arena_str(&d->arena, host->name);
-	d->key = sp_str_from(
-		sp_dial_make_key(host, address, conf->port, &d->arena));
+	d->key = sp_str_from(sp_dial_make_key(host, address, conf->port,
+	                                      &conf->judge, &d->arena));
 	d->fn = fn;
 	d->arg = arg;
 	d->facts.tls_facts.matched_usage = -1;
@@ -728,8 +777,11 @@ void sp_dial_send(struct sp_dial *d,
 	d->body_told = false;
 	lap(d);
 	r = sp_smtp_client_send(d->client, transaction);
-	if (r) { /* the peer has ended it while it was idle */
-		fail_cause(d, SP_CAUSE_CONNECTION_CLOSED, sp_strerror(r));
+	if (r) { /* an envelope that can't be said, or an end while idle */
+		fail_cause(d,
+		           r == SP_ESYNTAX ? SP_CAUSE_INTERNAL_ERROR
+		                           : SP_CAUSE_CONNECTION_CLOSED,
+		           sp_strerror(r));
 	}
 	sp_deferred_call(d->turn);
 }
@@ -764,7 +816,14 @@ struct sp_str sp_dial_key(const struct sp_dial *d)
 bool sp_dial_reusable(const struct sp_dial *d)
 {
 	return d->state == READY && d->lost == SP_CAUSE_NONE &&
+	       !d->facts.judgement.waived &&
 	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_IDLE;
+}
+
+bool sp_dial_awaits_end(const struct sp_dial *d)
+{
+	return d->state == SENDING && d->client &&
+	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_DATA_DONE;
 }
 
 struct sp_json *sp_dial_live(const struct sp_dial *d)

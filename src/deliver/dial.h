@@ -94,12 +94,18 @@ const struct sp_smtp_result *sp_dial_result(const struct sp_dial *dial);
  * the session ended without one. */
 const struct sp_verdict *sp_dial_verdict(const struct sp_dial *dial);
 const struct sp_dial_facts *sp_dial_facts(const struct sp_dial *dial);
-/* Host, address, port and policy digest: who may reuse it. */
+/* Host, address, port, policy digest and how strictly it was judged: who may
+ * reuse it. */
 struct sp_str sp_dial_key(const struct sp_dial *dial);
+/* Not one that only log-only mode has let through. */
 bool sp_dial_reusable(const struct sp_dial *dial);
+/* The end of data was handed out, its reply is awaited: to break off now
+ * would make the peer's copy a duplicate. */
+bool sp_dial_awaits_end(const struct sp_dial *dial);
 /* The key that a connection to this host and address would have. */
 char *sp_dial_make_key(const struct sp_plan_host *host,
                        const struct sp_plan_address *address, uint16_t port,
+                       const struct sp_judge_conf *judge,
                        struct sp_arena *arena);
 
 /* For `sealpost sessions`: stage, history of transitions and replies. */

@@ -7,14 +7,16 @@
 
 char *sp_dial_make_key(const struct sp_plan_host *host,
                        const struct sp_plan_address *address, uint16_t port,
+                       const struct sp_judge_conf *judge,
                        struct sp_arena *arena)
 {
 	char bytes[33];
 
 	sp_str_hex(address->bytes, address->family == 4 ? 4 : 16, bytes,
 	           sizeof(bytes));
-	return sp_arena_printf(arena, SP_STR_FMT "|%s|%u|" SP_STR_FMT,
+	return sp_arena_printf(arena, SP_STR_FMT "|%s|%u|%d|%d|" SP_STR_FMT,
 	                       SP_STR_ARG(host->name), bytes, port,
+	                       judge->profile, judge->enforce,
 	                       SP_STR_ARG(host->digest));
 }
 

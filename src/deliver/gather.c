@@ -54,7 +54,7 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 
 	sp_list_remove(&mine->node);
 	sp_free(mine);
-	if (sp_plan_done(g->plan)) { /* decided without this one */
+	if (!g->plan || sp_plan_done(g->plan)) { /* decided without it */
 		sp_dns_answer_free(&answer);
 		return;
 	}

@@ -306,27 +306,37 @@ struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
 	return pool;
 }
 
+/* False: there was none. */
+static bool end_one_idle(struct sp_pool *pool)
+{
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	while (sp_map_next(&pool->sites, &it, &key, &value)) {
+		struct site *site = value;
+		struct sp_list *first = sp_list_first(&site->idle);
+
+		if (first) {
+			idle_end(SP_CONTAINER(first, struct idle, node));
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Nobody holds a ticket or a place any more; only idle ones are left. */
 void sp_pool_free(struct sp_pool **pool)
 {
 	struct sp_pool *p = *pool;
-	struct sp_map_iter it;
-	struct sp_str key;
-	void *value;
 
 	if (!p) {
 		return;
 	}
 	*pool = NULL;
-	for (it = (struct sp_map_iter){0};
-	     sp_map_next(&p->sites, &it, &key, &value);
-	     it = (struct sp_map_iter){0}) {
-		struct site *site = value;
-		struct sp_list *first = sp_list_first(&site->idle);
-
-		SP_ASSERT(first);
-		idle_end(SP_CONTAINER(first, struct idle, node));
+	while (end_one_idle(p)) {
 	}
+	SP_ASSERT(p->sites.count == 0);
 	sp_dial_reap(&p->lingering);
 	sp_map_fini(&p->sites);
 	sp_free(p);
@@ -335,6 +345,8 @@ void sp_pool_free(struct sp_pool **pool)
 void sp_pool_set_conf(struct sp_pool *pool, const struct sp_conf *conf)
 {
 	pool->conf = conf;
+	while (end_one_idle(pool)) {
+	}
 }
 
 struct sp_list *sp_pool_lingering(struct sp_pool *pool)

@@ -27,6 +27,7 @@ typedef void sp_pool_fn(void *arg, struct sp_dial *dial);
 struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
                             unsigned worker_count);
 void sp_pool_free(struct sp_pool **pool); /* closes all idle ones */
+/* Idle connections were made by the old one: they end. */
 void sp_pool_set_conf(struct sp_pool *pool, const struct sp_conf *conf);
 
 /* Answered later, never from inside; at most once, unless cancelled. */

@@ -13,7 +13,7 @@
 #include "net/socket.h"
 #include "net/stream.h"
 
-/* What it says instead of the usual. Null: the usual. "": nothing at all.
+/* What it says instead of the usual. Null: the usual. "": nothing any more.
  * "#...": the text, then the end of the connection. */
 struct script {
 	const char *greeting, *ehlo, *starttls, *mail, *rcpt, *rcpt2, *data,
@@ -42,7 +42,8 @@ struct visit {
 	struct server *server;
 	struct sp_stream *stream;
 	unsigned rcpts, messages;
-	bool tls, in_data, turning;
+	unsigned accepted;
+	bool tls, in_data, turning, mute;
 };
 
 static void visit_end(struct visit *v)
@@ -60,6 +61,8 @@ static bool say(struct visit *v, const char *script, const char *usual)
 
 	if (ends) {
 		text++;
+	} else if (!*text) {
+		v->mute = true;
 	}
 	(void)sp_buf_append_cstr(sp_stream_out(v->stream), text);
 	sp_stream_flush(v->stream);
@@ -106,6 +109,7 @@ static bool on_mail(struct visit *v)
 		v->server->clear_mails++;
 	}
 	v->rcpts = 0;
+	v->accepted = 0;
 	if (v->server->script.ends_after &&
 	    v->messages >= v->server->script.ends_after) {
 		return say(v, "#", NULL);
@@ -137,7 +141,15 @@ static bool on_line(struct visit *v, struct sp_str line)
 		return on_mail(v);
 	}
 	if (is(line, "RCPT")) {
-		return say(v, v->rcpts++ ? s->rcpt2 : s->rcpt, "250 ok\r\n");
+		const char *reply = s->mail      ? "503 no MAIL\r\n"
+		                    : v->rcpts++ ? s->rcpt2
+		                                 : s->rcpt;
+
+		v->accepted += !reply || *reply == '2';
+		return say(v, reply, "250 ok\r\n");
+	}
+	if (is(line, "DATA") && !v->accepted) {
+		return say(v, "554 no recipients\r\n", NULL);
 	}
 	if (is(line, "DATA")) {
 		v->in_data = !s->data;
@@ -158,7 +170,7 @@ static void on_lines(struct visit *v)
 		size_t end = sp_str_find(bytes, '\n');
 		char line[4096];
 
-		if (v->turning || end == bytes.len) {
+		if (v->turning || v->mute || end == bytes.len) {
 			return;
 		}
 		snprintf(line, sizeof(line), SP_STR_FMT,
