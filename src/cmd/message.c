@@ -142,6 +142,7 @@ struct list {
 	char text[ADDRESS_MAX]; /* the address so far */
 	size_t len;
 	bool too_long;
+	bool blank; /* behind the address so far */
 	bool in_angle;
 	bool had_angle; /* the address of this one is out already */
 	size_t count;
@@ -149,8 +150,23 @@ struct list {
 	void *arg;
 };
 
+/* Blanks around the dots and the @ mean nothing (RFC 5322 4.4); elsewhere they
+ * stay, so that two words are not glued into an address. */
+static bool parts_words(const struct list *l, char next)
+{
+	char last = l->len ? l->text[l->len - 1] : '@';
+
+	return last != '@' && last != '.' && next != '@' && next != '.';
+}
+
 static void keep(struct list *l, char c)
 {
+	if (l->blank) {
+		l->blank = false;
+		if (parts_words(l, c)) {
+			keep(l, ' ');
+		}
+	}
 	if (l->len < sizeof(l->text)) {
 		l->text[l->len++] = c;
 	} else {
@@ -166,6 +182,7 @@ static void emit(struct list *l)
 	}
 	l->len = 0;
 	l->too_long = false;
+	l->blank = false;
 }
 
 static char take(struct list *l)
@@ -259,6 +276,7 @@ static void step(struct list *l, char c)
 	case '\t':
 	case '\r':
 	case '\n':
+		l->blank = true;
 		break;
 	default:
 		keep(l, c);

@@ -44,6 +44,8 @@ static const struct list LISTS[] = {
 	{"RFC 5322 3.4.1: literal", "a@[IPv6:::1], b@y.test",
          "a@[IPv6:::1]|b@y.test"},
 	{"RFC 5322 4.4: route", "<@a.test,@b.test:c@z.test>", "c@z.test"},
+	{"RFC 5322 4.4: blanks around dots", "a . b @ x . test", "a.b@x.test"},
+	{"two words", "no address, b@y.test", "no address|b@y.test"},
 	{"null address", "<>", ""},
 	{"a name alone", "root", "root"},
 	{"open ends", "a@x.test, \"b", "a@x.test|\"b"},
