@@ -8,6 +8,7 @@
  *        send()                       readable
  *   OPEN ──────▶ out ──flush──▶ fd        fd ──▶ in ──whole frame──▶ on_frame
  *    │                                            │ EOF, error, bad frame,
+ *    ├─ peer closed: out is dropped, in is read to its end
  *    └───────────────▶ CLOSED ◀───────────────────┘ negative on_frame
  *                         └─ on_closed, once, from the loop
  */
@@ -49,6 +50,7 @@ struct sp_channel {
 	sp_channel_closed_fn *on_closed;
 	void *arg;
 	int err;
+	bool deaf; /* the other side takes nothing any more */
 	bool busy; /* inside on_frame */
 	bool dead; /* freed inside on_frame */
 };
@@ -81,6 +83,14 @@ static void fail(struct sp_channel *c, int err)
 	c->err = err;
 	close_fds(c);
 	sp_deferred_call(c->flush);
+}
+
+/* The other side has closed. What it said before is in the socket still and
+ * must be heard: it may be the outcome of a delivery. The end follows. */
+static void stop_writing(struct sp_channel *c)
+{
+	c->deaf = true;
+	sp_buf_reset(&c->out);
 }
 
 static void update_watch(struct sp_channel *c)
@@ -151,6 +161,10 @@ static void flush_out(struct sp_channel *c)
 		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS)) {
 			break;
 		}
+		if (n < 0 && (errno == EPIPE || errno == ECONNRESET)) {
+			stop_writing(c);
+			break;
+		}
 		if (n <= 0) {
 			fail(c, n < 0 ? -errno : SP_ECLOSED);
 			return;
@@ -215,6 +229,9 @@ static int read_some(struct sp_channel *c)
 
 	SP_ASSERT(iov.iov_base);
 	n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	if (n < 0 && errno == ECONNRESET) {
+		return SP_ECLOSED; /* with something of ours unread */
+	}
 	if (n < 0) {
 		return errno == EAGAIN || errno == EINTR ? -EAGAIN : -errno;
 	}
@@ -345,7 +362,7 @@ void sp_channel_send_raw(struct sp_channel *c, uint16_t type,
 	uint8_t bytes[SP_FRAME_HEAD];
 
 	SP_ASSERT(payload.len <= SP_FRAME_MAX);
-	if (c->fd < 0) {
+	if (c->fd < 0 || c->deaf) {
 		return;
 	}
 	if (fd >= 0) {
@@ -401,5 +418,8 @@ int sp_channel_drain(struct sp_channel *c, int64_t timeout_ms)
 		}
 		flush_out(c);
 	}
-	return c->fd < 0 ? c->err : 0;
+	if (c->fd < 0) {
+		return c->err;
+	}
+	return c->deaf ? SP_ECLOSED : 0;
 }

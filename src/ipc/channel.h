@@ -18,7 +18,7 @@
  * the limit ends the channel: the other side is broken or hostile.
  */
 
-#define SP_FRAME_MAX  (1024u * 1024) /* payload bytes */
+#define SP_FRAME_MAX  (2048u * 1024) /* payload bytes */
 #define SP_FRAME_HEAD 8
 /* Bytes waiting to be written before the channel counts as broken. Requests
  * are limited by credits long before that. */

@@ -2,11 +2,23 @@
 /* The field tables of all frames; limits on every string and array. */
 #include "ipc/channel.h"
 #include "ipc/msg.h"
+#include "wire/address.h"
 #include "wire/dns.h"
 
 #define DOMAIN_MAX 255
 #define HOST_MAX   255
 #define LINE_MAX   2048
+
+/* The largest frames fit: a SUBMIT with as many recipients as there may be,
+ * each as long as it may be. A sender would abort otherwise. */
+_Static_assert((SP_ADDRESS_MAX + SP_ADDRESS_DOMAIN_MAX + SP_ENVELOPE_ORCPT_MAX +
+                16) * SP_ENVELOPE_RCPT_MAX +
+                               SP_BODY_INLINE_MAX + 65536 <
+                       SP_FRAME_MAX,
+               "an envelope fits into a frame");
+_Static_assert((2 * LINE_MAX + 256) * SP_JOB_RCPT_MAX + SP_DETAIL_MAX <
+                       SP_FRAME_MAX,
+               "an outcome fits into a frame");
 
 const struct sp_pack_field SP_MSG_LINK_FIELDS[] = {
 	SP_PACK_LIM(ENUM, struct sp_msg_link, role, SP_ROLE_COUNT - 1),

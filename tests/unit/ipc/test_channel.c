@@ -156,6 +156,29 @@ static void test_peer_closes(void **state)
 	close_pair(&p);
 }
 
+/* What the other side said before it closed is heard, also by one that was
+ * just about to write: it may be the outcome of a delivery. */
+static void test_last_words(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	open_pair(&p);
+	for (int i = 0; i < 3; i++) {
+		sp_channel_send_raw(p.a.channel, SP_MSG_OUTCOME, SP_STR("abc"),
+		                    -1);
+	}
+	assert_int_equal(sp_channel_drain(p.a.channel, 1000), 0);
+	sp_channel_free(&p.a.channel);
+	sp_channel_send_raw(p.b.channel, SP_MSG_JOB, SP_STR("x"), -1);
+	assert_int_equal(sp_channel_drain(p.b.channel, 1000), SP_ECLOSED);
+	sp_channel_send_raw(p.b.channel, SP_MSG_JOB, SP_STR("x"), -1);
+	assert_int_equal(sp_loop_run(p.b.loop), 0);
+	assert_int_equal(p.b.frames, 3);
+	assert_int_equal(p.b.closed, SP_ECLOSED);
+	close_pair(&p);
+}
+
 static void test_free_inside_callback(void **state)
 {
 	struct pair p;
@@ -176,7 +199,7 @@ static const struct bad {
 	uint8_t head[SP_FRAME_HEAD];
 	int result;
 } BAD[] = {
-	{"too long", {1, 0, 16, 0, 3, 0, 0, 0}, SP_ELIMIT},
+	{"too long", {1, 0, 32, 0, 3, 0, 0, 0}, SP_ELIMIT},
 	{"length of all ones", {255, 255, 255, 255, 3, 0, 0, 0}, SP_ELIMIT},
 	{"type 0", {0, 0, 0, 0, 0, 0, 0, 0}, SP_ESYNTAX},
 	{"unknown type", {0, 0, 0, 0, 99, 0, 0, 0}, SP_ESYNTAX},
@@ -236,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_descriptor),
 		cmocka_unit_test(test_peer_closes),
+		cmocka_unit_test(test_last_words),
 		cmocka_unit_test(test_free_inside_callback),
 		cmocka_unit_test(test_bad_frames),
 		cmocka_unit_test(test_backlog),
