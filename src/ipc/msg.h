@@ -24,7 +24,7 @@
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
- *   any role  -> parent     READY, STOPPED
+ *   any role  -> parent     READY, STOPPED, LINK (one that broke)
  */
 
 /* Name, number. Numbers are never reused. */

@@ -43,6 +43,15 @@ static int on_link_frame(void *arg, uint16_t type, struct sp_str payload,
 	return link->ctx->ops->frame(link->ctx, link, type, payload);
 }
 
+/* The processes live on, so only the parent can make a new link; it replaces
+ * one of the two, because what broke the link may still be in it. */
+static void report_broken(const struct sp_role_link *link)
+{
+	struct sp_msg_link msg = {link->role, link->index, 0};
+
+	sp_role_tell_parent(link->ctx, SP_MSG_LINK, SP_MSG_LINK_FIELDS, &msg);
+}
+
 static void on_link_closed(void *arg, int err)
 {
 	struct sp_role_link *link = arg;
@@ -54,6 +63,9 @@ static void on_link_closed(void *arg, int err)
 	sp_channel_free(&link->channel);
 	if (ctx->ops->link_down) {
 		ctx->ops->link_down(ctx, link);
+	}
+	if (err != SP_ECLOSED) {
+		report_broken(link);
 	}
 }
 
@@ -204,6 +216,23 @@ bool sp_role_send(struct sp_role_link *link, enum sp_msg type,
 	}
 	sp_channel_send(link->channel, (uint16_t)type, fields, obj);
 	return true;
+}
+
+void sp_role_answer(struct sp_role_link *link, uint64_t id,
+                    struct sp_json *take)
+{
+	struct sp_msg_command msg = {.id = id};
+	struct sp_buf text;
+
+	sp_buf_init(&text, SP_FRAME_MAX - 64);
+	if (sp_json_write(take, &text)) { /* too large */
+		sp_buf_reset(&text);
+		(void)sp_buf_append_cstr(&text, "[]");
+	}
+	msg.json = sp_buf_str(&text);
+	sp_role_send(link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS, &msg);
+	sp_buf_fini(&text);
+	sp_json_free(&take);
 }
 
 void sp_role_tell_parent(struct sp_role_ctx *ctx, enum sp_msg type,

@@ -10,6 +10,7 @@
 #include "ipc/channel.h"
 #include "ipc/msg.h"
 #include "net/loop.h"
+#include "wire/json.h"
 
 /*
  * What all roles share: a process with one loop, one control channel to the
@@ -83,6 +84,10 @@ struct sp_role_link *sp_role_find_link(struct sp_role_ctx *ctx,
 /* Send on a link; false (and nothing sent) while the peer is away. */
 bool sp_role_send(struct sp_role_link *link, enum sp_msg type,
                   const struct sp_pack_field *fields, const void *obj);
+
+/* The reply to a COMMAND; takes the JSON. */
+void sp_role_answer(struct sp_role_link *link, uint64_t id,
+                    struct sp_json *take);
 
 /* A frame to the parent. Its COMMAND_REPLY comes to ops->frame on a link
  * whose role is SP_ROLE_PARENT. */

@@ -56,13 +56,15 @@ struct sp_parent {
 	int status;
 };
 
-/* Who talks to whom, and in which stage of a stop each role ends. */
+/* Who talks to whom, and in which stage of a stop each role ends. Where a
+ * link breaks though both live, the first is replaced: the one that is nearer
+ * to strangers, or does less. */
 static const struct {
 	enum sp_role a, b;
 } TOPOLOGY[] = {
 	{SP_ROLE_RECEIVE, SP_ROLE_QUEUE},
-	{SP_ROLE_QUEUE, SP_ROLE_TRANSPORT},
-	{SP_ROLE_TRANSPORT, SP_ROLE_RESOLVE},
+	{SP_ROLE_TRANSPORT, SP_ROLE_QUEUE},
+	{SP_ROLE_RESOLVE, SP_ROLE_TRANSPORT},
 	{SP_ROLE_CONSOLE, SP_ROLE_RECEIVE},
 	{SP_ROLE_CONSOLE, SP_ROLE_QUEUE},
 	{SP_ROLE_CONSOLE, SP_ROLE_RESOLVE},
@@ -100,15 +102,20 @@ static bool all_running(const struct sp_parent *p)
 	return true;
 }
 
-static bool are_peers(enum sp_role a, enum sp_role b)
+/* a is the first of a pair, b the second. */
+static bool first_of(enum sp_role a, enum sp_role b)
 {
 	for (size_t i = 0; i < sizeof(TOPOLOGY) / sizeof(TOPOLOGY[0]); i++) {
-		if ((TOPOLOGY[i].a == a && TOPOLOGY[i].b == b) ||
-		    (TOPOLOGY[i].a == b && TOPOLOGY[i].b == a)) {
+		if (TOPOLOGY[i].a == a && TOPOLOGY[i].b == b) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static bool are_peers(enum sp_role a, enum sp_role b)
+{
+	return first_of(a, b) || first_of(b, a);
 }
 
 static void link_up(struct sp_parent *p, struct sp_child *child)
@@ -118,6 +125,7 @@ static void link_up(struct sp_parent *p, struct sp_child *child)
 		int r;
 
 		if (peer == child || peer->state != SP_CHILD_RUNNING ||
+		    !peer->control || /* dead, SIGCHLD is on its way */
 		    !are_peers(peer->role, child->role)) {
 			continue;
 		}
@@ -135,7 +143,7 @@ static void on_ready(struct sp_child *child)
 {
 	struct sp_parent *p = child->parent;
 
-	if (child->state != SP_CHILD_STARTING) {
+	if (child->state != SP_CHILD_STARTING || !child->control) {
 		return;
 	}
 	child->state = SP_CHILD_RUNNING;
@@ -147,6 +155,41 @@ static void on_ready(struct sp_child *child)
 		       SP_F_INT("workers", p->worker_count));
 		tell_ready(p);
 	}
+}
+
+static void replace(struct sp_child *child)
+{
+	if (child->state == SP_CHILD_RUNNING) {
+		sp_log(&child->parent->log, SP_LOG_ERROR, "parent.broken_link",
+		       SP_F_CSTR("child", sp_role_name(child->role)),
+		       SP_F_INT("index", child->index));
+		kill(child->pid, SIGKILL);
+	}
+}
+
+/* A child found its link to another one broken: a frame that can't be, or
+ * more bytes waiting than the other will ever take. */
+static int on_broken_link(struct sp_child *child, struct sp_str payload)
+{
+	struct sp_parent *p = child->parent;
+	struct sp_msg_link msg = {0};
+
+	if (sp_unpack(SP_MSG_LINK_FIELDS, payload, false, NULL, &msg) ||
+	    !are_peers(child->role, msg.role)) {
+		return SP_EPROTO;
+	}
+	if (first_of(child->role, msg.role)) {
+		replace(child);
+	}
+	for (size_t i = 0; i < p->child_count; i++) {
+		struct sp_child *peer = &p->children[i];
+
+		if (peer->role == msg.role && peer->index == msg.index &&
+		    first_of(peer->role, child->role)) {
+			replace(peer);
+		}
+	}
+	return 0;
 }
 
 /* Console asks which processes there are. */
@@ -195,6 +238,8 @@ static int on_child_frame(void *arg, uint16_t type, struct sp_str payload,
 	}
 	if (type == SP_MSG_READY) {
 		on_ready(child);
+	} else if (type == SP_MSG_LINK) {
+		return on_broken_link(child, payload);
 	} else if (type == SP_MSG_COMMAND && child->role == SP_ROLE_CONSOLE) {
 		on_command(child, payload);
 	} else {
@@ -410,8 +455,16 @@ static const char *needs_restart(const struct sp_conf *a,
 		return "listen";
 	}
 	for (size_t i = 0; i < a->listen_count; i++) {
-		if (!same(&a->listen[i].address, &b->listen[i].address)) {
+		const struct sp_conf_listen *x = &a->listen[i];
+		const struct sp_conf_listen *y = &b->listen[i];
+
+		if (!same(&x->address, &y->address)) {
 			return "listen";
+		}
+		/* a new receive gets the files that were opened at start */
+		if (!same(&x->certificate, &y->certificate) ||
+		    !same(&x->key, &y->key)) {
+			return "certificate";
 		}
 	}
 	return NULL;

@@ -14,12 +14,43 @@
 #include "role/receive/receive.h"
 
 #define PEM_MAX      (1024u * 1024)
-#define ACCEPT_BURST 64 /* per turn, so that sessions get their share */
+#define ACCEPT_BURST 64   /* per turn, so that sessions get their share */
+#define REST_MS      1000 /* when descriptors or memory have run out */
 
 static bool is_full(const struct receive *role)
 {
 	return role->session_count >=
 	       (size_t)role->ctx->conf->receive.sessions_max;
+}
+
+static void listen_now(struct receive *role, bool on)
+{
+	for (size_t i = 0; i < role->listener_count; i++) {
+		sp_watch_set(role->listeners[i].watch, on ? SP_IO_READ : 0);
+	}
+}
+
+/* A client that waits for a descriptor we don't have would wake the loop for
+ * ever. */
+static void rest(struct receive *role)
+{
+	listen_now(role, false);
+	sp_timer_set(role->rested, REST_MS);
+}
+
+static void on_rested(void *arg)
+{
+	struct receive *role = arg;
+
+	if (!role->ctx->stopping) {
+		listen_now(role, true);
+	}
+}
+
+static bool is_exhausted(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOBUFS ||
+	       err == -ENOMEM;
 }
 
 static void on_accept(void *arg, int flags)
@@ -38,6 +69,9 @@ static void on_accept(void *arg, int flags)
 		if (fd < 0) {
 			sp_log(&l->role->ctx->log, SP_LOG_WARN,
 			       "receive.accept_failed", SP_F_ERR(fd));
+			if (is_exhausted(fd)) {
+				rest(l->role);
+			}
 			return;
 		}
 		l->role->connections++;
@@ -150,6 +184,7 @@ static int start(struct sp_role_ctx *ctx)
 	sp_list_init(&role->sessions);
 	sp_map_init(&role->by_id);
 	sp_map_init(&role->clients);
+	role->rested = sp_timer_new(ctx->loop, on_rested, role);
 	role->listeners = sp_calloc(ctx->fd_count + 1, sizeof(struct listener));
 	for (size_t i = 0; i < ctx->conf->listen_count; i++) {
 		const struct sp_conf_listen *conf = &ctx->conf->listen[i];
@@ -171,8 +206,8 @@ static void link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 		return;
 	}
 	role->queue = link;
-	for (size_t i = 0; i < role->listener_count && !ctx->stopping; i++) {
-		sp_watch_set(role->listeners[i].watch, SP_IO_READ);
+	if (!ctx->stopping) {
+		listen_now(role, true);
 	}
 }
 
@@ -192,7 +227,6 @@ static int on_command(struct receive *role, struct sp_role_link *link,
 	struct sp_msg_command msg = {0};
 	struct sp_json *ask = NULL;
 	struct sp_json *reply;
-	struct sp_buf text;
 
 	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
 	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
@@ -209,15 +243,7 @@ static int on_command(struct receive *role, struct sp_role_link *link,
 		sp_json_set_int(reply, "accepted", (int64_t)role->accepted);
 		sp_json_set_int(reply, "refused", (int64_t)role->refused);
 	}
-	sp_buf_init(&text, SP_FRAME_MAX - 64);
-	if (sp_json_write(reply, &text)) {
-		sp_buf_reset(&text);
-		sp_buf_append_cstr(&text, "[]");
-	}
-	msg.json = sp_buf_str(&text);
-	sp_role_send(link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS, &msg);
-	sp_buf_fini(&text);
-	sp_json_free(&reply);
+	sp_role_answer(link, msg.id, reply);
 	sp_json_free(&ask);
 	return 0;
 }
@@ -243,9 +269,7 @@ static void stop(struct sp_role_ctx *ctx)
 {
 	struct receive *role = ctx->state;
 
-	for (size_t i = 0; i < role->listener_count; i++) {
-		sp_watch_set(role->listeners[i].watch, 0);
-	}
+	listen_now(role, false);
 	session_stop_all(role);
 }
 
@@ -260,6 +284,7 @@ static void finish(struct sp_role_ctx *ctx)
 			sp_tls_server_free(&role->listeners[i].tls);
 		}
 	}
+	sp_timer_free(&role->rested);
 	sp_free(role->listeners);
 	sp_map_fini(&role->by_id);
 	sp_map_fini(&role->clients);

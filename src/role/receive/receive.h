@@ -18,12 +18,14 @@ struct receive {
 	struct listener *listeners;
 	size_t listener_count;
 	struct sp_list sessions; /* struct session */
-	struct sp_map by_id;     /* session id → session */
+	struct sp_map by_id;     /* submission → session */
 	struct sp_map clients;   /* address → struct client */
 	size_t session_count;
 	uint64_t last_session;
-	uint64_t accepted; /* messages */
-	uint64_t refused;  /* messages */
+	uint64_t last_submission;
+	struct sp_timer *rested; /* then listeners are watched again */
+	uint64_t accepted;       /* messages */
+	uint64_t refused;        /* messages */
 	uint64_t connections;
 };
 

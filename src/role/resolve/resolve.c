@@ -197,7 +197,6 @@ static int on_command(struct resolve *role, struct sp_role_link *link,
 {
 	struct sp_msg_command msg = {0};
 	struct sp_json *reply;
-	struct sp_buf text;
 
 	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg)) {
 		return SP_EPROTO;
@@ -210,14 +209,7 @@ static int on_command(struct resolve *role, struct sp_role_link *link,
 	}
 	sp_json_set_bool(reply, "self_test_ok", role->tested && !role->broken);
 	sp_json_set_cstr(reply, "self_test", role->broken ? role->why : NULL);
-	sp_buf_init(&text, SP_FRAME_MAX / 2);
-	if (sp_json_write(reply, &text) == 0) {
-		msg.json = sp_buf_str(&text);
-		sp_role_send(link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS,
-		             &msg);
-	}
-	sp_buf_fini(&text);
-	sp_json_free(&reply);
+	sp_role_answer(link, msg.id, reply);
 	return 0;
 }
 

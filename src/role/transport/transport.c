@@ -5,7 +5,8 @@
  *
  *   JOB ─▶ RUNNING ─attempt ends─▶ UNSETTLED ─SETTLED─▶ gone
  *             │ BODY_PULL / BODY_CHUNK      │ again after each HELLO
- *             └── STOP: finish or hand back ┘
+ *             ├── STOP: finish or hand back ┘
+ *             └── SETTLED: the lease is gone, dropped
  *
  * Room for the outcome is there from the moment a job is taken: it is kept
  * in the job itself. When the queue comes back after a restart it first
@@ -218,10 +219,15 @@ static int on_settled(struct transport *role, struct sp_str payload)
 		return SP_EPROTO;
 	}
 	job = sp_map_find(&role->jobs, sp_map_key_u64(&msg.attempt_id));
-	if (job && !job->attempt) {
-		job_free(job);
-		stop_if_done(role);
+	if (!job) {
+		return 0;
 	}
+	if (job->attempt) { /* the lease is gone, and the body with it */
+		sp_log(&role->ctx->log, SP_LOG_WARN, "attempt.withdrawn",
+		       SP_F_STR("id", job->msg.id));
+	}
+	job_free(job);
+	stop_if_done(role);
 	return 0;
 }
 
@@ -270,25 +276,16 @@ static int on_command(struct transport *role, struct sp_role_link *link,
 {
 	struct sp_msg_command msg = {0};
 	struct sp_json *ask = NULL;
-	struct sp_json *reply;
-	struct sp_buf text;
 
 	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
 	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
 		return SP_EPROTO;
 	}
-	reply = sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))
-	                ? write_sessions(role)
-	                : write_stats(role);
-	sp_buf_init(&text, SP_FRAME_MAX - 64);
-	if (sp_json_write(reply, &text)) {
-		sp_buf_reset(&text);
-		sp_buf_append_cstr(&text, "[]");
-	}
-	msg.json = sp_buf_str(&text);
-	sp_role_send(link, SP_MSG_COMMAND_REPLY, SP_MSG_COMMAND_FIELDS, &msg);
-	sp_buf_fini(&text);
-	sp_json_free(&reply);
+	sp_role_answer(
+		link, msg.id,
+		sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))
+			? write_sessions(role)
+			: write_stats(role));
 	sp_json_free(&ask);
 	return 0;
 }
