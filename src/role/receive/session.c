@@ -24,6 +24,8 @@
 #include "role/receive/receive.h"
 #include "wire/header.h"
 
+#define STOP_MS 10000
+
 enum handing {
 	NOTHING,
 	GATHER,
@@ -48,6 +50,9 @@ struct session {
 	uint64_t messages;
 
 	enum handing handing;
+	uint64_t submission; /* names the message to queue: an answer that
+	                      * comes late is never taken for the next one's;
+	                      * 0: queue does not know of it */
 	const struct sp_envelope *envelope; /* of the server */
 	struct sp_header_scan scan;
 	struct sp_buf body; /* what was not handed over yet */
@@ -62,6 +67,11 @@ static void pump(struct session *s);
 
 static void drop_message(struct session *s)
 {
+	if (s->submission) {
+		sp_map_remove(&s->role->by_id, sp_map_key_u64(&s->submission));
+	}
+	s->submission = 0;
+	sp_smtp_server_hold(s->server, false); /* what is left is read away */
 	s->handing = NOTHING;
 	s->envelope = NULL;
 	s->ended = false;
@@ -134,7 +144,6 @@ static struct sp_str message_id(struct session *s, struct sp_str headers)
 static void submit(struct session *s, bool complete)
 {
 	struct sp_msg_submit msg = {
-		.session = s->id,
 		.envelope = *s->envelope,
 		.complete = complete,
 	};
@@ -160,6 +169,8 @@ static void submit(struct session *s, bool complete)
 	msg.body = sp_buf_str(&first); /* which moves no more from here on */
 	msg.envelope.message_id =
 		message_id(s, sp_str_sub(msg.body, 0, headers_len));
+	msg.session = s->submission = ++s->role->last_submission;
+	sp_map_set(&s->role->by_id, sp_map_key_u64(&s->submission), s);
 	sp_role_send(s->role->queue, SP_MSG_SUBMIT, SP_MSG_SUBMIT_FIELDS, &msg);
 	s->handing = msg.complete ? WAIT : STREAM;
 	s->seq = 1;
@@ -170,7 +181,7 @@ static void send_chunk(struct session *s)
 {
 	size_t len = sp_buf_len(&s->body);
 	struct sp_msg_body_chunk msg = {
-		.session = s->id,
+		.session = s->submission,
 		.seq = s->seq++,
 		.last = s->ended && len <= SP_BODY_CHUNK_MAX,
 		.data = sp_str_sub(sp_buf_str(&s->body), 0, SP_BODY_CHUNK_MAX),
@@ -203,7 +214,7 @@ static void hand_over(struct session *s)
 
 static void abort_message(struct session *s)
 {
-	struct sp_msg_session msg = {s->id};
+	struct sp_msg_session msg = {s->submission};
 
 	if (s->handing == STREAM || s->handing == WAIT) {
 		sp_role_send(s->role->queue, SP_MSG_SUBMIT_ABORT,
@@ -352,7 +363,6 @@ static void session_free(struct session *s)
 
 	abort_message(s);
 	sp_list_remove(&s->node);
-	sp_map_remove(&role->by_id, sp_map_key_u64(&s->id));
 	role->session_count--;
 	if (--s->client->sessions == 0) {
 		sp_map_remove(&role->clients, sp_str_from(s->client->address));
@@ -522,7 +532,6 @@ void session_new(struct listener *listener, int fd, const struct sp_addr *peer)
 	s->life = sp_timer_new(role->ctx->loop, on_life_end, s);
 	sp_timer_set(s->life, conf->receive.session_timeout_ms);
 	sp_list_append(&role->sessions, &s->node);
-	sp_map_set(&role->by_id, sp_map_key_u64(&s->id), s);
 	role->session_count++;
 	if (s->client->sessions > (size_t)conf->receive.sessions_per_client) {
 		shut(s, "4.7.0", "too many sessions from your address");
@@ -539,12 +548,13 @@ void session_free_all(struct receive *role)
 }
 
 /* A session in the middle of a message may finish it: its answer comes with
- * the queue's, and it is shut then. */
+ * the queue's, and it is shut then. Nobody has longer than STOP_MS. */
 void session_stop_all(struct receive *role)
 {
 	SP_LIST_FOREACH_SAFE (it, next, &role->sessions) {
 		struct session *s = SP_CONTAINER(it, struct session, node);
 
+		sp_timer_set(s->life, STOP_MS);
 		if (s->handing != WAIT && !s->closing) {
 			shut(s, "4.3.2", "server going down");
 		}
@@ -554,9 +564,19 @@ void session_stop_all(struct receive *role)
 	}
 }
 
-static struct session *find(struct receive *role, uint64_t id)
+/* Null: the client has gone meanwhile, or was refused already. */
+static struct session *find(struct receive *role, uint64_t submission)
 {
-	return sp_map_find(&role->by_id, sp_map_key_u64(&id));
+	return sp_map_find(&role->by_id, sp_map_key_u64(&submission));
+}
+
+static void go_on(struct session *s)
+{
+	if (s->role->ctx->stopping && !s->closing) {
+		shut(s, "4.3.2", "server going down");
+	} else {
+		pump(s);
+	}
 }
 
 int session_on_pull(struct receive *role, struct sp_str payload)
@@ -579,9 +599,13 @@ int session_on_pull(struct receive *role, struct sp_str payload)
 static void answer(struct session *s, const struct sp_msg_submit_done *msg)
 {
 	struct receive *role = s->role;
+	unsigned code = msg->accepted ? 250 : msg->code;
 	char enhanced[16];
 	char text[256];
 
+	if (!msg->accepted && (code < 400 || code > 599)) {
+		code = 451;
+	}
 	snprintf(enhanced, sizeof(enhanced), SP_STR_FMT,
 	         SP_STR_ARG(msg->enhanced));
 	if (msg->accepted) {
@@ -598,7 +622,7 @@ static void answer(struct session *s, const struct sp_msg_submit_done *msg)
 	       SP_F_INT("session", s->id), SP_F_CSTR("peer", s->peer),
 	       SP_F_STR("id", msg->id), SP_F_CSTR("answer", text));
 	drop_message(s);
-	(void)sp_smtp_server_answer(s->server, msg->accepted ? 250 : msg->code,
+	(void)sp_smtp_server_answer(s->server, code,
 	                            msg->accepted ? "2.0.0" : enhanced, text);
 }
 
@@ -613,14 +637,10 @@ int session_on_done(struct receive *role, struct sp_str payload)
 	s = find(role, msg.session);
 	if (!s || (s->handing != WAIT && s->handing != STREAM) ||
 	    (msg.accepted && s->handing != WAIT)) {
-		return 0; /* the client has gone meanwhile */
+		return 0;
 	}
 	answer(s, &msg);
-	if (role->ctx->stopping) {
-		shut(s, "4.3.2", "server going down");
-	} else {
-		pump(s);
-	}
+	go_on(s);
 	return 0;
 }
 
@@ -631,7 +651,7 @@ void session_queue_down(struct receive *role)
 
 		if (s->handing == STREAM || s->handing == WAIT) {
 			refuse_busy(s);
-			pump(s);
+			go_on(s);
 		}
 	}
 }
