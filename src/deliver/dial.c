@@ -529,12 +529,13 @@ static void on_turn(void *arg)
 	}
 	work(d);
 	d->freed = &freed;
-	while (!freed && next_event(d, &event)) {
+	while (next_event(d, &event)) {
 		d->fn(d->arg, event);
+		if (freed) {
+			return;
+		}
 	}
-	if (!freed) {
-		d->freed = NULL;
-	}
+	d->freed = NULL;
 }
 
 /* --- the stream's events --- */
