@@ -26,7 +26,7 @@ static bool put_result(const struct sp_cmd_ctx *ctx, const char *what,
 		} else {
 			sp_json_set_null(obj, "value");
 		}
-		sp_json_put(stdout, obj, false);
+		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 		return !reason;
 	}
@@ -138,6 +138,7 @@ static struct sp_json *conf_json(const struct sp_conf *conf)
 static int lint_config(struct sp_cmd_ctx *ctx, const char *path)
 {
 	bool is_stdin = strcmp(path, "-") == 0;
+	const char *what = is_stdin ? "standard input" : path;
 	struct sp_conf *conf = NULL;
 	char why[SP_CONF_WHY] = "";
 	struct sp_buf text;
@@ -145,10 +146,10 @@ static int lint_config(struct sp_cmd_ctx *ctx, const char *path)
 	int err;
 
 	if (!status) {
-		err = is_stdin ? sp_conf_parse(sp_buf_str(&text), "-", &conf,
+		err = is_stdin ? sp_conf_parse(sp_buf_str(&text), what, &conf,
 		                               why)
 		               : sp_conf_load(path, &conf, why);
-		status = put_result(ctx, path, err ? why : NULL,
+		status = put_result(ctx, what, err ? why : NULL,
 		                    conf ? conf_json(conf) : NULL)
 		                 ? SP_EXIT_OK
 		                 : SP_EXIT_NO;

@@ -73,7 +73,7 @@ static int show(const struct sp_cmd_ctx *ctx, struct sp_plan *plan)
 		if (!ctx->conf->enforce) {
 			sp_json_set_bool(json, "enforce", false);
 		}
-		sp_json_put(stdout, json, false);
+		sp_json_put(stdout, json);
 	} else {
 		sp_plan_put(stdout, json, 0);
 		if (!ctx->conf->enforce) {

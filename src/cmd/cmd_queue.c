@@ -109,7 +109,7 @@ static void put_changed(const struct sp_cmd_ctx *ctx, int64_t changed)
 		struct sp_json *obj = sp_json_object();
 
 		sp_json_set_int(obj, "changed", changed);
-		sp_json_put(stdout, obj, false);
+		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 	} else {
 		printf("%s: %lld recipient%s changed\n", ctx->words[0],

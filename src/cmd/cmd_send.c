@@ -78,7 +78,7 @@ static void put_result(const struct sp_cmd_ctx *ctx, const char *id)
 		struct sp_json *obj = sp_json_object();
 
 		sp_json_set_cstr(obj, "id", *id ? id : NULL);
-		sp_json_put(stdout, obj, false);
+		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 	} else if (*id) {
 		printf("queued as %s\n", id);

@@ -117,7 +117,7 @@ static int stats(struct sp_cmd_ctx *ctx)
 		return status;
 	}
 	if (ctx->json) {
-		sp_json_put(stdout, done, false);
+		sp_json_put(stdout, done);
 	} else {
 		put_processes(sp_json_get(done, "processes"));
 		putchar('\n');
@@ -183,7 +183,7 @@ static int sessions(struct sp_cmd_ctx *ctx)
 	                            on_session, list, NULL);
 
 	if (!status && ctx->json) {
-		sp_json_put(stdout, list, false);
+		sp_json_put(stdout, list);
 	} else if (!status && sp_json_len(list)) {
 		put_sessions(list);
 	}

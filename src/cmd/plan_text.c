@@ -44,7 +44,7 @@ static const struct meaning MX_ANSWERS[] = {
 };
 
 static const struct meaning TLSA_ANSWERS[] = {
-	{"records", "records found"},        {"nodata", "none (proven)"},
+	{"records", "records found"},        {"nodata", "none"},
 	{"nxdomain", "none (no such name)"}, {"none", "no answer that counts"},
 	{"not-asked", "not asked"},          {NULL, NULL},
 };

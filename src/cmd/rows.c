@@ -104,7 +104,7 @@ static void on_row(void *arg, const struct sp_json *row)
 		add_to_table(p->table, row);
 		break;
 	case SP_ROWS_JSON:
-		sp_json_put(stdout, row, false);
+		sp_json_put(stdout, row);
 		break;
 	case SP_ROWS_CSV:
 		put_csv(row);

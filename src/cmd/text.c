@@ -195,14 +195,13 @@ void sp_csv_append(struct sp_buf *out, struct sp_str text)
 	sp_buf_fini(&safe);
 }
 
-void sp_json_put(FILE *f, const struct sp_json *value, bool pretty)
+void sp_json_put(FILE *f, const struct sp_json *value)
 {
 	struct sp_buf text;
 	int err;
 
 	sp_buf_init(&text, SP_TEXT_MAX);
-	err = pretty ? sp_json_write_pretty(value, &text)
-	             : sp_json_write(value, &text);
+	err = sp_json_write(value, &text);
 	SP_ASSERT(err == 0); /* far below the limit: it came in one line */
 	(void)fwrite(sp_buf_str(&text).ptr, 1, sp_buf_len(&text), f);
 	fputc('\n', f);

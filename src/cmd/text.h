@@ -34,8 +34,8 @@ void sp_table_free(struct sp_table **table);
 /* A field of RFC 4180, in quotes where it needs them, controls escaped. */
 void sp_csv_append(struct sp_buf *out, struct sp_str text);
 
-/* The value as one line with its newline; pretty: indented. */
-void sp_json_put(FILE *f, const struct sp_json *value, bool pretty);
+/* The value as one line with its newline. */
+void sp_json_put(FILE *f, const struct sp_json *value);
 
 /* "2026-11-23 10:00:05Z" from RFC 3339, for tables; as it is if it is none. */
 struct sp_str sp_text_time(struct sp_str rfc3339, char out[24]);

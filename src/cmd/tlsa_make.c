@@ -115,7 +115,7 @@ static void put(const struct sp_cmd_ctx *ctx, struct make *m)
 		obj = sp_tlsa_json(&m->tlsa, sp_tlsa_check(&m->tlsa, true));
 		sp_json_set_cstr(obj, "record", text);
 		sp_json_set(obj, "owners", sp_json_copy(m->owners));
-		sp_json_put(stdout, obj, false);
+		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 		return;
 	}

@@ -298,7 +298,7 @@ static int put_verdict(struct verify *v)
 		struct sp_json *obj = result_json(v, &rfc);
 
 		sp_json_set(obj, "strict", result_json(v, &strict));
-		sp_json_put(stdout, obj, false);
+		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 	} else {
 		put_records(v);

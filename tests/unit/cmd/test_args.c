@@ -12,6 +12,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "cmd/args.h"
+#include "cmd/cmd.h"
+#include "cmd/filter.h"
 
 #define WORDS_MAX 8
 
@@ -209,6 +211,100 @@ static void test_too_many(void **state)
 	sp_free(args);
 }
 
+/* A line is read before its command is known: see args.h. */
+static void test_one_shape(void **state)
+{
+	const struct sp_option *const tables[] = {
+		SP_CMD_POLICY.options, SP_CMD_QUEUE.options,
+		SP_CMD_SEND.options,   SP_CMD_TLSA.options,
+		SP_CMD_TRACE.options,
+	};
+	const size_t count = sizeof(tables) / sizeof(tables[0]);
+
+	(void)state;
+	for (size_t i = 0; i < count * count; i++) {
+		const struct sp_option *a = tables[i / count];
+
+		for (; a && a->name; a++) {
+			const struct sp_option *b = tables[i % count];
+
+			for (; b && b->name; b++) {
+				bool same = strcmp(a->name, b->name) == 0;
+
+				assert_true(!same || !a->value == !b->value);
+				assert_true(same || !a->letter ||
+				            a->letter != b->letter);
+			}
+		}
+	}
+}
+
+static void test_bare_words(void **state)
+{
+	static const struct {
+		const char *word;
+		const char *key;
+	} CASES[] = {{"06H0C5ADZ23ZVYY8VTE6", "id"},
+	             {"b@d.test", "recipient"},
+	             {"<x@d.test>", "message_id"},
+	             {"d.test", "domain"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		assert_string_equal(sp_cmd_filter_word(CASES[i].word)[0],
+		                    CASES[i].key);
+	}
+}
+
+static void test_filter(void **state)
+{
+	static const struct {
+		const char *argv[4];
+		const char *want; /* null: a usage error */
+	} CASES[] = {
+		{{"x", "--status", "pending,failed"},
+	         "{\"status\":[\"pending\",\"failed\"]}"},
+		{{"x", "--from", "2026-11-23"},
+	         "{\"from\":\"2026-11-23T00:00:00.000Z\"}"},
+		{{"x", "--to=2026-11-23T10:00:00+01:00"},
+	         "{\"to\":\"2026-11-23T09:00:00.000Z\"}"},
+		{{"x", "--size-min", "10KiB"}, "{\"size_min\":10240}"},
+		{{"x", "--limit", "0"}, NULL},
+		{{"x", "--limit", "-1"}, NULL},
+		{{"x", "--status", "lost"}, NULL},
+		{{"x", "--from", "yesterday"}, NULL},
+		{{"x", "--size-max", "big"}, NULL},
+		{{"x", "--id", ""}, NULL},
+	};
+	const struct sp_option *const tables[] = {SP_CMD_TRACE.options, NULL};
+	struct sp_args *args = SP_NEW(struct sp_args);
+	char why[128];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		struct sp_json *filter = NULL;
+		struct sp_buf text;
+
+		print_message("%s %s\n", CASES[i].argv[1],
+		              CASES[i].argv[2] ? CASES[i].argv[2] : "");
+		assert_int_equal(sp_args_read(count(CASES[i].argv),
+		                              CASES[i].argv, tables, args, why,
+		                              sizeof(why)),
+		                 0);
+		assert_int_equal(sp_cmd_filter(args, &filter),
+		                 CASES[i].want ? 0 : SP_EXIT_USAGE);
+		if (CASES[i].want) {
+			sp_buf_init(&text, 1000);
+			assert_int_equal(sp_json_write(filter, &text), 0);
+			assert_true(sp_str_eq(sp_buf_str(&text),
+			                      sp_str_from(CASES[i].want)));
+			sp_buf_fini(&text);
+		}
+		sp_json_free(&filter);
+	}
+	sp_free(args);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +312,9 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_stray),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_one_shape),
+		cmocka_unit_test(test_bare_words),
+		cmocka_unit_test(test_filter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
