@@ -15,12 +15,13 @@ from typing import Mapping
 class Act(enum.Enum):
     NORMAL = "what an honest server does"
     SILENCE = "say nothing, wait for the peer to give up"
+    HOLD = "wait for the receiver's release(), then be normal"
     CLOSE = "close the connection"
     RESET = "close it with a TCP reset"
     ALERT = "answer the ClientHello with a fatal alert (handshake_failure)"
 
 
-NORMAL, SILENCE, CLOSE, RESET, ALERT = Act
+NORMAL, SILENCE, HOLD, CLOSE, RESET, ALERT = Act
 
 Step = str | bytes | Act
 

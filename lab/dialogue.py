@@ -169,7 +169,7 @@ class Dialogue:
 
     def _command(self, raw: bytes) -> bool:
         line = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-        self._session.commands.append((line, self._wire.encrypted))
+        self._receiver.note_command(self._session, line, self._wire.encrypted)
         verb, _, rest = line.partition(" ")
         handler = getattr(self, f"_on_{verb.lower()}", None)
         if handler is None:

@@ -11,7 +11,7 @@ import threading
 import warnings
 from typing import Callable
 
-from lab.behaviour import HONEST, NORMAL, Behaviour, Step
+from lab.behaviour import HOLD, HONEST, NORMAL, Behaviour, Step
 from lab.cert import Identity
 from lab.dialogue import Dialogue, Mail, Session
 
@@ -37,6 +37,7 @@ class Receiver:
         self._used: dict[str, int] = {}
         self._changed = threading.Condition()
         self._heard = threading.local()
+        self._released = threading.Event()
         self.context = self._tls_context(identity) if identity else None
         self._listen(port)
 
@@ -95,11 +96,20 @@ class Receiver:
         self._socket.close()
 
     def next_step(self, point: str) -> Step:
+        """What to do now at a point of the dialogue."""
         with self._changed:
             steps = self.behaviour.replies.get(point, (NORMAL,))
             used = self._used.get(point, 0)
             self._used[point] = used + 1
-            return steps[min(used, len(steps) - 1)]
+        step = steps[min(used, len(steps) - 1)]
+        if step is HOLD:
+            self._released.wait(IDLE_TIMEOUT)
+            return NORMAL
+        return step
+
+    def release(self) -> None:
+        """Lets those go on that HOLD."""
+        self._released.set()
 
     def new_session(self, peer: str) -> Session:
         session = Session(peer)
@@ -111,6 +121,11 @@ class Receiver:
     def end_session(self, session: Session) -> None:
         with self._changed:
             session.ended = True
+            self._changed.notify_all()
+
+    def note_command(self, session: Session, line: str, encrypted: bool) -> None:
+        with self._changed:
+            session.commands.append((line, encrypted))
             self._changed.notify_all()
 
     def take_mail(self, session: Session, mail: Mail) -> None:

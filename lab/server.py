@@ -98,8 +98,9 @@ class Server:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
-    def stop(self) -> int:
-        return self._world.processes.stop(self.process)
+    def stop(self, timeout: float = 40.0) -> int:
+        """Ends the server, which may first finish what it sends."""
+        return self._world.processes.stop(self.process, timeout)
 
     def run(self, command: str, *arguments: str, text: bytes = b""):
         """Runs `sealpost COMMAND` with this server's configuration."""

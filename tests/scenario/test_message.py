@@ -18,10 +18,10 @@ TLSA_OF_MX = ("_25._tcp.mx", "TLSA")
 
 def large(size: int) -> bytes:
     """A message with lines of every length up to 998 and leading dots."""
-    random.seed(size)
+    chance = random.Random(size)
     lines, total = [b"Subject: large", b""], 0
     while total < size:
-        line = random.choice([b".", b"..", b"x"]) * random.randint(0, 400)
+        line = chance.choice([b".", b"..", b"x"]) * chance.randint(0, 400)
         lines.append(line[:998])
         total += len(line) + 2
     return b"\r\n".join(lines) + b"\r\n"

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reload, stop, restart, and the death of the parent."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from lab.behaviour import HOLD, NORMAL, SILENCE, replying
+from lab.procs import wait_until
+from lab.world import Domain, Host
+from tests.support.delivery import SENDER
+
+RETRY = {"retry": '"300ms"', "expire": "1h"}
+STRICT = 'route "strict.test" { dane = "mandatory" }\n'
+
+
+def domains() -> list[Domain]:
+    slow = replying(".", HOLD)
+    stuck = replying(".", SILENCE, NORMAL)
+    return [
+        Domain("good.test", [Host(tlsa=["3 1 1"])]),
+        Domain("strict.test", [Host()]),
+        Domain("slow.test", [Host(tlsa=["3 1 1"], behaviour=slow)]),
+        Domain("stuck.test", [Host(tlsa=["3 1 1"], behaviour=stuck)]),
+    ]
+
+
+@pytest.fixture
+def lab(stage):
+    return stage.lab("process", domains, **RETRY)
+
+
+def status_of(lab, recipient: str) -> str:
+    """Sends a message and waits for its first attempt."""
+    lab.server.submit(SENDER, recipient)
+    tried = lab.server.wait_trace(recipient, lambda trace: trace["attempts"] > 0)
+    return tried["status"]
+
+
+def reload(lab, text: str, event: str) -> None:
+    """Has the server read a changed file; waits for what it logs of it."""
+    said = lab.server.log.read_text().count(event)
+    lab.server.config.write_text(text)
+    lab.server.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: lab.server.log.read_text().count(event) > said, event)
+
+
+def pids(lab) -> list[int]:
+    return [process["pid"] for process in lab.server.json("stats")["processes"]]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; that we may still reap it is no matter."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return True
+    return stat.rpartition(")")[2].split()[0] == "Z"
+
+
+def test_reload(lab):
+    text, roles = lab.server.config.read_text(), pids(lab)
+    assert status_of(lab, "before@strict.test") == "delivered"
+    reload(lab, text + STRICT, "reload.done")
+    assert status_of(lab, "after@strict.test") == "pending"
+    reload(lab, text, "reload.done")
+    assert status_of(lab, "again@strict.test") == "delivered"
+    assert pids(lab) == roles
+
+
+def test_reload_of_a_bad_file_changes_nothing(lab):
+    text = lab.server.config.read_text()
+    reload(lab, text + "colour = red\n", "reload.refused")
+    lab.server.config.write_text(text)
+    assert status_of(lab, "bob@good.test") == "delivered"
+
+
+def test_stop_finishes_what_is_being_sent(lab):
+    receiver = lab.world.domains[2].host.receiver
+    lab.server.submit(SENDER, "bob@slow.test")
+    receiver.wait_for(lambda: any("DATA" in s.verbs() for s in receiver.sessions))
+    lab.server.process.terminate()
+    wait_until(lambda: "server.stopping" in lab.server.log.read_text(), "the stop")
+    receiver.release()
+    assert lab.server.stop() == 0 and receiver.taken == 1
+    lab.server.start()
+    assert lab.server.trace("bob@slow.test")["status"] == "delivered"
+
+
+@pytest.mark.long
+def test_stop_hands_back_what_does_not_end(lab):
+    receiver = lab.world.domains[3].host.receiver
+    lab.server.submit(SENDER, "bob@stuck.test")
+    receiver.wait_for(lambda: any("DATA" in s.verbs() for s in receiver.sessions))
+    assert lab.server.stop(60) == 0 and receiver.taken == 0
+    lab.server.start()
+    lab.server.wait_trace("bob@stuck.test", lambda t: t["status"] == "delivered")
+    assert receiver.taken == 1
+
+
+def test_roles_end_with_their_parent(lab):
+    roles = pids(lab)
+    lab.server.process.kill()
+    lab.server.process.wait()
+    wait_until(lambda: all(map(gone, roles)), "the end of all roles")
+    lab.server.start()
+    assert status_of(lab, "restarted@good.test") == "delivered"
