@@ -267,17 +267,17 @@ static void test_odd_code(void **state)
 /* The largest envelope there can be still fits into a frame. */
 static void test_largest_envelope(void **state)
 {
-	char local[65], domain[300] = "", orcpt[500];
+	char local[65], domain[254], orcpt[500];
 	struct sp_msg_submit m;
 	struct stage s;
 
 	(void)state;
 	memset(local, 'l', 64);
 	local[64] = '\0';
-	for (int i = 0; i < 23; i++) {
-		strcat(domain, "0123456789.");
+	for (int i = 0; i < 253; i++) {
+		domain[i] = i % 11 == 10 ? '.' : 'd';
 	}
-	domain[strlen(domain) - 1] = '\0';
+	domain[252] = '\0';
 	memset(orcpt, 'o', 490);
 	orcpt[490] = '\0';
 	open_stage(&s, "");
