@@ -515,16 +515,17 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	}
 }
 
-static void give_up_late(struct sp_attempt *a)
+/* Whatever is under way ends here and now. */
+static void break_off(struct sp_attempt *a, enum sp_cause_id cause)
 {
-	struct sp_verdict v =
-		sp_verdict_from_cause(SP_CAUSE_ATTEMPT_DEADLINE, a->ask.domain,
-	                              SP_STR(""), &a->arena);
+	struct sp_verdict v = sp_verdict_from_cause(cause, a->ask.domain,
+	                                            SP_STR(""), &a->arena);
 
 	if (a->dial) {
 		note_try(a, &v);
 		sp_dial_free(&a->dial);
 	}
+	a->result.interrupted |= cause == SP_CAUSE_INTERRUPTED;
 	give_up(a, &v);
 }
 
@@ -536,7 +537,7 @@ static void on_deadline(void *arg)
 		a->late = true; /* the reply's own time still runs */
 		return;
 	}
-	give_up_late(a);
+	break_off(a, SP_CAUSE_ATTEMPT_DEADLINE);
 }
 
 struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
@@ -601,9 +602,8 @@ void sp_attempt_body(struct sp_attempt *a, struct sp_str bytes, bool last)
 void sp_attempt_body_failed(struct sp_attempt *a)
 {
 	if (a->stage == SEND && a->dial) {
-		sp_dial_free(&a->dial); /* no dot was sent: nothing happened */
-		a->result.interrupted = true;
-		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+		/* no dot was sent: nothing happened */
+		break_off(a, SP_CAUSE_INTERRUPTED);
 	}
 }
 
@@ -611,9 +611,7 @@ void sp_attempt_stop(struct sp_attempt *a)
 {
 	a->stopped = true;
 	if (a->stage == PLAN || a->stage == WAIT || a->stage == DIAL) {
-		a->result.interrupted = true;
-		sp_dial_free(&a->dial);
-		give_up_cause(a, SP_CAUSE_INTERRUPTED, "");
+		break_off(a, SP_CAUSE_INTERRUPTED);
 	}
 }
 
