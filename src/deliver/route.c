@@ -34,28 +34,41 @@ static int value_of(const struct word *words, const char *word)
 	return words->value;
 }
 
+/* Is that one of the addresses that a listener takes connections for? One
+ * that listens everywhere does so for every address of this machine. */
+static bool is_heard(const struct sp_addr *listen, const struct sp_addr *addr)
+{
+	static const uint8_t everywhere[16];
+
+	if (listen->family != addr->family) {
+		return false;
+	}
+	if (memcmp(listen->bytes, everywhere, sizeof(everywhere)) == 0) {
+		return sp_socket_is_local_address(addr);
+	}
+	return memcmp(listen->bytes, addr->bytes, sizeof(addr->bytes)) == 0;
+}
+
 /* Is it our own name, or an address that we listen on for mail of others? */
 static bool is_self(void *arg, struct sp_str host)
 {
 	const struct sp_conf *conf = arg;
+	struct sp_addr addr, listen;
 
 	if (sp_str_eq_nocase(host, sp_str_from(conf->hostname))) {
 		return true;
+	}
+	if (sp_addr_parse(host, 0, &addr)) {
+		return false;
 	}
 	for (size_t i = 0; i < conf->listen_count; i++) {
 		const struct sp_conf_strings *list = &conf->listen[i].address;
 
 		for (size_t k = 0; k < list->count; k++) {
-			struct sp_addr addr;
-			char text[SP_ADDR_TEXT];
-
 			if (sp_addr_parse(sp_str_from(list->items[k]), 0,
-			                  &addr) ||
-			    addr.port != conf->smtp.port) {
-				continue;
-			}
-			sp_addr_text(&addr, text);
-			if (sp_str_eq(host, sp_str_from(text))) {
+			                  &listen) == 0 &&
+			    listen.port == conf->smtp.port &&
+			    is_heard(&listen, &addr)) {
 				return true;
 			}
 		}
