@@ -192,6 +192,7 @@ static struct sp_str cert_evidence(const struct sp_plan_host *host,
 {
 	char from[SP_TIME_TEXT], to[SP_TIME_TEXT];
 	struct sp_str what = facts->verify_text;
+	struct sp_str names = facts->cert_names;
 	char *text;
 
 	sp_time_rfc3339(facts->not_before_ms, from);
@@ -199,13 +200,16 @@ static struct sp_str cert_evidence(const struct sp_plan_host *host,
 	if (what.len == 0) {
 		what = SP_STR("not authenticated");
 	}
+	if (names.len == 0) { /* then the CN counts (RFC 7672 3.2.3) */
+		names = facts->cert_subject;
+	}
 	text = sp_arena_printf(
 		arena,
 		SP_STR_FMT " at " SP_STR_FMT "; certificate sha256 " SP_STR_FMT
 			   ", names " SP_STR_FMT ", issuer " SP_STR_FMT
 			   ", valid %s to %s",
 		SP_STR_ARG(what), SP_STR_ARG(host->tlsa_owner),
-		SP_STR_ARG(facts->cert_sha256), SP_STR_ARG(facts->cert_names),
+		SP_STR_ARG(facts->cert_sha256), SP_STR_ARG(names),
 		SP_STR_ARG(facts->cert_issuer), from, to);
 	return one_line(sp_str_from(text), arena);
 }

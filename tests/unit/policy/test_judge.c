@@ -398,6 +398,28 @@ static void check_tls_case(const struct tls_case *c, bool enforce,
 	}
 }
 
+/* The CN counts where there is no DNS-ID: then it is what has to be seen. */
+static void test_evidence_names(void **state)
+{
+	struct sp_plan_host host = host_of(DNE, TA, 0);
+	struct sp_judge_conf conf = {SP_PROFILE_RFC, true, NOW};
+	struct sp_tls_facts facts = matched(TA);
+	struct sp_judge_result r;
+	struct sp_arena arena;
+
+	(void)state;
+	sp_arena_init(&arena);
+	facts.dane_matched = false;
+	facts.verify_error = SP_VERIFY_NAME;
+	facts.cert_names = SP_STR("");
+	facts.cert_subject = SP_STR("CN=old.d.test");
+	r = sp_judge(&conf, &host, SP_SESSION_HANDSHAKE_DONE, &facts, &arena);
+	assert_int_equal(r.verdict.cause, SP_CAUSE_CERT_NAME_MISMATCH);
+	assert_non_null(memmem(r.verdict.evidence.ptr, r.verdict.evidence.len,
+	                       "names CN=old.d.test", 19));
+	sp_arena_fini(&arena);
+}
+
 static void test_tls(void **state)
 {
 	struct sp_arena arena;
@@ -575,6 +597,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_tls),
+		cmocka_unit_test(test_evidence_names),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_all_unusable_warns),
 		cmocka_unit_test(test_exchange_log_only),
