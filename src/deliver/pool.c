@@ -344,8 +344,15 @@ void sp_pool_free(struct sp_pool **pool)
 
 void sp_pool_set_conf(struct sp_pool *pool, const struct sp_conf *conf)
 {
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *site;
+
 	pool->conf = conf;
 	while (end_one_idle(pool)) {
+	}
+	while (sp_map_next(&pool->sites, &it, &key, &site)) {
+		serve_waiting(site);
 	}
 }
 
