@@ -52,6 +52,7 @@ static void write_out(struct client *c)
 	if (bytes.len && sp_buf_append_str(to, bytes) == 0) {
 		sp_buf_consume(&c->reply, bytes.len);
 		sp_stream_flush(c->stream);
+		sp_stream_timeout(c->stream, IDLE_MS); /* it reads on */
 	}
 	if (c->answered && sp_buf_len(&c->reply) == 0) {
 		sp_stream_close_after_flush(c->stream);
