@@ -6,7 +6,7 @@
 #include "cmd/rows.h"
 #include "cmd/text.h"
 
-/* ---- the last error ---- */
+/* ---- the last reply ---- */
 
 /* The newest event that names a host; null: none. */
 static const struct sp_json *last_try(const struct sp_json *row)

@@ -3,15 +3,6 @@
 #include "deliver/evidence.h"
 #include "wire/address.h"
 
-static void set_or_null(struct sp_json *obj, const char *key, struct sp_str s)
-{
-	if (s.len) {
-		sp_json_set_str(obj, key, s);
-	} else {
-		sp_json_set_null(obj, key);
-	}
-}
-
 void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v)
 {
 	char code[32];
@@ -93,8 +84,8 @@ static struct sp_json *tlsa_json(const struct sp_plan_host *host)
 	}
 	sp_json_set_cstr(tlsa, "answer",
 	                 sp_tlsa_answer_text(host->tlsa_answer));
-	set_or_null(tlsa, "base", host->tlsa_base);
-	set_or_null(tlsa, "owner", host->tlsa_owner);
+	sp_json_set_text(tlsa, "base", host->tlsa_base);
+	sp_json_set_text(tlsa, "owner", host->tlsa_owner);
 	sp_json_set(tlsa, "records", records_json(host));
 	return tlsa;
 }
@@ -143,9 +134,9 @@ static struct sp_json *host_json(const struct sp_plan_host *host)
 	sp_json_set_cstr(obj, "why", sp_rule_why_text(host->why));
 	sp_json_set_null(obj, "sts");
 	sp_evidence_verdict(obj, &host->verdict);
-	set_or_null(obj, "warning", host->warning);
+	sp_json_set_text(obj, "warning", host->warning);
 	set_waived(obj, &host->waived);
-	set_or_null(obj, "evidence", host->verdict.evidence);
+	sp_json_set_text(obj, "evidence", host->verdict.evidence);
 	return obj;
 }
 
@@ -169,18 +160,18 @@ struct sp_json *sp_evidence_plan(const struct sp_plan *plan)
 	sp_json_set_str(obj, "domain", plan->domain);
 	sp_json_set_cstr(obj, "verdict", verdict_word(&plan->verdict));
 	sp_evidence_verdict(obj, &plan->verdict);
-	set_or_null(obj, "text", plan->verdict.text);
+	sp_json_set_text(obj, "text", plan->verdict.text);
 	sp_json_set_cstr(mx, "dnssec", sp_dnssec_text(plan->mx_dnssec));
 	sp_json_set_cstr(mx, "answer", sp_plan_mx_answer_text(plan));
-	set_or_null(mx, "why", plan->mx_why);
+	sp_json_set_text(mx, "why", plan->mx_why);
 	sp_json_set(obj, "mx", mx);
 	sp_json_set_null(obj, "sts");
 	for (size_t i = 0; i < plan->host_count; i++) {
 		sp_json_add(hosts, host_json(&plan->hosts[i]));
 	}
 	sp_json_set(obj, "hosts", hosts);
-	set_or_null(obj, "warning", plan->warning);
-	set_or_null(obj, "evidence", plan->verdict.evidence);
+	sp_json_set_text(obj, "warning", plan->warning);
+	sp_json_set_text(obj, "evidence", plan->verdict.evidence);
 	return obj;
 }
 
@@ -215,7 +206,7 @@ struct sp_json *sp_evidence_tls(const struct sp_tls_facts *f)
 	struct sp_json *tls = sp_json_object();
 
 	if (!f->handshake_ok) {
-		set_or_null(tls, "error", f->error);
+		sp_json_set_text(tls, "error", f->error);
 		return tls;
 	}
 	sp_json_set_str(tls, "protocol", f->protocol);
@@ -232,7 +223,7 @@ struct sp_json *sp_evidence_tls(const struct sp_tls_facts *f)
 		sp_json_set_null(tls, "match");
 	}
 	if (f->dane_active) {
-		set_or_null(tls, "verify", f->verify_text);
+		sp_json_set_text(tls, "verify", f->verify_text);
 	}
 	return tls;
 }
@@ -271,7 +262,7 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 	sp_json_set_cstr(obj, "rule", sp_rule_text(host->rule));
 	sp_json_set_bool(obj, "reused", reused);
 	sp_json_set_bool(obj, "clear_retry", facts->clear_retry);
-	set_or_null(obj, "peer_name", facts->peer_name);
+	sp_json_set_text(obj, "peer_name", facts->peer_name);
 	sp_json_set_cstr(obj, "security", verdict ? NULL : j->security);
 	sp_json_set_bool(obj, "authenticated", !verdict && j->authenticated);
 	if (facts->handshake_tried) {
@@ -279,12 +270,12 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 	} else {
 		sp_json_set_null(obj, "tls");
 	}
-	set_or_null(obj, "warning", j->warning);
+	sp_json_set_text(obj, "warning", j->warning);
 	sp_evidence_verdict(obj, verdict);
 	if (verdict) {
 		sp_verdict_line(verdict, line, sizeof(line));
 		sp_json_set_cstr(obj, "reply", line);
-		set_or_null(obj, "evidence", verdict->evidence);
+		sp_json_set_text(obj, "evidence", verdict->evidence);
 	}
 	if (j->waived) {
 		set_waived(obj, &j->verdict);

@@ -136,6 +136,15 @@ void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text)
 	sp_json_set(obj, key, string_new(text));
 }
 
+void sp_json_set_text(struct sp_json *obj, const char *key, struct sp_str text)
+{
+	if (text.len) {
+		sp_json_set_str(obj, key, text);
+	} else {
+		sp_json_set_null(obj, key);
+	}
+}
+
 void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text)
 {
 	sp_json_set(obj, key, cstr_new(text));

@@ -27,6 +27,8 @@ void sp_json_free(struct sp_json **value);
 /* Into an object; key is a literal. A null text sets JSON null. */
 void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take);
 void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text);
+void sp_json_set_text(struct sp_json *obj, const char *key,
+                      struct sp_str text); /* JSON null where it is empty */
 void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text);
 void sp_json_set_int(struct sp_json *obj, const char *key, int64_t number);
 void sp_json_set_bool(struct sp_json *obj, const char *key, bool value);

@@ -13,15 +13,6 @@
 #define ROWS_DEFAULT 1000
 #define ROWS_MAX     1000000
 
-static void set_text(struct sp_json *obj, const char *key, struct sp_str s)
-{
-	if (s.len) {
-		sp_json_set_str(obj, key, s);
-	} else {
-		sp_json_set_null(obj, key);
-	}
-}
-
 static void set_time(struct sp_json *obj, const char *key, int64_t ms)
 {
 	if (ms) {
@@ -36,7 +27,7 @@ static struct sp_json *row_json(const struct sp_store_row *row)
 	struct sp_json *obj = sp_json_object();
 
 	sp_json_set_str(obj, "id", row->id);
-	set_text(obj, "message_id", row->message_id);
+	sp_json_set_text(obj, "message_id", row->message_id);
 	sp_json_set_str(obj, "sender", row->sender);
 	sp_json_set_str(obj, "recipient", row->recipient);
 	sp_json_set_str(obj, "domain", row->domain);
@@ -45,16 +36,16 @@ static struct sp_json *row_json(const struct sp_store_row *row)
 	sp_json_set_cstr(obj, "status",
 	                 sp_store_status_name(sp_store_status_of(row->state)));
 	sp_json_set_cstr(obj, "state", sp_store_state_name(row->state));
-	set_text(obj, "code", row->code);
-	set_text(obj, "scenario", row->cause);
-	set_text(obj, "reply", row->reply);
-	set_text(obj, "security", row->security);
+	sp_json_set_text(obj, "code", row->code);
+	sp_json_set_text(obj, "scenario", row->cause);
+	sp_json_set_text(obj, "reply", row->reply);
+	sp_json_set_text(obj, "security", row->security);
 	sp_json_set_int(obj, "attempts", row->attempts);
 	set_time(obj, "next_attempt", row->next_attempt_ms);
 	set_time(obj, "expires", row->expires_ms);
 	set_time(obj, "done", row->done_ms);
 	sp_json_set_bool(obj, "report_due", row->report_due);
-	set_text(obj, "client", row->client);
+	sp_json_set_text(obj, "client", row->client);
 	return obj;
 }
 
@@ -68,12 +59,12 @@ static int on_event(void *arg, const struct sp_store_event *event)
 	sp_json_set_time(obj, "time", event->time_ms);
 	sp_json_set_cstr(obj, "event", sp_store_event_name(event->type));
 	sp_json_set_int(obj, "attempt", event->attempt);
-	set_text(obj, "code", event->code);
-	set_text(obj, "scenario", event->cause);
-	set_text(obj, "reply", event->reply);
-	set_text(obj, "security", event->security);
-	set_text(obj, "host", event->host);
-	set_text(obj, "address", event->address);
+	sp_json_set_text(obj, "code", event->code);
+	sp_json_set_text(obj, "scenario", event->cause);
+	sp_json_set_text(obj, "reply", event->reply);
+	sp_json_set_text(obj, "security", event->security);
+	sp_json_set_text(obj, "host", event->host);
+	sp_json_set_text(obj, "address", event->address);
 	if (event->detail.len) {
 		(void)sp_json_parse(event->detail, &LIMITS, &detail, NULL, 0);
 	}
