@@ -25,7 +25,7 @@ static const struct sp_option OPTIONS[] = {
 static enum sp_rows_form form_of(const struct sp_cmd_ctx *ctx, bool detail)
 {
 	if (ctx->json) {
-		return SP_ROWS_JSON;
+		return SP_ROWS_ARRAY;
 	}
 	if (sp_args_has(ctx->args, "csv")) {
 		return SP_ROWS_CSV;

@@ -106,6 +106,10 @@ static void on_row(void *arg, const struct sp_json *row)
 	case SP_ROWS_JSON:
 		sp_json_put(stdout, row);
 		break;
+	case SP_ROWS_ARRAY:
+		fputs(p->rows > 1 ? "," : "[", stdout);
+		sp_json_put(stdout, row);
+		break;
 	case SP_ROWS_CSV:
 		put_csv(row);
 		break;
@@ -158,6 +162,9 @@ int sp_cmd_rows(struct sp_cmd_ctx *ctx, const struct sp_json *filter,
 	                        &done);
 	if (!status && form == SP_ROWS_TABLE && p.rows) {
 		sp_table_print(p.table, stdout);
+	}
+	if (!status && form == SP_ROWS_ARRAY) {
+		puts(p.rows ? "]" : "[]");
 	}
 	if (!status && !limited) {
 		say_more(done, p.rows);

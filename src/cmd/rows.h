@@ -12,7 +12,8 @@
 
 enum sp_rows_form {
 	SP_ROWS_TABLE,
-	SP_ROWS_JSON,
+	SP_ROWS_JSON,  /* a line each: a stream */
+	SP_ROWS_ARRAY, /* one document: a list */
 	SP_ROWS_CSV,
 	SP_ROWS_DETAIL, /* the timeline in words */
 };

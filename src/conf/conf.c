@@ -27,6 +27,7 @@ static struct parse {
 	const char *name;
 	bool look_at_files;
 	bool failed;
+	unsigned lines; /* of the text, without the end mark */
 } * current;
 
 static void say(unsigned line, const char *what)
@@ -35,6 +36,9 @@ static void say(unsigned line, const char *what)
 		return; /* the first one counts */
 	}
 	current->failed = true;
+	if (line > current->lines) {
+		line = current->lines; /* the end mark is not in the file */
+	}
 	if (line) {
 		snprintf(current->why, SP_CONF_WHY, "%s:%u: %s", current->name,
 		         line, what);
@@ -321,6 +325,16 @@ static struct sp_conf *conf_new(struct sp_str text, const char *name)
 	return conf;
 }
 
+static unsigned count_lines(struct sp_str text)
+{
+	unsigned lines = 1;
+
+	for (size_t i = 0; i + 1 < text.len; i++) {
+		lines += text.ptr[i] == '\n';
+	}
+	return lines;
+}
+
 static char *with_end_mark(struct sp_str text)
 {
 	struct sp_buf b;
@@ -343,6 +357,7 @@ static int parse_text(struct sp_str text, struct parse *p,
 	cfg_t *cfg;
 
 	current = p;
+	p->lines = count_lines(text);
 	build_tables(tables);
 	cfg = cfg_init(tables->top, CFGF_NONE);
 	cfg_set_error_function(cfg, on_error);

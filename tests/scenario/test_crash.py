@@ -78,7 +78,7 @@ class Killer:
 
 
 def queued(server) -> set[str]:
-    rows = server.json_lines("queue", "list", "--limit", "1000000")
+    rows = server.json("queue", "list", "--limit", "1000000")
     return {row["recipient"] for row in rows}
 
 

@@ -156,7 +156,7 @@ static const struct refused {
 	{"bad store", "store = \"mysql:x\"", "expected sqlite:"},
 	{"bad size", "receive { size_max = \"lots\" }", "a size"},
 	{"bad mailbox", "postmaster = \"nobody\"", "a mail address"},
-	{"unclosed section", "smtp { port = 25", "x.conf:"},
+	{"unclosed section", "smtp { port = 25\n", "x.conf:1: the file ends"},
 	{"unclosed string", "hostname = \"a", "x.conf:"},
 	{"twice the same title", "route \"a\" { }\nroute \"a\" { }\n",
          "x.conf:2"},
