@@ -45,7 +45,8 @@ class Host:
     `name` is relative to the domain, or absolute with a final dot. `tlsa`
     holds records in the words of cert.Identity.tlsa, published at `tlsa_owner`
     (default: where port 25 has them). `certificate` None: no TLS at all.
-    `addresses` empty: one is given. `alias` is a name for MX to point to that
+    `addresses` empty: one is given. `port` is where it listens, and in the
+    owner of its records. `alias` is a name for MX to point to that
     is a CNAME of this host; `mx` False: no MX points here. Set by the world:
     `receivers`, one an address, and `identity`.
     """
@@ -60,6 +61,7 @@ class Host:
     behaviour: Behaviour = HONEST
     addresses: list[str] = field(default_factory=list)
     listens: bool = True
+    port: int = 25
     receivers: list[Receiver] = field(default_factory=list)
     identity: Identity | None = None
 
@@ -174,7 +176,9 @@ class World:
         self._publish(domain, name, host)
         for address in host.addresses if host.listens else []:
             netns.add_address(address)
-            receiver = Receiver(bare, address, host.identity, host.behaviour)
+            receiver = Receiver(
+                bare, address, host.identity, host.behaviour, host.port
+            )
             host.receivers.append(receiver)
 
     def _home(self, name: str) -> Zone:
@@ -187,7 +191,7 @@ class World:
         for address in host.addresses:
             rdtype = "AAAA" if ":" in address else "A"
             self._home(name).records.append(f"{name} {rdtype} {address}")
-        owner = f"_25._tcp.{name}"
+        owner = f"_{host.port}._tcp.{name}"
         if host.tlsa_owner is not None:
             owner = domain.full_name(host.tlsa_owner)
         for wanted in host.tlsa:

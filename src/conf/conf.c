@@ -17,6 +17,7 @@
 #include "base/err.h"
 #include "conf/conf.h"
 #include "conf/conf_schema.h"
+#include "wire/address.h"
 
 #define KEYS_MAX 48 /* per section, asserted by the unit test of the table */
 
@@ -285,6 +286,29 @@ static const char *machine_name(struct sp_conf *conf)
 	return sp_arena_cstr(&conf->arena, sp_str_from(name));
 }
 
+/* Routes are found by the form in which domains are scheduled. */
+static void fix_routes(struct sp_conf *conf)
+{
+	char text[SP_CONF_WHY];
+
+	for (size_t i = 0; i < conf->route_count; i++) {
+		struct sp_conf_route *route = &conf->route[i];
+		struct sp_str name = sp_str_from(route->name);
+
+		if (strcmp(route->name, "*") == 0) {
+			continue;
+		}
+		if (sp_domain_to_ascii(name, &conf->arena, &name)) {
+			snprintf(text, sizeof(text),
+			         "route \"%.64s\": expected a domain, or * for "
+			         "every other",
+			         route->name);
+			say(0, text);
+		}
+		route->name = sp_arena_cstr(&conf->arena, name);
+	}
+}
+
 /* What no single value can show. */
 static void check_whole(const struct sp_conf *conf)
 {
@@ -370,6 +394,7 @@ static int parse_text(struct sp_str text, struct parse *p,
 	if (!p->failed) {
 		conf = conf_new(text, p->name);
 		store_all(cfg, conf);
+		fix_routes(conf);
 		check_whole(conf);
 		if (!*conf->hostname) {
 			conf->hostname = machine_name(conf);

@@ -231,9 +231,10 @@ static const struct sp_conf_key DKIM[] = {
 #define ROUTE(field) offsetof(struct sp_conf_route, field)
 
 static const struct sp_conf_key ROUTE_KEYS[] = {
-	{"next_hop", SP_CONF_TEXT, ROUTE(next_hop), 0, 0, NULL, "",
-         "[host] or [host]:port without an MX lookup, or a domain. Empty: "
-         "the recipient's domain."},
+	{"next_hop", SP_CONF_NEXT_HOP, ROUTE(next_hop), 0, 0, NULL, "",
+         "[host] or [host]:port without an MX lookup, or a domain or "
+         "domain:port whose MX records are used. The port is also the one "
+         "in the owner of TLSA records. Empty: the recipient's domain."},
 	{"dane", SP_CONF_WORD, ROUTE(dane), 0, 0, "opportunistic mandatory off",
          "opportunistic",
          "mandatory: deferred unless MX, address and TLSA are secure and a "

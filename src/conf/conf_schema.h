@@ -29,6 +29,7 @@ enum sp_conf_type {
 	SP_CONF_FILES,     /* list, each readable */
 	SP_CONF_ADDRESSES, /* list of address:port */
 	SP_CONF_NETWORKS,  /* list of address/bits */
+	SP_CONF_NEXT_HOP,  /* [host]:port, [host], domain:port, domain, "" */
 };
 
 struct sp_conf_key {

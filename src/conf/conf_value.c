@@ -239,6 +239,41 @@ static int check_network(const struct sp_conf_key *key, const char *value,
 	return is_ip(copy) ? 0 : expected(why, value, WHAT);
 }
 
+/* "[host]:port", "[host]", "domain:port", "domain". */
+static int check_next_hop(const struct sp_conf_key *key, const char *value,
+                          char *why)
+{
+	static const char WHAT[] = "[host], [host]:port, domain or domain:port";
+	struct sp_str text = sp_str_from(value);
+	bool fixed = *value == '[';
+	size_t end = sp_str_find(text, fixed ? ']' : ':');
+	struct sp_str host = sp_str_sub(text, fixed, end - fixed);
+	struct sp_str rest = sp_str_sub(text, end + fixed, text.len);
+	char name[SP_ADDRESS_DOMAIN_MAX + 1];
+	uint64_t port = 1;
+
+	if (!*value) {
+		return 0;
+	}
+	if ((fixed && end == text.len) || host.len == 0 ||
+	    host.len >= sizeof(name)) {
+		return expected(why, value, WHAT);
+	}
+	if (rest.len > 0 &&
+	    (rest.ptr[0] != ':' ||
+	     sp_str_u64(sp_str_sub(rest, 1, rest.len), 65535, &port) ||
+	     !port)) {
+		return expected(why, value, WHAT);
+	}
+	snprintf(name, sizeof(name), SP_STR_FMT, SP_STR_ARG(host));
+	if (fixed && sp_domain_is_literal(host)) {
+		return 0;
+	}
+	return sp_domain_is_literal(host) || check_host(key, name, why)
+	               ? expected(why, value, WHAT)
+	               : 0;
+}
+
 #define FIELD(type) (*(type *)at)
 
 static void set_text(const char *value, struct sp_arena *arena, void *at)
@@ -294,6 +329,8 @@ static const struct type_row {
                                check_address, NULL},
 	[SP_CONF_NETWORKS] = {"list of networks", true, false, check_network,
                               NULL},
+	[SP_CONF_NEXT_HOP] = {"next hop", false, false, check_next_hop,
+                              set_text},
 };
 
 bool sp_conf_is_list(enum sp_conf_type type)
