@@ -4,6 +4,7 @@
     world.py     from declared domains to running DNS and SMTP servers
     zone.py      a zone and its signatures
     front.py     the recording, fault-making DNS server before Knot
+    authority.py an authoritative server and its zones
     knot.py      Knot DNS, which holds the zones
     cert.py      certificates and their TLSA records
     behaviour.py what an SMTP receiver does, as data

@@ -213,6 +213,8 @@ class Fronts:
         await asyncio.sleep(0)  # the sockets are closed in the next turn
 
     def stop(self) -> None:
+        if self._loop.is_closed():
+            return  # a world that failed to start has ended itself
         asyncio.run_coroutine_threadsafe(self._close(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

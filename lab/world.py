@@ -8,6 +8,7 @@ certificates and receivers.
     127.0.53.1, .2, .3      name servers of the root, the top-level domains,
                             and the domains, as the resolver sees them
     127.0.54.1, .2, .3      the Knots behind them
+    .4 and so on            those of domains with another kind of authority
     127.25.x.y              receivers
 """
 
@@ -17,7 +18,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab import front, netns, zone
+from lab import netns
+from lab.authority import Authority
 from lab.behaviour import HONEST, Behaviour
 from lab.cert import Certificate, Identity, Workshop
 from lab.front import Fault, Fronts
@@ -29,11 +31,7 @@ from lab.zone import Zone
 ROOT_SERVER = "127.0.53.1"
 TLD_SERVER = "127.0.53.2"
 LEAF_SERVER = "127.0.53.3"
-BEHIND = {
-    ROOT_SERVER: "127.0.54.1",
-    TLD_SERVER: "127.0.54.2",
-    LEAF_SERVER: "127.0.54.3",
-}
+BEHIND = {f"127.0.53.{n}": f"127.0.54.{n}" for n in range(1, 10)}
 FIRST_RECEIVER = ipaddress.IPv4Address("127.25.0.1")
 SELF_SIGNED = Certificate()
 
@@ -81,7 +79,8 @@ class Domain:
     so is a domain that does not exist.
 
     `signing` goes to Zone: denial, window, windows, broken, ds. `faults` are
-    by (name relative to the domain, type).
+    by (name relative to the domain, type). `authority` is the kind of server
+    that holds the zone.
     """
 
     name: str
@@ -92,6 +91,7 @@ class Domain:
     signing: dict = field(default_factory=dict)
     faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
     about: str = ""
+    authority: type[Authority] = Knot
 
     @property
     def host(self) -> Host:
@@ -110,14 +110,21 @@ class World:
         self.processes = Processes()
         self.workshop = Workshop(directory / "certificates")
         self._addresses = (FIRST_RECEIVER + i for i in itertools.count())
+        self._leaf_servers = self._number_servers()
         self._zones = {d.name: self._zone(d) for d in domains if d.exists}
+
+    def _number_servers(self) -> dict[type[Authority], str]:
+        """The address of each kind of authority of the domains."""
+        kinds = dict.fromkeys([Knot, *(d.authority for d in self.domains)])
+        first = ipaddress.IPv4Address(LEAF_SERVER)
+        return {kind: str(first + i) for i, kind in enumerate(kinds)}
 
     def _zone(self, domain: Domain) -> Zone:
         return Zone(
             domain.name,
             records=list(domain.records),
             signed=domain.signed,
-            address=LEAF_SERVER,
+            address=self._leaf_servers[domain.authority],
             **domain.signing,
         )
 
@@ -208,23 +215,25 @@ class World:
         leaves = list(self._zones.values())
         tops = self._top_level(leaves)
         self.root = Zone(".", address=ROOT_SERVER)
-        knots = {server: self._knot(server) for server in BEHIND}
-        knots[ROOT_SERVER].add(self.root, tops)
+        kinds = {ROOT_SERVER: Knot, TLD_SERVER: Knot}
+        kinds |= {server: kind for kind, server in self._leaf_servers.items()}
+        servers = {at: self._authority(kind, at) for at, kind in kinds.items()}
+        servers[ROOT_SERVER].add(self.root, tops)
         for top in tops:
             below = [leaf for leaf in leaves if leaf.name.endswith("." + top.name)]
-            knots[TLD_SERVER].add(top, below)
+            servers[TLD_SERVER].add(top, below)
         for leaf in leaves:
-            knots[LEAF_SERVER].add(leaf)
-        for knot in knots.values():
-            knot.start(self.processes)
-        for server, knot in knots.items():
-            knot.wait()
-            self.fronts.listen(server, knot.address)
+            servers[leaf.address].add(leaf)
+        for server in servers.values():
+            server.start(self.processes)
+        for address, server in servers.items():
+            server.wait()
+            self.fronts.listen(address, server.address)
         self._write_resolver_files()
 
-    def _knot(self, server: str) -> Knot:
-        number = server.rpartition(".")[2]
-        return Knot(self.directory / f"knot{number}", BEHIND[server])
+    def _authority(self, kind: type[Authority], address: str) -> Authority:
+        number = address.rpartition(".")[2]
+        return kind(self.directory / f"dns{number}", BEHIND[address])
 
     def _top_level(self, leaves: list[Zone]) -> list[Zone]:
         names = sorted({leaf.name.rpartition(".")[2] for leaf in leaves})

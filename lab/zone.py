@@ -88,12 +88,22 @@ class Zone:
 
     def to_text(self, children: list["Zone"] = ()) -> str:
         """The complete zone file, signed if it shall be."""
-        zone = dns.zone.from_text(
-            "\n".join(self._lines(children)), self.origin, relativize=False
-        )
+        zone = self._unsigned(children)
         if self.signed:
             self._sign(zone)
         return zone.to_text(relativize=False)
+
+    def to_plain_text(self, children: list["Zone"] = ()) -> str:
+        """The zone file for a server that signs it, with our key()."""
+        return self._unsigned(children).to_text(relativize=False)
+
+    def key(self) -> tuple[dns.rdata.Rdata, int]:
+        """The DNSKEY, and the private number of its curve point."""
+        return self.dnskey, self._private.private_numbers().private_value
+
+    def _unsigned(self, children: list["Zone"]) -> dns.zone.Zone:
+        text = "\n".join(self._lines(children))
+        return dns.zone.from_text(text, self.origin, relativize=False)
 
     def _lines(self, children: list["Zone"]) -> list[str]:
         soa = f"@ SOA ns hostmaster 1 {DAY} {HOUR} {30 * DAY} {TTL}"
