@@ -29,7 +29,6 @@
 #include "net/resolver_evidence.h"
 #include "net/resolver_packet.h"
 
-#define TYPE_DNAME       39
 #define RRSIG_FIXED_LEN  18
 #define DS_FIXED_LEN     4
 #define DNSKEY_FIXED_LEN 4

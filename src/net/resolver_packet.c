@@ -106,7 +106,7 @@ const char *sp__dns_type_text(uint16_t type, char out[16])
 		{SP_DNS_TYPE_AAAA, "AAAA"},     {SP_DNS_TYPE_DS, "DS"},
 		{SP__DNS_TYPE_RRSIG, "RRSIG"},  {SP__DNS_TYPE_NSEC, "NSEC"},
 		{SP_DNS_TYPE_DNSKEY, "DNSKEY"}, {SP__DNS_TYPE_NSEC3, "NSEC3"},
-		{SP_DNS_TYPE_TLSA, "TLSA"},
+		{SP_DNS_TYPE_TLSA, "TLSA"},     {SP_DNS_TYPE_DNAME, "DNAME"},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
@@ -361,11 +361,12 @@ static const struct record_reader {
 	int (*read)(struct sp_str rdata, struct sp_arena *arena,
 	            struct sp_dns_record *out);
 } readers[] = {
-	{SP_DNS_TYPE_A, read_a},     {SP_DNS_TYPE_AAAA, read_aaaa},
-	{SP_DNS_TYPE_MX, read_mx},   {SP_DNS_TYPE_TLSA, read_tlsa},
-	{SP_DNS_TYPE_TXT, read_txt}, {SP_DNS_TYPE_CNAME, read_name},
-	{SP_DNS_TYPE_NS, read_name}, {SP_DNS_TYPE_SOA, read_soa},
-	{SP_DNS_TYPE_DS, read_key},  {SP_DNS_TYPE_DNSKEY, read_key},
+	{SP_DNS_TYPE_A, read_a},        {SP_DNS_TYPE_AAAA, read_aaaa},
+	{SP_DNS_TYPE_MX, read_mx},      {SP_DNS_TYPE_TLSA, read_tlsa},
+	{SP_DNS_TYPE_TXT, read_txt},    {SP_DNS_TYPE_CNAME, read_name},
+	{SP_DNS_TYPE_NS, read_name},    {SP_DNS_TYPE_SOA, read_soa},
+	{SP_DNS_TYPE_DS, read_key},     {SP_DNS_TYPE_DNSKEY, read_key},
+	{SP_DNS_TYPE_DNAME, read_name},
 };
 
 static const struct record_reader *reader_of(enum sp_dns_type type)
@@ -415,8 +416,50 @@ static const struct sp__dns_rr *find_cname(const struct sp__dns_packet *packet,
 	return NULL;
 }
 
+/* Whether the DNAME makes exactly this CNAME: it stands above the owner, and
+ * the labels before it lead on to its target (RFC 6672 2.2). */
+static bool dname_makes(const struct sp__dns_rr *dname,
+                        const struct sp__dns_rr *cname)
+{
+	struct sp_str below = cname->owner_wire;
+	struct sp_str to = cname->rdata;
+	size_t len;
+
+	if (below.len <= dname->owner_wire.len) {
+		return false;
+	}
+	len = below.len - dname->owner_wire.len;
+	for (size_t at = 0; at < len;) { /* the cut is between labels */
+		at += (unsigned char)below.ptr[at] + 1u;
+		if (at > len) {
+			return false;
+		}
+	}
+	return sp_str_ends_nocase(below, dname->owner_wire) && to.len > len &&
+	       sp_str_eq_nocase(sp_str_sub(to, 0, len),
+	                        sp_str_sub(below, 0, len)) &&
+	       sp_str_eq_nocase(sp_str_sub(to, len, to.len), dname->rdata);
+}
+
+/* The owner of the DNAME that made this step, or empty. One at the root is
+ * passed over: its aliases count as by CNAME. */
+static struct sp_str find_dname(const struct sp__dns_packet *packet,
+                                const struct sp__dns_rr *cname)
+{
+	for (size_t i = 0; i < packet->rr_count; i++) {
+		const struct sp__dns_rr *rr = &packet->rrs[i];
+
+		if (rr->section == SP__DNS_ANSWER &&
+		    rr->type == SP_DNS_TYPE_DNAME && rr->owner_wire.len > 1 &&
+		    dname_makes(rr, cname)) {
+			return rr->owner;
+		}
+	}
+	return (struct sp_str){0};
+}
+
 /* Follows the aliases from the question's name. libunbound follows a DNAME
- * by a CNAME that it puts beside it, so CNAME is all that is looked for. A
+ * by a CNAME that it puts beside it, so the chain is one of CNAMEs. A
  * chain longer than the limit says nothing about its end, hence an error. */
 static int follow_aliases(const struct sp__dns_packet *packet, size_t max,
                           enum sp_dnssec dnssec, struct sp_dns_answer *a)
@@ -439,6 +482,7 @@ static int follow_aliases(const struct sp__dns_packet *packet, size_t max,
 		alias->owner = a->canonical;
 		alias->target = target.name;
 		alias->dnssec = dnssec;
+		alias->dname = find_dname(packet, rr);
 		a->alias_count++;
 		a->canonical = target.name;
 		lower_ttl(a, rr->ttl_s);

@@ -30,15 +30,18 @@
 #define EVIDENCE_BYTES 2048
 
 static const enum sp_dns_type ask_type[] = {
-	[SP__ASK_MX] = SP_DNS_TYPE_MX,     [SP__ASK_A] = SP_DNS_TYPE_A,
-	[SP__ASK_AAAA] = SP_DNS_TYPE_AAAA, [SP__ASK_CNAME] = SP_DNS_TYPE_CNAME,
+	[SP__ASK_MX] = SP_DNS_TYPE_MX,
+	[SP__ASK_A] = SP_DNS_TYPE_A,
+	[SP__ASK_AAAA] = SP_DNS_TYPE_AAAA,
+	[SP__ASK_CNAME] = SP_DNS_TYPE_CNAME,
+	[SP__ASK_DNAME] = SP_DNS_TYPE_DNAME,
 	[SP__ASK_TLSA] = SP_DNS_TYPE_TLSA,
 };
 
 static const char *const ask_text[] = {
-	[SP__ASK_MX] = "MX",     [SP__ASK_A] = "A",
-	[SP__ASK_AAAA] = "AAAA", [SP__ASK_CNAME] = "CNAME",
-	[SP__ASK_TLSA] = "TLSA",
+	[SP__ASK_MX] = "MX",       [SP__ASK_A] = "A",
+	[SP__ASK_AAAA] = "AAAA",   [SP__ASK_CNAME] = "CNAME",
+	[SP__ASK_DNAME] = "DNAME", [SP__ASK_TLSA] = "TLSA",
 };
 
 const char *sp_rule_text(enum sp_rule rule)

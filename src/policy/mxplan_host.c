@@ -14,7 +14,7 @@
  *
  * Invariants
  * - TLSA is asked only from ask_tlsa(), which only the rows ASK_TLSA and a
- *   secure CNAME answer reach: never for insecure addresses without a secure
+ *   secure alias answer reach: never for insecure addresses without a secure
  *   alias, for literals, the root, or with DANE off.
  * - An error at the expanded name skips the host; it never leads to the
  *   original name.
@@ -363,9 +363,45 @@ static void answer_tlsa(struct sp_plan *plan, const struct sp__question *q)
 }
 
 /* --- Row 6a: the state of the alias itself
- * ------------------------------------ */
+ * ------------------------------------
+ *
+ * A step by DNAME takes the names below the host along: what would be TLSA at
+ * the original name stands where the DNAME leads. So the step that counts is
+ * the first by CNAME, and without one the TLSA owner is as insecure as the
+ * addresses, and must not be asked. For a step by DNAME we ask the DNAME:
+ * libunbound 1.17 finds a question for CNAME below a secure DNAME bogus when
+ * the target is unsigned.
+ */
 
-static void answer_cname(struct sp_plan *plan, const struct sp__question *q)
+static void ask_alias(struct sp_plan *plan, size_t index)
+{
+	const struct sp_plan_host *host = &plan->hosts[index];
+	const struct sp__host_work *hw = &plan->work->hosts[index];
+	const struct sp_dns_alias *alias = &host->aliases[hw->alias];
+
+	if (alias->dname.len > 0) {
+		sp__plan_ask(plan, SP__ASK_DNAME, index, alias->dname);
+	} else {
+		sp__plan_ask(plan, SP__ASK_CNAME, index, alias->owner);
+	}
+}
+
+static void secure_alias(struct sp_plan *plan, const struct sp__question *q)
+{
+	struct sp__host_work *hw = &plan->work->hosts[q->host];
+	struct sp_plan_host *host = &plan->hosts[q->host];
+
+	host->aliases[hw->alias].dnssec = SP_DNSSEC_SECURE;
+	if (q->ask == SP__ASK_CNAME || q->answer->result != SP_DNS_RECORDS) {
+		ask_tlsa_original(plan, q->host);
+	} else if (++hw->alias < host->alias_count) {
+		ask_alias(plan, q->host);
+	} else {
+		conclude_plain(plan, q->host, "6a", hw->address);
+	}
+}
+
+static void answer_alias(struct sp_plan *plan, const struct sp__question *q)
 {
 	struct outcome o = {
 		.row = "6a",
@@ -375,8 +411,7 @@ static void answer_cname(struct sp_plan *plan, const struct sp__question *q)
 
 	switch (q->state) {
 	case SP_DNSSEC_SECURE:
-		plan->hosts[q->host].aliases[0].dnssec = SP_DNSSEC_SECURE;
-		ask_tlsa_original(plan, q->host);
+		secure_alias(plan, q);
 		return;
 	case SP_DNSSEC_INSECURE:
 		conclude_plain(plan, q->host, "6a", q);
@@ -409,7 +444,7 @@ enum address_said { /* of a family, and of the host; best first */
 
 enum address_action {
 	ASK_TLSA,
-	ASK_CNAME,
+	ASK_ALIAS,
 	NO_DANE,
 	SKIP
 };
@@ -429,7 +464,7 @@ static const struct address_row {
 	{"1-5", SP_DNSSEC_SECURE, ADDRESS_SECURE, ANY_ALIAS, ASK_TLSA,
          SP_CAUSE_NONE},
 	{"6", SP_DNSSEC_SECURE, ADDRESS_INSECURE, 0, NO_DANE, SP_CAUSE_NONE},
-	{"6a", SP_DNSSEC_SECURE, ADDRESS_INSECURE, 1, ASK_CNAME, SP_CAUSE_NONE},
+	{"6a", SP_DNSSEC_SECURE, ADDRESS_INSECURE, 1, ASK_ALIAS, SP_CAUSE_NONE},
 	{"9", SP_DNSSEC_SECURE, ADDRESS_BOGUS, ANY_ALIAS, SKIP, SP_CAUSE_NONE},
 	{"10", SP_DNSSEC_SECURE, ADDRESS_FAILED, ANY_ALIAS, SKIP,
          SP_CAUSE_ADDRESS_LOOKUP_FAILED},
@@ -575,6 +610,7 @@ static void take_aliases(struct sp_plan *plan, const struct sp__question *q,
 	struct sp_plan_host *host = &plan->hosts[q->host];
 	const struct sp_dns_answer *answer = q->answer;
 
+	hw->address = q;
 	host->aliases = answer->aliases;
 	host->alias_count = answer->alias_count;
 	if (said == ADDRESS_SECURE && answer->alias_count > 0) {
@@ -645,9 +681,9 @@ static void decide_address(struct sp_plan *plan, size_t index)
 		skip_address(plan, index, row, q);
 	} else if (row->action == NO_DANE || !dane_possible(plan)) {
 		conclude_plain(plan, index, row->row, q);
-	} else if (row->action == ASK_CNAME) {
+	} else if (row->action == ASK_ALIAS) {
 		goto_state(hw, SP__HOST_ALIAS);
-		sp__plan_ask(plan, SP__ASK_CNAME, index, host->name);
+		ask_alias(plan, index);
 	} else {
 		ask_tlsa(plan, index);
 	}
@@ -699,7 +735,8 @@ void sp__host_answer(struct sp_plan *plan, const struct sp__question *q)
 		hw->aaaa = q;
 		break;
 	case SP__ASK_CNAME:
-		answer_cname(plan, q);
+	case SP__ASK_DNAME:
+		answer_alias(plan, q);
 		return;
 	case SP__ASK_TLSA:
 		answer_tlsa(plan, q);

@@ -17,6 +17,7 @@ enum sp__ask {
 	SP__ASK_A,
 	SP__ASK_AAAA,
 	SP__ASK_CNAME,
+	SP__ASK_DNAME,
 	SP__ASK_TLSA,
 };
 
@@ -39,6 +40,8 @@ enum sp__host_state { /* diagram in mxplan_host.c */
 struct sp__host_work {
 	enum sp__host_state state;
 	const struct sp__question *a, *aaaa; /* answered; borrowed */
+	const struct sp__question *address;  /* the one that decided */
+	size_t alias;             /* step being asked about, row 6a */
 	struct sp_str expanded;   /* end of a wholly secure alias; or empty */
 	bool insecure_no_address; /* row 11, and not proven by DNSSEC */
 };

@@ -224,6 +224,7 @@ static const struct type_form {
 	{.type = SP_DNS_TYPE_AAAA, .address_len = 16},
 	{.type = SP_DNS_TYPE_NS, .name = true},
 	{.type = SP_DNS_TYPE_CNAME, .name = true},
+	{.type = SP_DNS_TYPE_DNAME, .name = true},
 	{.type = SP_DNS_TYPE_MX, .preference = true, .name = true},
 	{.type = SP_DNS_TYPE_TXT, .data = true},
 	{.type = SP_DNS_TYPE_DS, .data = true, .data_min = 4},
@@ -281,6 +282,19 @@ static bool verdict_fits(const struct sp_dns_answer *a)
 	return a->rcode == (a->result == SP_DNS_NXDOMAIN ? 3 : 0);
 }
 
+/* Whether name ends in a dot, not part of a label, and then parent. */
+static bool is_below(struct sp_str name, struct sp_str parent)
+{
+	return name.len > parent.len + 1 && sp_str_ends_nocase(name, parent) &&
+	       has_final_dot(sp_str_sub(name, 0, name.len - parent.len));
+}
+
+static bool dname_fits(const struct sp_dns_alias *alias)
+{
+	return str_none(alias->dname) || (sp_dns_name_valid(alias->dname) &&
+	                                  is_below(alias->owner, alias->dname));
+}
+
 static bool aliases_fit(const struct sp_dns_answer *a)
 {
 	struct sp_str at = a->name;
@@ -289,7 +303,7 @@ static bool aliases_fit(const struct sp_dns_answer *a)
 		const struct sp_dns_alias *alias = &a->aliases[i];
 
 		if (!sp_str_eq(alias->owner, at) ||
-		    !sp_dns_name_valid(alias->target)) {
+		    !sp_dns_name_valid(alias->target) || !dname_fits(alias)) {
 			return false;
 		}
 		if (a->dnssec == SP_DNSSEC_SECURE &&
@@ -360,6 +374,7 @@ static const struct sp_pack_field alias_fields[] = {
 	STR(struct sp_dns_alias, owner, SP_DNS_NAME_MAX),
 	STR(struct sp_dns_alias, target, SP_DNS_NAME_MAX),
 	SP_PACK_LIM(ENUM, struct sp_dns_alias, dnssec, SP_DNSSEC_FAILED),
+	STR(struct sp_dns_alias, dname, SP_DNS_NAME_MAX),
 	SP_PACK_END,
 };
 

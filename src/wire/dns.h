@@ -54,6 +54,7 @@ enum sp_dns_type {
 	SP_DNS_TYPE_MX = 15,
 	SP_DNS_TYPE_TXT = 16,
 	SP_DNS_TYPE_AAAA = 28,
+	SP_DNS_TYPE_DNAME = 39,
 	SP_DNS_TYPE_DS = 43,
 	SP_DNS_TYPE_DNSKEY = 48,
 	SP_DNS_TYPE_TLSA = 52,
@@ -70,7 +71,7 @@ enum sp_dns_type {
 /* Each type fills its own members only; the others stay zero. */
 struct sp_dns_record {
 	uint16_t preference; /* MX */
-	struct sp_str name;  /* MX exchange, CNAME target, NS */
+	struct sp_str name;  /* MX exchange, CNAME and DNAME target, NS */
 	uint8_t address[16]; /* A: 4 bytes, AAAA: 16 */
 	struct sp_tlsa tlsa; /* TLSA */
 	struct sp_str data;  /* TXT: strings joined; DS, DNSKEY, SOA: RDATA */
@@ -80,8 +81,11 @@ struct sp_dns_alias {
 	struct sp_str owner;
 	struct sp_str target;
 	/* The whole answer secure: secure. Insecure: the worst that is known,
-	 * a CNAME question for the owner tells more (mail-flow row 6a). */
+	 * a question for the alias itself tells more (mail-flow row 6a): for
+	 * CNAME at the owner, or for DNAME at the DNAME's. */
 	enum sp_dnssec dnssec;
+	struct sp_str dname; /* owner of the DNAME that made this step (RFC
+	                      * 6672), above `owner`; empty: a CNAME's own */
 };
 
 struct sp_dns_answer {
@@ -128,7 +132,8 @@ bool sp_dns_name_valid(struct sp_str name);
  *  - bogus and failed say "none", secure and insecure do not; "records" and
  *    only it has records; rcode is 3 with "nxdomain" and 0 with the other two
  *  - aliases lead from name to canonical without a gap (to canonical unless
- *    cut); in a secure answer each of them is secure
+ *    cut); in a secure answer each of them is secure; a DNAME stands above
+ *    the name it makes an alias of
  *  - records have the form of their type, and nothing else is filled
  * 0 or SP_ESYNTAX.
  */

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		SP_DNS_TYPE_A,   SP_DNS_TYPE_NS,     SP_DNS_TYPE_CNAME,
 		SP_DNS_TYPE_MX,  SP_DNS_TYPE_TXT,    SP_DNS_TYPE_AAAA,
 		SP_DNS_TYPE_DS,  SP_DNS_TYPE_DNSKEY, SP_DNS_TYPE_TLSA,
-		SP_DNS_TYPE_SOA,
+		SP_DNS_TYPE_SOA, SP_DNS_TYPE_DNAME,
 	};
 	struct sp_str packet;
 	struct sp_arena arena;
@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sp_arena_init(&arena);
 	packet = sp_str_slice(data + 1, size - 1);
 	name = question_of(packet, &arena);
-	type = types[(data[0] & 15) % 10];
+	type = types[(data[0] & 15) % 11];
 	make_answer(name, type, packet, data[0] >> 4);
 	look(name, type, packet, SP_STR(""));
 	look(name, type, packet, SP_STR("bad for key d.test. while"));

@@ -59,7 +59,8 @@ static void make_record(struct input *in, struct sp_dns_answer *a,
 		r->name = pick_name(in);
 	} else if (a->type == SP_DNS_TYPE_TLSA) {
 		make_tlsa(in, &a->arena, r);
-	} else if (a->type == SP_DNS_TYPE_CNAME) {
+	} else if (a->type == SP_DNS_TYPE_CNAME ||
+	           a->type == SP_DNS_TYPE_DNAME) {
 		r->name = pick_name(in);
 	} else {
 		uint8_t last = take(in);
@@ -80,9 +81,16 @@ static void make_aliases(struct input *in, struct sp_dns_answer *a, size_t n)
 	a->aliases = sp_arena_array(&a->arena, n, sizeof(*a->aliases));
 	a->alias_count = n;
 	for (size_t i = 0; i < n; i++) {
+		uint8_t how;
+
 		a->aliases[i].owner = owner;
 		a->aliases[i].target = pick_name(in);
-		a->aliases[i].dnssec = (enum sp_dnssec)(take(in) % 4);
+		how = take(in);
+		a->aliases[i].dnssec = (enum sp_dnssec)(how % 4);
+		if ((how & 4) != 0 && sp_str_find(owner, '.') > 0) {
+			a->aliases[i].dname = sp_str_sub(
+				owner, sp_str_find(owner, '.') + 1, owner.len);
+		}
 		owner = a->aliases[i].target;
 	}
 	a->canonical = owner;

@@ -289,6 +289,18 @@ static const struct decode_case {
          300,
          NULL,
          false},
+	{"RFC 6672 2.1 question for the DNAME itself",
+         "d.test",
+         SP_DNS_TYPE_DNAME,
+         0,
+         {{'a', "d.test", 39, 300, BYTES("@e.test.")}},
+         SP_DNS_RECORDS,
+         1,
+         0,
+         "d.test",
+         300,
+         NULL,
+         false},
 	{"RFC 1034 3.6.2 loop",
          "a.d.test",
          SP_DNS_TYPE_A,
@@ -381,6 +393,63 @@ static void test_decode(void **state)
 		assert_true(sp_str_eq(a->canonical, sp_str_from(c->canonical)));
 		assert_int_equal(a->ttl_s, c->ttl_s);
 		assert_int_equal(a->cut, c->cut);
+		sp_dns_answer_free(&a);
+	}
+}
+
+#define TO_E  BYTES("@e.test.")
+#define MX1_E BYTES("@MX1.E.test.")
+
+static void test_dname(void **state)
+{
+	static const struct {
+		struct decode_case c;
+		const char *dname;
+	} cases[] = {
+		{{"RFC 6672 2.2 DNAME", "mx1.d.test", SP_DNS_TYPE_A,
+	          .rrs = {{'a', "D.test", 39, 300, TO_E},
+	                  {'a', "mx1.d.test", 5, 300, MX1_E}}},
+	         "d.test"},
+		{{"RFC 6672 2.2 DNAME two labels above", "mx1.sub.d.test",
+	          SP_DNS_TYPE_A,
+	          .rrs = {{'a', "mx1.sub.d.test", 5, 300,
+	                   BYTES("@mx1.sub.e.test.")},
+	                  {'a', "d.test", 39, 300, TO_E}}},
+	         "d.test"},
+		{{"RFC 6672 2.3 the owner itself is not renamed", "d.test",
+	          SP_DNS_TYPE_A,
+	          .rrs = {{'a', "d.test", 39, 300, TO_E},
+	                  {'a', "d.test", 5, 300, TO_E}}},
+	         ""},
+		{{"RFC 6672 2.2 CNAME that this DNAME does not make",
+	          "mx1.d.test", SP_DNS_TYPE_A,
+	          .rrs = {{'a', "d.test", 39, 300, TO_E},
+	                  {'a', "mx1.d.test", 5, 300, BYTES("@mx2.e.test.")}}},
+	         ""},
+		{{"RFC 6672 2.2 DNAME of another zone", "mx1.d.test",
+	          SP_DNS_TYPE_A,
+	          .rrs = {{'a', "c.test", 39, 300, TO_E},
+	                  {'a', "mx1.d.test", 5, 300, MX1_E}}},
+	         ""},
+		{{"RFC 6672 2.2 DNAME beside the answer", "mx1.d.test",
+	          SP_DNS_TYPE_A,
+	          .rrs = {{'a', "mx1.d.test", 5, 300, MX1_E},
+	                  {'n', "d.test", 39, 300, TO_E}}},
+	         ""},
+		{{"RFC 1034 3.6.2 CNAME alone", "mx1.d.test", SP_DNS_TYPE_A,
+	          .rrs = {{'a', "mx1.d.test", 5, 300, MX1_E}}},
+	         ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct sp_dns_answer *a = decode(&cases[i].c, false);
+
+		print_message("  %s\n", cases[i].c.name);
+		assert_int_equal(sp_dns_answer_check(a), 0);
+		assert_int_equal(a->alias_count, 1);
+		assert_true(sp_str_eq(a->aliases[0].dname,
+		                      sp_str_from(cases[i].dname)));
 		sp_dns_answer_free(&a);
 	}
 }
@@ -769,6 +838,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_dname),
 		cmocka_unit_test(test_record_values),
 		cmocka_unit_test(test_unprintable_name),
 		cmocka_unit_test(test_reading_order),

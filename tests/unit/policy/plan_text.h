@@ -7,7 +7,8 @@
  * plan. A question the world does not know is denied securely.
  *
  *   TYPE NAME STATE WORD...     STATE: s(ecure) i(nsecure) b(ogus) f(ailed)
- *   WORD: nodata, nxdomain, alias=TARGET/STATE, rcode=N, scenario=NAME, cut,
+ *   WORD: nodata, nxdomain, alias=TARGET/STATE (by DNAME:
+ *         alias=TARGET/STATE/OWNER), rcode=N, scenario=NAME, cut,
  *         10:HOST (MX), 192.0.2.1 (A, AAAA), 3.1.1 (TLSA, good digest;
  *         3.1.1:b another one, 3.1.2! wrong length, 3.1.0? does not parse)
  */
@@ -35,6 +36,7 @@
 #define ASK1    "asked TLSA _25._tcp.mx1.d.test\n"
 #define ALIAS_S "A mx1.d.test s alias=real.d.test/s 192.0.2.1\n"
 #define ALIAS_I "A mx1.d.test i alias=real.u.test/i 192.0.2.1\n"
+#define ALIAS_D "A mx1.d.test i alias=mx1.u.test/i/d.test 192.0.2.1\n"
 #define TREAL   "TLSA _25._tcp.real.d.test "
 #define ASKR    "asked TLSA _25._tcp.real.d.test\n"
 #define FIXED   .fixed = "[mx1.d.test]"
@@ -50,7 +52,7 @@ static enum sp_dns_type type_of(struct sp_str word)
 	} types[] = {
 		{"MX", SP_DNS_TYPE_MX},       {"A", SP_DNS_TYPE_A},
 		{"AAAA", SP_DNS_TYPE_AAAA},   {"TLSA", SP_DNS_TYPE_TLSA},
-		{"CNAME", SP_DNS_TYPE_CNAME},
+		{"CNAME", SP_DNS_TYPE_CNAME}, {"DNAME", SP_DNS_TYPE_DNAME},
 	};
 
 	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
@@ -88,6 +90,10 @@ static void add_alias(struct sp_dns_answer *a, struct sp_str word)
 	a->aliases[a->alias_count].owner = a->canonical;
 	a->aliases[a->alias_count].target = sp_arena_str(&a->arena, target);
 	a->aliases[a->alias_count].dnssec = state_of(word.ptr[0]);
+	if (word.len > 2) {
+		a->aliases[a->alias_count].dname =
+			sp_arena_str(&a->arena, after(word, '/'));
+	}
 	a->canonical = a->aliases[a->alias_count++].target;
 }
 
@@ -129,7 +135,8 @@ static void add_record(struct sp_dns_answer *a, struct sp_str word)
 		r->name = sp_arena_str(&a->arena, word);
 	} else if (a->type == SP_DNS_TYPE_TLSA) {
 		add_tlsa(a, r, word);
-	} else if (a->type == SP_DNS_TYPE_CNAME) {
+	} else if (a->type == SP_DNS_TYPE_CNAME ||
+	           a->type == SP_DNS_TYPE_DNAME) {
 		r->name = sp_arena_str(&a->arena, word);
 	} else {
 		pw_copy(text, sizeof(text), word);
@@ -252,11 +259,14 @@ __attribute__((unused)) static void summarise(const struct sp_plan *plan,
 		say(out, cap, "\n");
 	}
 	for (size_t i = 0; i < log->count; i++) {
-		if (log->list[i].type == SP_DNS_TYPE_TLSA ||
-		    log->list[i].type == SP_DNS_TYPE_CNAME) {
+		enum sp_dns_type type = log->list[i].type;
+
+		if (type == SP_DNS_TYPE_TLSA || type == SP_DNS_TYPE_CNAME ||
+		    type == SP_DNS_TYPE_DNAME) {
 			say(out, cap, "asked %s %s\n",
-			    log->list[i].type == SP_DNS_TYPE_TLSA ? "TLSA"
-			                                          : "CNAME",
+			    type == SP_DNS_TYPE_TLSA    ? "TLSA"
+			    : type == SP_DNS_TYPE_CNAME ? "CNAME"
+			                                : "DNAME",
 			    log->list[i].name);
 		}
 	}

@@ -160,6 +160,45 @@ static inline const struct pw_asked *pw_tlsa(const struct pw_log *log,
 
 #define PW_CHECK(cond) SP_ASSERT(cond)
 
+/* What was asked about a step of an alias, or null. */
+static inline const struct pw_asked *pw_step(const struct pw_log *log,
+                                             const struct sp_dns_alias *alias)
+{
+	return alias->dname.len > 0
+	               ? pw_find(log, SP_DNS_TYPE_DNAME, alias->dname)
+	               : pw_find(log, SP_DNS_TYPE_CNAME, alias->owner);
+}
+
+/* Row 6a: secure steps by DNAME, then one that is no DNAME. */
+static inline bool pw_alias_secure(const struct pw_log *log,
+                                   const struct sp_plan_host *host)
+{
+	for (size_t i = 0; i < host->alias_count; i++) {
+		const struct pw_asked *step = pw_step(log, &host->aliases[i]);
+
+		if (step == NULL || step->state != SP_DNSSEC_SECURE) {
+			return false;
+		}
+		if (step->type == SP_DNS_TYPE_CNAME ||
+		    step->result != SP_DNS_RECORDS) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* Row 6a: a step whose answer may not be used. */
+static inline bool pw_alias_blocks(const struct pw_log *log,
+                                   const struct sp_plan_host *host)
+{
+	for (size_t i = 0; i < host->alias_count; i++) {
+		if (pw_blocks(pw_step(log, &host->aliases[i]))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Where TLSA may be asked for this host: rows 1-5, 7, 18 and 6a. */
 static inline bool pw_may_ask(const struct pw_log *log,
                               const struct sp_plan_conf *conf,
@@ -170,8 +209,6 @@ static inline bool pw_may_ask(const struct pw_log *log,
 	const struct pw_asked *a = pw_find(log, SP_DNS_TYPE_A, host->name);
 	const struct pw_asked *aaaa =
 		pw_find(log, SP_DNS_TYPE_AAAA, host->name);
-	const struct pw_asked *cname =
-		pw_find(log, SP_DNS_TYPE_CNAME, host->name);
 	bool original = sp_str_eq_nocase(base, host->name);
 
 	if (conf->dane == SP_DANE_OFF || conf->validator_broken ||
@@ -189,7 +226,7 @@ static inline bool pw_may_ask(const struct pw_log *log,
 	}
 	return plan->mx_dnssec == SP_DNSSEC_SECURE && original &&
 	       ((pw_good(a) && a->alias) || (pw_good(aaaa) && aaaa->alias)) &&
-	       cname != NULL && cname->state == SP_DNSSEC_SECURE;
+	       pw_alias_secure(log, host);
 }
 
 /* Every TLSA question belongs to a host that may be asked for it. */
@@ -275,8 +312,7 @@ static inline void pw_check_skip(const struct pw_log *log,
 	}
 	PW_CHECK(host->verdict.class != SP_VERDICT_DELIVERED);
 	PW_CHECK(host->verdict.cause != SP_CAUSE_NONE);
-	named = named ||
-	        pw_blocks(pw_find(log, SP_DNS_TYPE_CNAME, host->name)) ||
+	named = named || pw_alias_blocks(log, host) ||
 	        (host->tlsa_base.len > 0 &&
 	         pw_blocks(pw_tlsa(log, conf, host->tlsa_base)));
 	PW_CHECK(named);

@@ -149,6 +149,48 @@ static void test_address(void **state)
 	         "mx1.d.test skip/none row=6a defer 4.7.324 "
 	         "alias-lookup-failed\n"
 	         "asked CNAME mx1.d.test\n"},
+		{"row 6a secure DNAME to the end: TLSA must not be asked",
+	         MX1 ALIAS_D "DNAME d.test s u.test\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test opportunistic/none row=6a\n"
+	         "asked DNAME d.test\n"},
+		{"row 6a insecure DNAME: as row 6",
+	         MX1 ALIAS_D "DNAME d.test i u.test\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test opportunistic/none row=6a\n"
+	         "asked DNAME d.test\n"},
+		{"row 6a bogus DNAME: host skipped",
+	         MX1 ALIAS_D "DNAME d.test b scenario=rrsig-expired\n",
+	         "defer 4.7.324 rrsig-expired row=1-11\n"
+	         "mx1.d.test skip/none row=6a defer 4.7.324 rrsig-expired\n"
+	         "asked DNAME d.test\n"},
+		{"row 6a failed DNAME: host skipped",
+	         MX1 ALIAS_D "DNAME d.test f rcode=2\n",
+	         "defer 4.7.324 alias-lookup-failed row=1-11\n"
+	         "mx1.d.test skip/none row=6a defer 4.7.324 "
+	         "alias-lookup-failed\n"
+	         "asked DNAME d.test\n"},
+		{"row 6a the DNAME is gone: TLSA at the original name",
+	         MX1 ALIAS_D "DNAME d.test s nodata\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test dane/tlsa row=1 base=mx1.d.test\n"
+	         "asked DNAME d.test\n" ASK1},
+		{"row 6a secure DNAME, then a secure CNAME (RFC 6672 2.2)",
+	         MX1 "A mx1.d.test i alias=mx1.e.test/i/d.test "
+	             "alias=real.u.test/i 192.0.2.1\n"
+	             "DNAME d.test s e.test\n"
+	             "CNAME mx1.e.test s real.u.test\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test dane/tlsa row=1 base=mx1.d.test\n"
+	         "asked DNAME d.test\nasked CNAME mx1.e.test\n" ASK1},
+		{"row 6a secure DNAME, then an insecure CNAME",
+	         MX1 "A mx1.d.test i alias=mx1.e.test/i/d.test "
+	             "alias=real.u.test/i 192.0.2.1\n"
+	             "DNAME d.test s e.test\n"
+	             "CNAME mx1.e.test i real.u.test\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test opportunistic/none row=6a\n"
+	         "asked DNAME d.test\nasked CNAME mx1.e.test\n"},
 		{"row 7 A secure, AAAA insecure: asked once",
 	         MX1 A1 "AAAA mx1.d.test i 2001:db8::1\n" T1,
 	         "deliver row=1-11\n"

@@ -29,6 +29,7 @@ enum alias {
 	NO_ALIAS,
 	S_ALIAS,
 	I_ALIAS,
+	D_ALIAS, /* by DNAME, insecure */
 	ALIAS_COUNT
 };
 
@@ -42,7 +43,7 @@ enum records {
 struct host {
 	enum said a, aaaa;
 	enum alias alias;
-	enum said cname;    /* of I_ALIAS */
+	enum said cname;    /* of I_ALIAS, D_ALIAS */
 	enum said expanded; /* TLSA there */
 	enum said original;
 	enum records records;
@@ -119,6 +120,9 @@ static void say_address(struct sp_dns_answer *a, const struct host *host,
 	a->aliases[0].target = sp_str_from(real_names[index]);
 	a->aliases[0].dnssec =
 		host->alias == S_ALIAS ? SP_DNSSEC_SECURE : SP_DNSSEC_INSECURE;
+	if (host->alias == D_ALIAS) {
+		a->aliases[0].dname = SP_STR("d.test");
+	}
 	a->canonical = a->aliases[0].target;
 	if (a->aliases[0].dnssec > a->dnssec) {
 		a->dnssec = a->aliases[0].dnssec;
@@ -149,7 +153,8 @@ static void say_host(struct sp_dns_answer *a, const struct host *host,
 
 	if (a->type == SP_DNS_TYPE_A || a->type == SP_DNS_TYPE_AAAA) {
 		say_address(a, host, index);
-	} else if (a->type == SP_DNS_TYPE_CNAME) {
+	} else if (a->type == SP_DNS_TYPE_CNAME ||
+	           a->type == SP_DNS_TYPE_DNAME) {
 		say_as(a, host->cname);
 		r = records(a, 1);
 		if (r != NULL) {
@@ -231,7 +236,7 @@ static struct expected by_tlsa(const struct host *h, enum said said,
 static struct expected expect(const struct host *h, bool secure_mx,
                               const struct sp_plan_conf *conf)
 {
-	bool whole = h->alias != I_ALIAS; /* chain can be secure at all */
+	bool whole = h->alias < I_ALIAS; /* chain can be secure at all */
 	bool ask = conf->dane != SP_DANE_OFF &&
 	           (secure_mx || conf->insecure_mx != SP_INSECURE_MX_MAY);
 
@@ -252,7 +257,8 @@ static struct expected expect(const struct host *h, bool secure_mx,
 		return by_tlsa(h, h->original, secure_mx, conf->insecure_mx);
 	}
 	if (!secure_mx || h->alias == NO_ALIAS ||
-	    said_as[h->cname].state == SP_DNSSEC_INSECURE) {
+	    said_as[h->cname].state == SP_DNSSEC_INSECURE ||
+	    (h->alias == D_ALIAS && h->cname == S_REC)) {
 		return plain;
 	}
 	return bad(h->cname)

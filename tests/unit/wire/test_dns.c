@@ -94,7 +94,11 @@ static struct sp_dns_answer *mx_answer(void)
 	a->alias_count = 1;
 	a->aliases = sp_arena_array(&a->arena, 1, sizeof(*a->aliases));
 	a->aliases[0] = (struct sp_dns_alias){
-		SP_STR("d.test"), SP_STR("e.test"), SP_DNSSEC_SECURE};
+		.owner = SP_STR("d.test"),
+		.target = SP_STR("e.test"),
+		.dnssec = SP_DNSSEC_SECURE,
+		.dname = SP_STR("test"),
+	};
 	a->canonical = SP_STR("e.test");
 	a->record_count = 2;
 	a->records = sp_arena_array(&a->arena, 2, sizeof(*a->records));
@@ -124,6 +128,8 @@ static void check_same(const struct sp_dns_answer *a,
 			sp_str_eq(a->aliases[i].owner, b->aliases[i].owner));
 		assert_true(
 			sp_str_eq(a->aliases[i].target, b->aliases[i].target));
+		assert_true(
+			sp_str_eq(a->aliases[i].dname, b->aliases[i].dname));
 	}
 	assert_int_equal(a->record_count, b->record_count);
 	for (size_t i = 0; i < a->record_count; i++) {
@@ -235,6 +241,31 @@ static void alias_gap(struct sp_dns_answer *a)
 	a->aliases[0].owner = SP_STR("x.test");
 }
 
+static void dname_beside(struct sp_dns_answer *a)
+{
+	a->aliases[0].dname = SP_STR("e.test");
+}
+
+static void dname_itself(struct sp_dns_answer *a)
+{
+	a->aliases[0].dname = SP_STR("d.test");
+}
+
+static void dname_inside_label(struct sp_dns_answer *a)
+{
+	a->aliases[0].dname = SP_STR("est");
+}
+
+static void dname_after_escaped_dot(struct sp_dns_answer *a)
+{
+	a->name = a->aliases[0].owner = SP_STR("d\\.test");
+}
+
+static void dname_none(struct sp_dns_answer *a)
+{
+	a->aliases[0].dname = SP_STR("");
+}
+
 static void canonical_elsewhere(struct sp_dns_answer *a)
 {
 	a->canonical = SP_STR("x.test");
@@ -337,6 +368,15 @@ static void test_consistency(void **state)
 		{"RFC 7672 2.1.3 insecure answer, insecure alias",
 	         alias_and_answer_insecure, 0},
 		{"RFC 1034 3.6.2 chain with a gap", alias_gap, SP_ESYNTAX},
+		{"RFC 6672 2.2 DNAME beside the name", dname_beside,
+	         SP_ESYNTAX},
+		{"RFC 6672 2.3 DNAME at the name itself", dname_itself,
+	         SP_ESYNTAX},
+		{"RFC 6672 2.2 DNAME in mid-label", dname_inside_label,
+	         SP_ESYNTAX},
+		{"RFC 6672 2.2 DNAME after an escaped dot",
+	         dname_after_escaped_dot, SP_ESYNTAX},
+		{"RFC 6672 2.2 a CNAME of its own", dname_none, 0},
 		{"RFC 1034 3.6.2 chain ends elsewhere", canonical_elsewhere,
 	         SP_ESYNTAX},
 		{"chain cut", canonical_after_cut, 0},
