@@ -6,7 +6,7 @@ present differs in names, dates and chain, not in strength.
 """
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -23,7 +23,8 @@ class Certificate:
     `issuer` names an authority of the lab (made on first use), None makes it
     self-signed. `names` are the DNS-IDs; None stands for the host's own name.
     `starts` and `ends` are days from now. `sends` is what the server presents
-    beyond the leaf: any of "issuer" and "root".
+    beyond the leaf: any of "issuer" and "root". `second` is the kind of a
+    second key, whose certificate is the same otherwise.
     """
 
     issuer: str | None = None
@@ -33,6 +34,7 @@ class Certificate:
     ends: float = 30
     sends: tuple[str, ...] = ("issuer", "root")
     key: str = "ecdsa"
+    second: str | None = None
 
 
 def _new_key(kind: str = "ecdsa"):
@@ -105,6 +107,7 @@ class Identity:
     authority: Authority | None
     chain_file: Path
     key_file: Path
+    second: "Identity | None" = None
 
     def _signers(self) -> dict[str, x509.Certificate]:
         if self.authority is None:
@@ -120,6 +123,7 @@ class Identity:
 
         "3 1 1" is the record that matches; "2 1 1 issuer" one for that
         certificate (default: the root for usages 0 and 2, else the leaf);
+        "3 1 1 second" one for the certificate with the second key;
         "3 1 1 wrong" one for another key; "3 1 1 =00ff" has that data.
         """
         usage, selector, matching, *which = wanted.split()
@@ -127,7 +131,9 @@ class Identity:
         word = which[0] if which else ("root" if usage in "02" else "leaf")
         if word.startswith("="):
             return start + word[1:]
-        if word == "wrong":
+        if word == "second":
+            source = _encode(self.second.leaf, int(selector))
+        elif word == "wrong":
             source = b"a key that nobody has"
         else:
             source = _encode(self._signers()[word], int(selector))
@@ -155,6 +161,13 @@ class Workshop:
         return file
 
     def make(self, host: str, wanted: Certificate) -> Identity:
+        identity = self._make(host, wanted)
+        if wanted.second:
+            also = replace(wanted, key=wanted.second, second=None)
+            identity.second = self._make(host, also)
+        return identity
+
+    def _make(self, host: str, wanted: Certificate) -> Identity:
         authority = self.authority(wanted.issuer) if wanted.issuer else None
         key = _new_key(wanted.key)
         leaf = self._leaf(host, wanted, key, authority)

@@ -44,6 +44,9 @@ class Receiver:
     def _tls_context(self, identity: Identity) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(identity.chain_file, identity.key_file)
+        if identity.second:
+            second = identity.second
+            context.load_cert_chain(second.chain_file, second.key_file)
         context.set_ciphers(self.behaviour.ciphers or "DEFAULT:@SECLEVEL=0")
         with warnings.catch_warnings():
             # old versions are what some receivers are for

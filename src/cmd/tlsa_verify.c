@@ -195,6 +195,7 @@ static int check_chain(struct verify *v)
 		                   sp_args_get(v->ctx->args, "chain"), why);
 	}
 	sp_dial_tls_facts(&seen, &v->facts);
+	v->facts.other_key_asked = true; /* this chain is all there is */
 	v->facts.cert_name_matches |= !v->names_given;
 	return 0;
 }

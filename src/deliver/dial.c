@@ -2,7 +2,7 @@
 /*
  * The life of a connection:
  *
- *            ┌──────── clear retry (judge), once ────────┐
+ *            ┌─ clear retry, or other key (judge), once ─┐
  *            ▼                                           │
  *   CONNECT ──▶ SESSION ──220 to STARTTLS──▶ HANDSHAKE ──┤
  *                 │  ▲                           │       │
@@ -12,13 +12,17 @@
  *                 └──send──────────▲ │ peer gone          ▲
  *                                    └────────────────────┘
  *
+ * Other key: no TLSA record matched the key that the server showed; it may
+ * have another (policy/keys). It is asked for that one in a new connection.
+ * If that brings nothing, for whatever reason, the first handshake decides:
+ * FAILED, or in log-only mode a third connection as the first was.
+ *
  * Invariants: no message leaves before READY, and READY is reached only by
  * the judge's PROCEED (or its CLEAR_RETRY). What the owner hears is told at
  * the end of a turn, when no machine is in the middle of a call; the owner
  * may free the dial while it hears it. Every way a session can break ends in
  * lose(), which names the cause.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -54,7 +58,8 @@ struct sp_dial {
 	struct sp_str host_name;
 	struct sp_str key;
 	enum state state;
-	bool clear_only; /* after a clear retry */
+	bool clear_only;            /* after a clear retry */
+	enum sp_key_kind other_key; /* asked for in this connection, only */
 	struct sp_stream *stream;
 	struct sp_smtp_client *client;
 	struct sp_deferred *turn;
@@ -79,6 +84,7 @@ struct sp_dial {
 };
 
 static void connect_now(struct sp_dial *d);
+static void first_key_decides(struct sp_dial *d, struct sp_str why);
 
 static void tell(struct sp_dial *d, enum sp_dial_event event)
 {
@@ -134,12 +140,28 @@ static void end(struct sp_dial *d)
 	}
 }
 
-static void fail(struct sp_dial *d, struct sp_verdict verdict)
+static void fail_finally(struct sp_dial *d, struct sp_verdict verdict)
 {
 	verdict.host = d->host_name;
 	verdict.address = sp_str_from(d->facts.address);
 	d->verdict = verdict;
 	end(d);
+}
+
+/* The connection that asks for the other key is done for before it was under
+ * the rule: the handshake before it decides. */
+static bool other_key_failed(const struct sp_dial *d)
+{
+	return d->other_key != SP_KEY_ANY && !d->facts.tls;
+}
+
+static void fail(struct sp_dial *d, struct sp_verdict verdict)
+{
+	if (other_key_failed(d)) {
+		first_key_decides(d, verdict.evidence);
+	} else {
+		fail_finally(d, verdict);
+	}
 }
 
 static void fail_cause(struct sp_dial *d, enum sp_cause_id cause,
@@ -171,17 +193,58 @@ static bool clear_allowed(const struct sp_dial *d)
 	return sp_filter_clear_allowed(d->conf.judge.enforce, d->host);
 }
 
+static void connect_anew(struct sp_dial *d)
+{
+	d->facts.tls = false;
+	d->lost = SP_CAUSE_NONE;
+	sp_stream_free(&d->stream);
+	sp_smtp_client_free(&d->client);
+	d->state = CONNECT;
+	connect_now(d);
+}
+
 static void clear_retry(struct sp_dial *d)
 {
 	SP_ASSERT(!d->clear_only);
 	SP_ASSERT(clear_allowed(d));
 	d->clear_only = true;
 	d->facts.clear_retry = true;
-	d->facts.tls = false;
-	sp_stream_free(&d->stream);
-	sp_smtp_client_free(&d->client);
-	d->state = CONNECT;
-	connect_now(d);
+	connect_anew(d);
+}
+
+static void ask_other_key(struct sp_dial *d)
+{
+	SP_ASSERT(!d->facts.other_key);
+	d->facts.other_key = true;
+	d->facts.other_tls = d->facts.tls_facts;
+	d->other_key = d->facts.judgement.other_key;
+	connect_anew(d);
+}
+
+/* The verdict is that of the first handshake, and why the second one did not
+ * change it. */
+static void first_key_decides(struct sp_dial *d, struct sp_str why)
+{
+	struct sp_judge_result *j = &d->facts.judgement;
+	struct sp_tls_facts second = d->facts.tls_facts;
+
+	d->facts.tls_facts = d->facts.other_tls;
+	d->facts.other_tls = second;
+	d->facts.tls_facts.other_key_asked = true;
+	*j = sp_judge(&d->conf.judge, d->host, SP_SESSION_HANDSHAKE_DONE,
+	              &d->facts.tls_facts, &d->arena);
+	if (j->judgement == SP_JUDGE_FAIL) {
+		j->verdict.evidence = sp_str_from(sp_arena_printf(
+			&d->arena,
+			SP_STR_FMT "; asked for its %s key: " SP_STR_FMT,
+			SP_STR_ARG(j->verdict.evidence),
+			sp_key_kind_text(d->other_key), SP_STR_ARG(why)));
+		fail_finally(d, j->verdict);
+	} else { /* log-only */
+		j->verdict.host = d->host_name;
+		d->other_key = SP_KEY_ANY;
+		connect_anew(d);
+	}
 }
 
 static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
@@ -195,6 +258,11 @@ static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
 	if (!j->verdict.evidence.len && facts) {
 		j->verdict.evidence = facts->error;
 	}
+	if (other_key_failed(d) && (j->judgement != SP_JUDGE_PROCEED ||
+	                            event != SP_SESSION_HANDSHAKE_DONE)) {
+		first_key_decides(d, j->verdict.evidence);
+		return SP_JUDGE_FAIL; /* nothing is left to do here */
+	}
 	if (j->judgement == SP_JUDGE_FAIL) {
 		fail(d, j->verdict);
 	}
@@ -206,7 +274,7 @@ static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
 static void judge_broken(struct sp_dial *d, enum sp_session_event event,
                          const struct sp_tls_facts *facts)
 {
-	if (judge(d, event, facts) != SP_JUDGE_FAIL) {
+	if (judge(d, event, facts) == SP_JUDGE_CLEAR_RETRY) {
 		clear_retry(d);
 	}
 }
@@ -271,8 +339,6 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 	} else if (d->facts.tls || d->clear_only ||
 	           judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
 		become_ready(d);
-	} else if (d->state != ENDED) {
-		clear_retry(d);
 	}
 }
 
@@ -291,6 +357,9 @@ static void on_starttls_ready(struct sp_dial *d,
 	d->state = HANDSHAKE;
 	lap(d);
 	sp_dial_tls_params(d->host, d->key, &d->arena, &params);
+	if (d->other_key != SP_KEY_ANY) {
+		sp_dial_tls_other_key(d->other_key, &params);
+	}
 	r = sp_stream_start_tls_client(d->stream, &params);
 	if (r == SP_EPROTO) {
 		judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
@@ -561,8 +630,12 @@ static void on_tls(struct sp_dial *d, bool up)
 	sp_dial_read_tls(d->stream, &d->arena, facts);
 	d->facts.handshake_tried = true;
 	d->facts.tls_ms = lap(d);
+	facts->other_key_asked = d->facts.other_key;
 	j = judge(d, SP_SESSION_HANDSHAKE_DONE, facts);
-	if (j == SP_JUDGE_CLEAR_RETRY || (j == SP_JUDGE_PROCEED && !up)) {
+	if (j == SP_JUDGE_OTHER_KEY) {
+		ask_other_key(d);
+	} else if (j == SP_JUDGE_CLEAR_RETRY ||
+	           (j == SP_JUDGE_PROCEED && !up)) {
 		clear_retry(d);
 	} else if (j == SP_JUDGE_PROCEED) {
 		d->facts.tls = true;
@@ -574,28 +647,11 @@ static void on_tls(struct sp_dial *d, bool up)
 
 static void on_error(struct sp_dial *d)
 {
-	static const struct {
-		int err;
-		enum sp_cause_id cause;
-	} CONNECT_CAUSES[] = {
-		{-ECONNREFUSED, SP_CAUSE_CONNECTION_REFUSED},
-		{-ETIMEDOUT, SP_CAUSE_CONNECTION_TIMEOUT},
-		{-EMFILE, SP_CAUSE_LOCAL_RESOURCES},
-		{-ENFILE, SP_CAUSE_LOCAL_RESOURCES},
-		{-ENOBUFS, SP_CAUSE_LOCAL_RESOURCES},
-	};
-	enum sp_cause_id cause = d->state == CONNECT
-	                                 ? SP_CAUSE_CONNECTION_FAILED
-	                                 : SP_CAUSE_CONNECTION_CLOSED;
-	int err = sp_stream_error(d->stream);
+	enum sp_cause_id cause =
+		d->state == CONNECT
+			? sp_dial_connect_cause(sp_stream_error(d->stream))
+			: SP_CAUSE_CONNECTION_CLOSED;
 
-	for (size_t i = 0; d->state == CONNECT &&
-	                   i < sizeof(CONNECT_CAUSES) / sizeof(*CONNECT_CAUSES);
-	     i++) {
-		if (CONNECT_CAUSES[i].err == err) {
-			cause = CONNECT_CAUSES[i].cause;
-		}
-	}
 	lose(d, cause, sp_stream_error_text(d->stream));
 }
 
@@ -836,18 +892,8 @@ struct sp_json *sp_dial_live(const struct sp_dial *d)
 	struct sp_json *live = sp_json_object();
 
 	sp_json_set_str(live, "host", d->host_name);
-	sp_json_set_cstr(live, "address", d->facts.address);
 	sp_json_set_str(live, "domain", d->conf.domain);
 	sp_json_set_cstr(live, "state", STATES[d->state]);
-	sp_json_set_cstr(live, "security", d->facts.judgement.security);
-	sp_json_set_bool(live, "tls", d->facts.tls);
-	sp_json_set_int(live, "messages", (int64_t)d->facts.messages);
-	if (d->client) {
-		sp_json_set_cstr(
-			live, "stage",
-			sp_smtp_stage_name(sp_smtp_client_stage(d->client)));
-		sp_json_set(live, "history",
-		            sp_dial_history(sp_smtp_client_history(d->client)));
-	}
+	sp_dial_live_facts(live, &d->facts, d->client);
 	return live;
 }

@@ -55,6 +55,11 @@ struct sp_dial_facts {
 	bool tls;
 	struct sp_tls_facts tls_facts; /* when a handshake was tried */
 	bool handshake_tried;
+	/* No record matched the key that the server showed first, and it was
+	 * asked for one of the other kind. other_tls is the handshake that did
+	 * not decide: the first, or, where it brought nothing, the second. */
+	bool other_key;
+	struct sp_tls_facts other_tls;
 	bool clear_retry;                 /* after a failed handshake */
 	struct sp_judge_result judgement; /* the last one */
 	int64_t connect_ms;               /* durations; -1: not reached */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Between the words of net, smtp and policy, which don't know each other. */
+#include <errno.h>
 #include <stdio.h>
 
 #include "deliver/dial.h"
 #include "deliver/dial_facts.h"
+#include "policy/keys.h"
 
 char *sp_dial_make_key(const struct sp_plan_host *host,
                        const struct sp_plan_address *address, uint16_t port,
@@ -42,9 +44,16 @@ void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
 		.record_count = count,
 		.reference_ids = host->reference_ids,
 		.reference_id_count = host->reference_id_count,
+		.key = dane ? sp_keys_first(host) : SP_KEY_ANY,
 		.host_name = host->name,
 		.session_key = key,
 	};
+}
+
+void sp_dial_tls_other_key(enum sp_key_kind kind, struct sp_tls_client *params)
+{
+	params->key = kind;
+	params->key_only = true;
 }
 
 void sp_dial_tls_facts(const struct sp_tls_seen *seen,
@@ -79,6 +88,8 @@ void sp_dial_tls_facts(const struct sp_tls_seen *seen,
 		.cert_subject = seen->cert_subject,
 		.cert_names = seen->cert_names,
 		.cert_issuer = seen->cert_issuer,
+		.key = seen->key,
+		.key_text = seen->key_text,
 		.not_before_ms = seen->not_before_ms,
 		.not_after_ms = seen->not_after_ms,
 		.cert_name_matches = seen->cert_name_matches,
@@ -116,7 +127,7 @@ int64_t sp_dial_stage_timeout(const struct sp_conf *conf,
 	return timeouts_ms[stage];
 }
 
-struct sp_json *sp_dial_history(const struct sp_smtp_history *history)
+static struct sp_json *history_json(const struct sp_smtp_history *history)
 {
 	struct sp_json *list = sp_json_array();
 
@@ -135,4 +146,41 @@ struct sp_json *sp_dial_history(const struct sp_smtp_history *history)
 		sp_json_add_cstr(list, line);
 	}
 	return list;
+}
+
+enum sp_cause_id sp_dial_connect_cause(int err)
+{
+	static const struct {
+		int err;
+		enum sp_cause_id cause;
+	} CAUSES[] = {
+		{-ECONNREFUSED, SP_CAUSE_CONNECTION_REFUSED},
+		{-ETIMEDOUT, SP_CAUSE_CONNECTION_TIMEOUT},
+		{-EMFILE, SP_CAUSE_LOCAL_RESOURCES},
+		{-ENFILE, SP_CAUSE_LOCAL_RESOURCES},
+		{-ENOBUFS, SP_CAUSE_LOCAL_RESOURCES},
+	};
+
+	for (size_t i = 0; i < sizeof(CAUSES) / sizeof(*CAUSES); i++) {
+		if (CAUSES[i].err == err) {
+			return CAUSES[i].cause;
+		}
+	}
+	return SP_CAUSE_CONNECTION_FAILED;
+}
+
+void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
+                        const struct sp_smtp_client *client)
+{
+	sp_json_set_cstr(live, "address", facts->address);
+	sp_json_set_cstr(live, "security", facts->judgement.security);
+	sp_json_set_bool(live, "tls", facts->tls);
+	sp_json_set_int(live, "messages", (int64_t)facts->messages);
+	if (client) {
+		sp_json_set_cstr(
+			live, "stage",
+			sp_smtp_stage_name(sp_smtp_client_stage(client)));
+		sp_json_set(live, "history",
+		            history_json(sp_smtp_client_history(client)));
+	}
 }

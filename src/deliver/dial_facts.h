@@ -3,6 +3,7 @@
 #define SP_DELIVER_DIAL_FACTS_H
 
 #include "conf/conf.h"
+#include "deliver/dial.h"
 #include "net/stream.h"
 #include "net/tls.h"
 #include "policy/judge.h"
@@ -15,6 +16,8 @@
 /* What the handshake with this host asks for. Arrays live in the arena. */
 void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
                         struct sp_arena *arena, struct sp_tls_client *out);
+/* The same, of a server whose other key did not match. */
+void sp_dial_tls_other_key(enum sp_key_kind kind, struct sp_tls_client *params);
 
 /* What net saw, in the words of policy. */
 void sp_dial_read_tls(struct sp_stream *stream, struct sp_arena *arena,
@@ -26,6 +29,11 @@ void sp_dial_tls_facts(const struct sp_tls_seen *seen,
 int64_t sp_dial_stage_timeout(const struct sp_conf *conf,
                               enum sp_smtp_stage stage);
 
-struct sp_json *sp_dial_history(const struct sp_smtp_history *history);
+/* The cause of a connection that did not come about. */
+enum sp_cause_id sp_dial_connect_cause(int err);
+
+/* For sp_dial_live; client may be null. */
+void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
+                        const struct sp_smtp_client *client);
 
 #endif

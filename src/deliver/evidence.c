@@ -183,6 +183,7 @@ static struct sp_json *certificate_json(const struct sp_tls_facts *f)
 	sp_json_set_str(cert, "subject", f->cert_subject);
 	sp_json_set_str(cert, "issuer", f->cert_issuer);
 	sp_json_set_str(cert, "names", f->cert_names);
+	sp_json_set_text(cert, "key", f->key_text);
 	sp_json_set_time(cert, "not_before", f->not_before_ms);
 	sp_json_set_time(cert, "not_after", f->not_after_ms);
 	sp_json_set_bool(cert, "name_matches", f->cert_name_matches);
@@ -269,6 +270,10 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 		sp_json_set(obj, "tls", sp_evidence_tls(&facts->tls_facts));
 	} else {
 		sp_json_set_null(obj, "tls");
+	}
+	if (facts->other_key) {
+		sp_json_set(obj, "other_key_tls",
+		            sp_evidence_tls(&facts->other_tls));
 	}
 	sp_json_set_text(obj, "warning", j->warning);
 	sp_evidence_verdict(obj, verdict);

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "wire/key.h"
 #include "wire/tlsa.h"
 
 /*
@@ -25,13 +26,16 @@ struct sp_tls_client {
 	int version_min;               /* 0x0303: TLS 1.2; 0: library's */
 	bool anonymous_ok;             /* aNULL suites offered: only where no
 	                                * certificate is checked; not with
-	                                * records (-EINVAL) */
+	                                * records or key (-EINVAL) */
 	const struct sp_tlsa *records; /* usable ones, after digest agility;
 	                                * none: DANE inactive */
 	size_t record_count;
 	const struct sp_str *reference_ids; /* usage 2 (RFC 7672 3.2.3): at
 	                                     * least one, or -EINVAL */
 	size_t reference_id_count;
+	enum sp_key_kind key;      /* of the certificate asked for: its
+	                            * algorithms are offered first */
+	bool key_only;             /* and no others */
 	struct sp_str host_name;   /* MX host, for cert_name_matches */
 	struct sp_str session_key; /* resume under this key: host, address,
 	                            * port, policy digest; empty: never */
@@ -72,6 +76,8 @@ struct sp_tls_seen {
 	struct sp_str cert_subject;
 	struct sp_str cert_names;
 	struct sp_str cert_issuer;
+	enum sp_key_kind key;   /* of the leaf certificate */
+	struct sp_str key_text; /* "RSA 2048", "ECDSA 256" */
 	int64_t not_before_ms;
 	int64_t not_after_ms;
 	bool cert_name_matches;
@@ -88,6 +94,11 @@ struct sp_tls_server;
 int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
                       struct sp_tls_server **server_out, char *why_out,
                       size_t why_cap);
+/* A second certificate and key, of another algorithm: the client's offer
+ * decides which one it sees. After an error the server is only to be freed. */
+int sp_tls_server_add(struct sp_tls_server *server,
+                      struct sp_str certificate_pem, struct sp_str key_pem,
+                      char *why_out, size_t why_cap);
 void sp_tls_server_free(struct sp_tls_server **server);
 
 /* Does a Full record's association data parse (certificate or SPKI DER,

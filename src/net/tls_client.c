@@ -37,6 +37,17 @@ static SSL_CTX *unchecked_ctx; /* anonymous_ok */
 #define CIPHERS_CHECKED   "DEFAULT:!aNULL:@SECLEVEL=1"
 #define CIPHERS_UNCHECKED "ALL:!eNULL:!PSK:!SRP:+aNULL:@SECLEVEL=0"
 
+/* By the key of the server's certificate. Where only RSA is out, its older
+ * form stays on the list: no server signs a TLS 1.3 handshake with it
+ * (RFC 8446 4.2.3), TLS 1.2 is kept from it by the suites, and some look here
+ * for what their chain is signed with. */
+#define SIGS_RSA_PSS                                                           \
+	"rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:"         \
+	"rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512"
+#define SIGS_RSA_OLD "RSA+SHA256:RSA+SHA384:RSA+SHA512"
+#define SIGS_RSA     SIGS_RSA_PSS ":" SIGS_RSA_OLD
+#define SIGS_EC      "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448"
+
 static SSL_CTX *ctx_new(const char *ciphers)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
@@ -207,7 +218,8 @@ static int check_params(const struct sp_tls_client *params)
 			return -EINVAL;
 		}
 	}
-	if (params->record_count > 0 && params->anonymous_ok) {
+	if (params->anonymous_ok &&
+	    (params->record_count > 0 || params->key != SP_KEY_ANY)) {
 		return -EINVAL;
 	}
 	if (params->sni.len > 255 ||
@@ -261,6 +273,28 @@ static int set_records(struct sp_tls_conn *conn)
 	return set_names(conn->ssl, params);
 }
 
+static int set_key(SSL *ssl, enum sp_key_kind key, bool only)
+{
+	static const struct {
+		const char *first, *only, *suites;
+	} KINDS[] = {
+		[SP_KEY_RSA] = {SIGS_RSA ":" SIGS_EC, SIGS_RSA,
+	                        CIPHERS_CHECKED ":!aECDSA"},
+		[SP_KEY_EC] = {SIGS_EC ":" SIGS_RSA, SIGS_EC ":" SIGS_RSA_OLD,
+	                       CIPHERS_CHECKED ":!aRSA"},
+	};
+
+	if (key == SP_KEY_ANY) {
+		return 0;
+	}
+	if (SSL_set1_sigalgs_list(ssl, only ? KINDS[key].only
+	                                    : KINDS[key].first) != 1 ||
+	    (only && SSL_set_cipher_list(ssl, KINDS[key].suites) != 1)) {
+		return SP_ETLS;
+	}
+	return 0;
+}
+
 static int set_protocol(struct sp_tls_conn *conn)
 {
 	const struct sp_tls_client *params = &conn->params;
@@ -295,6 +329,9 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 	}
 	if (rc == 0) {
 		rc = set_protocol(conn);
+	}
+	if (rc == 0) {
+		rc = set_key(conn->ssl, params->key, params->key_only);
 	}
 	if (rc < 0) {
 		sp__tls_conn_free(&conn);

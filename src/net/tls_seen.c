@@ -104,6 +104,32 @@ static bool any_name_matches(X509 *cert, const struct sp_tls_client *params)
 	return name_matches(cert, params->host_name);
 }
 
+static void fill_key(struct sp_tls_conn *conn, X509 *cert)
+{
+	static const struct {
+		int type;
+		enum sp_key_kind kind;
+		const char *name;
+	} KINDS[] = {
+		{EVP_PKEY_RSA, SP_KEY_RSA, "RSA"},
+		{EVP_PKEY_RSA_PSS, SP_KEY_RSA, "RSA-PSS"},
+		{EVP_PKEY_EC, SP_KEY_EC, "ECDSA"},
+		{EVP_PKEY_ED25519, SP_KEY_EC, "Ed25519"},
+		{EVP_PKEY_ED448, SP_KEY_EC, "Ed448"},
+	};
+	const EVP_PKEY *key = X509_get0_pubkey(cert);
+	int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
+		if (KINDS[i].type == type) {
+			conn->seen.key = KINDS[i].kind;
+			conn->seen.key_text = sp_str_from(sp_arena_printf(
+				&conn->arena, "%s %d", KINDS[i].name,
+				EVP_PKEY_get_bits(key)));
+		}
+	}
+}
+
 static void fill_cert(struct sp_tls_conn *conn, X509 *cert)
 {
 	struct sp_tls_seen *seen = &conn->seen;
@@ -119,6 +145,7 @@ static void fill_cert(struct sp_tls_conn *conn, X509 *cert)
 	seen->cert_subject = name_text(arena, X509_get_subject_name(cert));
 	seen->cert_issuer = name_text(arena, X509_get_issuer_name(cert));
 	seen->cert_names = dns_ids(arena, cert);
+	fill_key(conn, cert);
 	seen->not_before_ms = time_ms(X509_get0_notBefore(cert));
 	seen->not_after_ms = time_ms(X509_get0_notAfter(cert));
 	seen->cert_name_matches = any_name_matches(cert, &conn->params);
@@ -316,7 +343,7 @@ void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
 		&seen_out->cipher,       &seen_out->matched_record,
 		&seen_out->verify_text,  &seen_out->cert_sha256,
 		&seen_out->cert_subject, &seen_out->cert_names,
-		&seen_out->cert_issuer,
+		&seen_out->cert_issuer,  &seen_out->key_text,
 	};
 
 	*seen_out = *seen;

@@ -95,8 +95,6 @@ static int fill_ctx(SSL_CTX *ctx, struct sp_str certificate_pem,
 	int rc;
 
 	SP_ASSERT(cert_bio && key_bio);
-	sp__tls_ctx_common(ctx);
-	SSL_CTX_set_dh_auto(ctx, 1);
 	rc = use_chain(ctx, cert_bio, why_out, why_cap);
 	if (rc == 0) {
 		rc = use_key(ctx, key_bio, why_out, why_cap);
@@ -106,14 +104,9 @@ static int fill_ctx(SSL_CTX *ctx, struct sp_str certificate_pem,
 	return rc;
 }
 
-int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
-                      struct sp_tls_server **server_out, char *why_out,
-                      size_t why_cap)
+static int check_sizes(struct sp_str certificate_pem, struct sp_str key_pem,
+                       char *why_out, size_t why_cap)
 {
-	struct sp_tls_server *server;
-	SSL_CTX *ctx;
-	int rc;
-
 	if (certificate_pem.len == 0 || certificate_pem.len > PEM_MAX ||
 	    key_pem.len == 0 || key_pem.len > PEM_MAX) {
 		snprintf(why_out, why_cap,
@@ -121,9 +114,25 @@ int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
 		         "longer than 1 MiB");
 		return SP_ECONFIG;
 	}
+	return 0;
+}
+
+int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
+                      struct sp_tls_server **server_out, char *why_out,
+                      size_t why_cap)
+{
+	struct sp_tls_server *server;
+	SSL_CTX *ctx;
+	int rc = check_sizes(certificate_pem, key_pem, why_out, why_cap);
+
+	if (rc < 0) {
+		return rc;
+	}
 	ERR_clear_error();
 	ctx = SSL_CTX_new(TLS_server_method());
 	SP_ASSERT(ctx);
+	sp__tls_ctx_common(ctx);
+	SSL_CTX_set_dh_auto(ctx, 1);
 	rc = fill_ctx(ctx, certificate_pem, key_pem, why_out, why_cap);
 	if (rc < 0) {
 		SSL_CTX_free(ctx);
@@ -133,6 +142,18 @@ int sp_tls_server_new(struct sp_str certificate_pem, struct sp_str key_pem,
 	server->ctx = ctx;
 	*server_out = server;
 	return 0;
+}
+
+int sp_tls_server_add(struct sp_tls_server *server,
+                      struct sp_str certificate_pem, struct sp_str key_pem,
+                      char *why_out, size_t why_cap)
+{
+	int rc = check_sizes(certificate_pem, key_pem, why_out, why_cap);
+
+	ERR_clear_error();
+	return rc < 0 ? rc
+	              : fill_ctx(server->ctx, certificate_pem, key_pem, why_out,
+	                         why_cap);
 }
 
 void sp_tls_server_free(struct sp_tls_server **server)

@@ -246,8 +246,10 @@ static void add_record(struct sp_buf *b, const struct sp_tlsa *record)
 void sp__tls_session_key(struct sp_tls_conn *conn)
 {
 	const struct sp_tls_client *p = &conn->params;
-	const uint64_t counts[] = {p->record_count, p->reference_id_count,
-	                           (uint64_t)p->version_min, p->anonymous_ok};
+	const uint64_t counts[] = {
+		p->record_count,          p->reference_id_count,
+		(uint64_t)p->version_min, p->anonymous_ok,
+		(uint64_t)p->key,         p->key_only};
 	struct sp_buf b;
 	unsigned len = 0;
 

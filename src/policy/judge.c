@@ -13,6 +13,7 @@
 #include "base/time.h"
 #include "policy/filter.h"
 #include "policy/judge.h"
+#include "policy/keys.h"
 
 bool sp_rule_requires_tls(enum sp_rule rule)
 {
@@ -318,6 +319,23 @@ static struct sp_judge_result judge_event(const struct sp_judge_conf *conf,
 	return judge_no_tls(host, GARBAGE, said, arena);
 }
 
+/* Nothing matched, but the server may have another key that does. */
+static enum sp_key_kind other_key(const struct sp_plan_host *host,
+                                  enum sp_session_event event,
+                                  const struct sp_tls_facts *facts,
+                                  enum sp_cause_id cause)
+{
+	bool unmatched = cause == SP_CAUSE_TLSA_MISMATCH ||
+	                 cause == SP_CAUSE_TA_NOT_IN_CHAIN;
+
+	if (event != SP_SESSION_HANDSHAKE_DONE || !unmatched ||
+	    facts->matched_usage >= 0 || facts->resumed ||
+	    facts->other_key_asked) {
+		return SP_KEY_ANY;
+	}
+	return sp_keys_other(host, facts->key);
+}
+
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
                                 const struct sp_plan_host *host,
                                 enum sp_session_event event,
@@ -329,6 +347,13 @@ struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
 
 	SP_ASSERT(host->rule != SP_RULE_SKIP);
 	strict = judge_event(conf, host, event, facts, arena);
+	if (strict.judgement == SP_JUDGE_FAIL) {
+		strict.other_key =
+			other_key(host, event, facts, strict.verdict.cause);
+	}
+	if (strict.other_key != SP_KEY_ANY) {
+		strict.judgement = SP_JUDGE_OTHER_KEY;
+	}
 	if (strict.judgement != SP_JUDGE_FAIL ||
 	    !sp_filter_waives(conf->enforce, host, strict.verdict.cause)) {
 		return strict;

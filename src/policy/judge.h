@@ -9,6 +9,7 @@
 #include "base/str.h"
 #include "policy/mxplan.h"
 #include "policy/verdict.h"
+#include "wire/key.h"
 
 /*
  * From what a session saw to a verdict: mail-flow section 4, the second
@@ -47,9 +48,13 @@ struct sp_tls_facts {
 	struct sp_str cert_subject;
 	struct sp_str cert_names; /* DNS-IDs, comma separated */
 	struct sp_str cert_issuer;
-	int64_t not_before_ms; /* wall */
+	enum sp_key_kind key;
+	struct sp_str key_text; /* "RSA 2048" */
+	int64_t not_before_ms;  /* wall */
 	int64_t not_after_ms;
 	bool cert_name_matches; /* any reference name or the host name */
+	bool other_key_asked;   /* two handshakes were made, for each kind of
+	                         * key one: a third would bring nothing */
 };
 
 enum sp_session_event {
@@ -65,6 +70,10 @@ enum sp_judgement {
 	SP_JUDGE_PROCEED,     /* go on in this session as it is */
 	SP_JUDGE_CLEAR_RETRY, /* once more, new connection, no STARTTLS */
 	SP_JUDGE_FAIL,        /* host fails with the verdict */
+	SP_JUDGE_OTHER_KEY,   /* once more, new connection, STARTTLS asking
+	                       * for result.other_key only; should that bring
+	                       * nothing, judge these facts again with
+	                       * other_key_asked */
 };
 
 struct sp_judge_conf {
@@ -75,10 +84,12 @@ struct sp_judge_conf {
 
 struct sp_judge_result {
 	enum sp_judgement judgement;
-	struct sp_verdict verdict; /* with FAIL; also set with PROCEED when
-	                            * the log-only filter waived it */
-	bool waived;               /* "would have blocked" */
-	bool authenticated;        /* by DANE, MX secure */
+	struct sp_verdict verdict; /* with FAIL and OTHER_KEY; also set with
+	                            * PROCEED when the log-only filter waived
+	                            * it */
+	enum sp_key_kind other_key;
+	bool waived;        /* "would have blocked" */
+	bool authenticated; /* by DANE, MX secure */
 	/* What the trace and interface.md call it: */
 	const char *security;  /* "dane" "half-dane" "tls" "clear" */
 	struct sp_str warning; /* e.g. certificate expired, usage 3 */

@@ -5,6 +5,7 @@
  * read back as the same record.
  */
 #include "base/assert.h"
+#include "wire/key.h"
 #include "wire/tlsa.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,6 +16,8 @@ static void check_record(const struct sp_tlsa *tlsa, struct sp_arena *arena)
 	const char *text = sp_tlsa_format(tlsa, arena);
 	struct sp_tlsa again;
 
+	SP_ASSERT(sp_key_kind_of_record(tlsa) == SP_KEY_ANY ||
+	          (tlsa->usage == 3 && tlsa->matching == 0));
 	SP_ASSERT((reason == SP_TLSA_USABLE) == !sp_tlsa_reason_text(reason));
 	SP_ASSERT(sp_tlsa_cmp(tlsa, tlsa) == 0);
 	if (reason == SP_TLSA_USABLE) {

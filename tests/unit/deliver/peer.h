@@ -23,6 +23,10 @@ struct script {
 	bool mute_handshake; /* 220, then nothing */
 	unsigned ends_after; /* messages; then the connection ends in silence */
 	const char *ehlo_more; /* further lines of the EHLO reply */
+	/* from the connection after this many on; 0: never */
+	unsigned ends_greeting; /* it ends at once */
+	unsigned ends_starttls; /* STARTTLS is not offered */
+	unsigned starts_again;  /* STARTTLS is offered again */
 };
 
 struct server {
@@ -43,6 +47,7 @@ struct visit {
 	struct sp_stream *stream;
 	unsigned rcpts, messages;
 	unsigned accepted;
+	unsigned number; /* of the connection, from 1 */
 	bool tls, in_data, turning, mute;
 };
 
@@ -78,14 +83,21 @@ static bool is(struct sp_str line, const char *verb)
 	                        sp_str_from(verb));
 }
 
+static bool is_after(const struct visit *v, unsigned number)
+{
+	return number && v->number > number;
+}
+
 static bool on_hello(struct visit *v)
 {
 	const struct script *s = &v->server->script;
+	bool offered = !s->no_starttls && (!is_after(v, s->ends_starttls) ||
+	                                   is_after(v, s->starts_again));
 	char usual[256];
 
 	v->server->ehlos++;
 	snprintf(usual, sizeof(usual), "250-mx%s%s\r\n250 PIPELINING\r\n",
-	         !v->tls && !s->no_starttls ? "\r\n250-STARTTLS" : "",
+	         !v->tls && offered ? "\r\n250-STARTTLS" : "",
 	         s->ehlo_more ? s->ehlo_more : "\r\n250-8BITMIME");
 	return say(v, s->ehlo, usual);
 }
@@ -211,11 +223,15 @@ static void on_server(void *arg, int flags)
 	while ((fd = sp_socket_accept(s->fd, &peer, &local)) >= 0) {
 		struct visit *v = SP_NEW(struct visit);
 
-		s->connections++;
+		v->number = ++s->connections;
 		v->server = s;
 		sp_list_append(&s->visits, &v->node);
 		v->stream = sp_stream_accepted(s->loop, fd, on_visit, v);
-		(void)say(v, s->script.greeting, "220 mx ESMTP\r\n");
+		(void)say(v,
+		          is_after(v, s->script.ends_greeting)
+		                  ? "#"
+		                  : s->script.greeting,
+		          "220 mx ESMTP\r\n");
 	}
 }
 

@@ -26,7 +26,8 @@ enum tlsa {
 	NO_TLSA,
 	GOOD,
 	WRONG,
-	UNUSABLE
+	UNUSABLE,
+	GOOD_RSA /* of the second key that a server with two_keys has */
 };
 
 struct expect {
@@ -41,9 +42,11 @@ struct row {
 	enum tlsa tlsa[HOSTS];
 	bool log_only;
 	bool body_8bit;
+	bool two_keys;
 	struct expect expect[2];
 	const char *security;
 	unsigned messages[HOSTS], clear[HOSTS], tls[HOSTS];
+	unsigned connections; /* to the first host; 0: no matter */
 };
 
 struct answer {
@@ -58,7 +61,9 @@ struct world {
 	struct sp_loop *loop;
 	struct sp_timer *guard;
 	struct sp_tls_server *tls;
-	struct sp_tlsa record; /* of the servers' certificate */
+	struct sp_tls_server *tls_two; /* has an RSA certificate too */
+	struct sp_tlsa record;         /* of the servers' certificate */
+	struct sp_tlsa record_rsa;
 	struct sp_arena arena;
 	struct server servers[HOSTS];
 	struct sp_addr addresses[HOSTS];
@@ -91,6 +96,8 @@ static void fill_tlsa(struct world *w, struct sp_dns_answer *a, size_t host)
 	r->tlsa = w->record;
 	if (w->tlsa[host] == WRONG) {
 		r->tlsa.data = sp_str_slice(WRONG_DATA, 32);
+	} else if (w->tlsa[host] == GOOD_RSA) {
+		r->tlsa = w->record_rsa;
 	} else if (w->tlsa[host] == UNUSABLE) {
 		r->tlsa.usage = SP_TLSA_PKIX_EE;
 	}
@@ -203,24 +210,65 @@ static void set_conf(struct world *w, bool log_only, const char *more)
 	                 0);
 }
 
-static void make_tls(struct world *w)
+struct identity {
+	struct pem cert, key;
+};
+
+static struct identity make_identity(EVP_PKEY *key)
 {
 	struct cert_spec spec = {.cn = "mx", .san = "DNS:mx1.d.example"};
-	struct cert c = cert_make(&spec, NULL, NULL, NULL);
-	struct pem cert = {0}, key = {0};
+	struct cert c = cert_make(&spec, NULL, NULL, key);
+	struct identity made = {0};
+
+	pem_add_cert(&made.cert, c.x509);
+	pem_add_key(&made.key, c.key);
+	cert_drop(&c);
+	return made;
+}
+
+static void drop_identity(struct identity *identity)
+{
+	sp_free(identity->cert.text);
+	sp_free(identity->key.text);
+}
+
+static void make_server(const struct identity *identity,
+                        struct sp_tls_server **server_out)
+{
 	char why[256];
 
-	pem_add_cert(&cert, c.x509);
-	pem_add_key(&key, c.key);
-	assert_int_equal(sp_tls_server_new(pem_str(&cert), pem_str(&key),
-	                                   &w->tls, why, sizeof(why)),
+	assert_int_equal(sp_tls_server_new(pem_str(&identity->cert),
+	                                   pem_str(&identity->key), server_out,
+	                                   why, sizeof(why)),
 	                 0);
-	assert_int_equal(sp_tls_tlsa_make(pem_str(&cert), 3, 1, 1, &w->arena,
-	                                  &w->record, why, sizeof(why)),
+}
+
+static void make_record(struct world *w, const struct identity *identity,
+                        struct sp_tlsa *record_out)
+{
+	char why[256];
+
+	assert_int_equal(sp_tls_tlsa_make(pem_str(&identity->cert), 3, 1, 1,
+	                                  &w->arena, record_out, why,
+	                                  sizeof(why)),
 	                 0);
-	sp_free(cert.text);
-	sp_free(key.text);
-	cert_drop(&c);
+}
+
+static void make_tls(struct world *w)
+{
+	struct identity ec = make_identity(NULL);
+	struct identity rsa = make_identity(EVP_RSA_gen(2048));
+	char why[256];
+
+	make_server(&ec, &w->tls);
+	make_server(&ec, &w->tls_two);
+	assert_int_equal(sp_tls_server_add(w->tls_two, pem_str(&rsa.cert),
+	                                   pem_str(&rsa.key), why, sizeof(why)),
+	                 0);
+	make_record(w, &ec, &w->record);
+	make_record(w, &rsa, &w->record_rsa);
+	drop_identity(&ec);
+	drop_identity(&rsa);
 }
 
 static void make_servers(struct world *w)
@@ -267,6 +315,7 @@ static void world_close(struct world *w)
 		server_stop(&w->servers[i]);
 	}
 	sp_tls_server_free(&w->tls);
+	sp_tls_server_free(&w->tls_two);
 	sp_conf_free(&w->conf);
 	sp_deferred_free(&w->deliver_answers);
 	sp_timer_free(&w->guard);
@@ -373,6 +422,33 @@ static const struct row ROWS[] = {
          .scripts = {{0}, {.no_starttls = true}}, .tlsa = {WRONG, NO_TLSA},
          .expect = BOTH(OK), .security = "clear", .messages = {0, 1},
          .clear = {0, 1}},
+	{"RFC 7671 8.4 two keys, TLSA of the ECDSA key", .two_keys = true,
+         .tlsa = {GOOD, GOOD}, .expect = BOTH(OK), .security = "dane",
+         .messages = {1}, .tls = {1}, .connections = 1},
+	{"RFC 7671 8.4 two keys, TLSA of the RSA key", .two_keys = true,
+         .tlsa = {GOOD_RSA, GOOD}, .expect = BOTH(OK), .security = "dane",
+         .messages = {1}, .tls = {1}, .connections = 2},
+	{"two keys, TLSA of neither", .two_keys = true, .tlsa = {WRONG, WRONG},
+         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
+	{"one key, TLSA of another: asked twice", .tlsa = {GOOD_RSA, GOOD_RSA},
+         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
+	{"two keys, the second handshake has no STARTTLS", .two_keys = true,
+         .scripts = {{.ends_starttls = 1}}, .tlsa = {GOOD_RSA, GOOD},
+         .expect = BOTH(OK), .security = "dane", .messages = {0, 1},
+         .tls = {0, 1}, .connections = 2},
+	{"two keys, the second connection is refused", .two_keys = true,
+         .scripts = {{.ends_greeting = 1}}, .tlsa = {GOOD_RSA, WRONG},
+         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
+	{"log-only: two keys, TLSA of the RSA key", .two_keys = true,
+         .tlsa = {GOOD_RSA, GOOD}, .log_only = true, .expect = BOTH(OK),
+         .security = "dane", .messages = {1}, .tls = {1}, .connections = 2},
+	{"log-only: two keys, TLSA of neither", .two_keys = true,
+         .tlsa = {WRONG, WRONG}, .log_only = true, .expect = BOTH(OK),
+         .security = "tls", .messages = {1}, .tls = {1}, .connections = 2},
+	{"log-only: the second handshake has no STARTTLS, never in clear",
+         .scripts = {{.ends_starttls = 1, .starts_again = 2}},
+         .tlsa = {WRONG, WRONG}, .log_only = true, .expect = BOTH(OK),
+         .security = "tls", .messages = {1}, .tls = {1}, .connections = 3},
 	{"4 TLSA and no STARTTLS",
          .scripts = {{.no_starttls = true}, {.no_starttls = true}},
          .tlsa = {GOOD, GOOD},
@@ -499,6 +575,9 @@ static void check(const struct row *row, const struct world *w)
 		}
 	}
 	assert_string_equal(w->security, row->security ? row->security : "");
+	if (row->connections) {
+		assert_int_equal(w->servers[0].connections, row->connections);
+	}
 	for (size_t i = 0; i < HOSTS; i++) {
 		const struct server *s = &w->servers[i];
 
@@ -520,6 +599,9 @@ static void test_rows(void **state)
 		memcpy(w.tlsa, row->tlsa, sizeof(w.tlsa));
 		for (size_t k = 0; k < HOSTS; k++) {
 			w.servers[k].script = row->scripts[k];
+			if (row->two_keys) {
+				w.servers[k].tls = w.tls_two;
+			}
 		}
 		envelope.body_8bit = row->body_8bit;
 		send_one(&w);
@@ -546,9 +628,9 @@ static void test_reuse(void **state)
 	w.tlsa[0] = NO_TLSA; /* another policy, another connection */
 	send_one(&w);
 	assert_int_equal(w.servers[0].connections, 2);
-	w.tlsa[0] = WRONG;
+	w.tlsa[0] = WRONG; /* which asks for another key too */
 	send_one(&w);
-	assert_int_equal(w.servers[0].connections, 3);
+	assert_int_equal(w.servers[0].connections, 4);
 	assert_int_equal(w.servers[0].messages, 3);
 	assert_int_equal(w.servers[1].messages, 1);
 	world_close(&w);
@@ -572,6 +654,42 @@ static void test_stale(void **state)
 	world_close(&w);
 }
 
+/* What is reused was authenticated by whichever key, and the evidence shows
+ * both handshakes. */
+static void test_two_keys_evidence(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.tlsa[0] = GOOD_RSA;
+	w.servers[0].tls = w.tls_two;
+	send_one(&w);
+	assert_string_equal(w.security, "dane");
+	assert_non_null(strstr(w.detail, "\"other_key_tls\""));
+	assert_non_null(strstr(w.detail, "\"RSA 2048\""));
+	assert_non_null(strstr(w.detail, "\"ECDSA 256\""));
+	send_one(&w);
+	assert_string_equal(w.security, "dane");
+	assert_int_equal(w.servers[0].connections, 2);
+	assert_int_equal(w.servers[0].messages, 2);
+	world_close(&w);
+}
+
+static void test_no_other_key_evidence(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.tlsa[0] = w.tlsa[1] = WRONG;
+	send_one(&w);
+	assert_string_equal(w.got[0].cause, "tlsa-mismatch");
+	assert_non_null(strstr(w.detail, "asked for its rsa key: "));
+	assert_non_null(strstr(w.detail, "\"other_key_tls\":{\"error\":"));
+	world_close(&w);
+}
+
 /* What log-only has let through is used for this message only, and nothing
  * of it survives the turn to enforce. */
 static void test_log_only_is_not_reused(void **state)
@@ -584,7 +702,8 @@ static void test_log_only_is_not_reused(void **state)
 	w.tlsa[0] = WRONG;
 	send_one(&w);
 	send_one(&w);
-	assert_int_equal(w.servers[0].connections, 2);
+	/* each asks for another key in vain, and goes back to the first */
+	assert_int_equal(w.servers[0].connections, 6);
 	assert_int_equal(w.servers[0].messages, 2);
 	assert_non_null(strstr(w.detail, "would_have_blocked"));
 	old = w.conf;
@@ -592,7 +711,7 @@ static void test_log_only_is_not_reused(void **state)
 	sp_pool_set_conf(w.pool, w.conf);
 	sp_conf_free(&old);
 	send_one(&w);
-	assert_int_equal(w.servers[0].connections, 3);
+	assert_int_equal(w.servers[0].connections, 8);
 	assert_int_equal(w.servers[0].messages, 2);
 	assert_int_equal(w.servers[1].messages, 1);
 	world_close(&w);
@@ -751,6 +870,8 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_two_keys_evidence),
+		cmocka_unit_test(test_no_other_key_evidence),
 		cmocka_unit_test(test_log_only_is_not_reused),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_deadline),

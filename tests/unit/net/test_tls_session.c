@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Resumption, and peers of other kinds: TLS 1.2, anonymous suites, versions
- * too old. The server is a child process of plain OpenSSL, so that it can be
- * what ours never is.
+ * too old, several keys. The server is a child process of plain OpenSSL, so
+ * that it can be what ours never is.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,6 +32,7 @@ struct bench {
 	struct sp_addr addr;
 	struct cert ca;
 	struct cert leaf;
+	struct cert rsa;
 	pid_t child;
 	bool failed; /* the handshake */
 };
@@ -41,6 +42,8 @@ struct bench {
 struct server {
 	int version; /* the only one; 0: any */
 	const char *ciphers;
+	bool rsa_too; /* has a second certificate */
+	bool prefers; /* its own order of algorithms, ECDSA first */
 };
 
 static void serve_one(SSL_CTX *ctx, int fd)
@@ -78,6 +81,13 @@ static void serve(const struct bench *b, const struct server *server,
 	need(SSL_CTX_use_certificate(ctx, b->leaf.x509) == 1);
 	need(SSL_CTX_add1_chain_cert(ctx, b->ca.x509) == 1);
 	need(SSL_CTX_use_PrivateKey(ctx, b->leaf.key) == 1);
+	if (server->rsa_too) {
+		need(SSL_CTX_use_certificate(ctx, b->rsa.x509) == 1);
+		need(SSL_CTX_add1_chain_cert(ctx, b->ca.x509) == 1);
+		need(SSL_CTX_use_PrivateKey(ctx, b->rsa.key) == 1);
+	}
+	if (server->prefers)
+		SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
 	for (;;) {
 		int fd = accept(listen_fd, NULL, NULL);
 
@@ -150,6 +160,7 @@ static int set_up(void **state)
 	b->guard = sp_timer_new(b->loop, on_guard, b);
 	b->ca = cert_make(&ca, NULL, NULL, NULL);
 	b->leaf = cert_make(&leaf, &b->ca, NULL, NULL);
+	b->rsa = cert_make(&leaf, &b->ca, NULL, EVP_RSA_gen(2048));
 	*state = b;
 	return 0;
 }
@@ -167,6 +178,7 @@ static int tear_down(void **state)
 	sp_loop_free(&b->loop);
 	cert_drop(&b->ca);
 	cert_drop(&b->leaf);
+	cert_drop(&b->rsa);
 	sp_arena_fini(&b->arena);
 	sp_tls_teardown();
 	sp_free(b);
@@ -269,7 +281,8 @@ static void test_never_under_another_policy(void **state)
 	struct sp_tlsa records[2] = {record_of(b, &b->leaf, 3),
 	                             record_of(b, &b->ca, 2)};
 	const struct sp_tls_client base = params_for(records, 1);
-	struct sp_tls_client others[] = {base, base, base, base, base, base};
+	struct sp_tls_client others[] = {base, base, base, base,
+	                                 base, base, base, base};
 	struct sp_str other = SP_STR("other.example");
 
 	start(b, &(struct server){.version = TLS1_2_VERSION});
@@ -279,6 +292,9 @@ static void test_never_under_another_policy(void **state)
 	others[3].reference_ids = &other;
 	others[4].version_min = 0;
 	others[5].session_key = SP_STR("");
+	others[6].key = SP_KEY_EC;
+	others[7].key = SP_KEY_EC;
+	others[7].key_only = true;
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++) {
 		visit(b, &base);
 		visit(b, &others[i]);
@@ -323,6 +339,102 @@ static void test_opportunistic_resumes_unverified(void **state)
 	assert_int_equal(b->seen.cert_sha256.len, 64);
 }
 
+/* --- servers with two keys --- */
+
+static const struct key_case {
+	const char *name;
+	struct server server;
+	enum sp_key_kind key;
+	bool only;
+	enum sp_key_kind shown; /* ANY: the handshake fails */
+} KEY_CASES[] = {
+	{"RFC 8446 4.4.2.2 RSA first",
+         {TLS1_3_VERSION, NULL, true, false},
+         SP_KEY_RSA,
+         false,
+         SP_KEY_RSA},
+	{"RFC 8446 4.4.2.2 ECDSA first",
+         {TLS1_3_VERSION, NULL, true, false},
+         SP_KEY_EC,
+         false,
+         SP_KEY_EC},
+	{"the server's order wins",
+         {TLS1_3_VERSION, NULL, true, true},
+         SP_KEY_RSA,
+         false,
+         SP_KEY_EC},
+	{"RSA only",
+         {TLS1_3_VERSION, NULL, true, true},
+         SP_KEY_RSA,
+         true,
+         SP_KEY_RSA},
+	{"ECDSA only",
+         {TLS1_3_VERSION, NULL, true, true},
+         SP_KEY_EC,
+         true,
+         SP_KEY_EC},
+	{"TLS 1.2 RSA only",
+         {TLS1_2_VERSION, NULL, true, true},
+         SP_KEY_RSA,
+         true,
+         SP_KEY_RSA},
+	{"TLS 1.2 ECDSA only",
+         {TLS1_2_VERSION, "aRSA:ALL", true, true},
+         SP_KEY_EC,
+         true,
+         SP_KEY_EC},
+	{"TLS 1.2 key exchange by RSA",
+         {TLS1_2_VERSION, "kRSA:ALL", true, true},
+         SP_KEY_RSA,
+         true,
+         SP_KEY_RSA},
+	{"no RSA key there",
+         {TLS1_3_VERSION, NULL, false, false},
+         SP_KEY_RSA,
+         true,
+         SP_KEY_ANY},
+	{"TLS 1.2 no RSA key there",
+         {TLS1_2_VERSION, NULL, false, false},
+         SP_KEY_RSA,
+         true,
+         SP_KEY_ANY},
+	{"preferred, not there",
+         {TLS1_3_VERSION, NULL, false, false},
+         SP_KEY_RSA,
+         false,
+         SP_KEY_EC},
+};
+
+static void test_keys(void **state)
+{
+	struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(KEY_CASES) / sizeof(*KEY_CASES); i++) {
+		const struct key_case *c = &KEY_CASES[i];
+		struct sp_tlsa record = record_of(
+			b, c->shown == SP_KEY_RSA ? &b->rsa : &b->leaf, 3);
+		struct sp_tls_client params = params_for(&record, 1);
+
+		print_message("  %s\n", c->name);
+		params.key = c->key;
+		params.key_only = c->only;
+		params.session_key = SP_STR("");
+		start(b, &c->server);
+		visit(b, &params);
+		assert_int_equal(b->failed, c->shown == SP_KEY_ANY);
+		assert_int_equal(b->seen.key, c->shown);
+		assert_int_equal(b->seen.dane_matched, c->shown != SP_KEY_ANY);
+		assert_true(
+			sp_str_eq(b->seen.key_text,
+		                  c->shown == SP_KEY_RSA  ? SP_STR("RSA 2048")
+		                  : c->shown == SP_KEY_EC ? SP_STR("ECDSA 256")
+		                                          : SP_STR("")));
+		kill(b->child, SIGKILL);
+		waitpid(b->child, NULL, 0);
+		b->child = 0;
+	}
+}
+
 /* --- other peers --- */
 
 static void test_anonymous(void **state)
@@ -330,8 +442,9 @@ static void test_anonymous(void **state)
 	struct bench *b = *state;
 	struct sp_tls_client params = params_for(NULL, 0);
 
-	start(b, &(struct server){TLS1_2_VERSION,
-	                          "ADH-AES128-GCM-SHA256:@SECLEVEL=0"});
+	start(b,
+	      &(struct server){.version = TLS1_2_VERSION,
+	                       .ciphers = "ADH-AES128-GCM-SHA256:@SECLEVEL=0"});
 	visit(b, &params); /* not offered */
 	assert_true(b->failed);
 	assert_true(b->seen.error.len > 0);
@@ -349,7 +462,8 @@ static void test_version_too_old(void **state)
 	struct sp_tlsa record = record_of(b, &b->leaf, 3);
 	struct sp_tls_client params = params_for(&record, 1);
 
-	start(b, &(struct server){TLS1_1_VERSION, "DEFAULT:@SECLEVEL=0"});
+	start(b, &(struct server){.version = TLS1_1_VERSION,
+	                          .ciphers = "DEFAULT:@SECLEVEL=0"});
 	visit(b, &params);
 	assert_true(b->failed);
 	assert_false(b->seen.dane_matched);
@@ -395,6 +509,7 @@ int main(void)
 		TEST(test_never_under_another_policy),
 		TEST(test_failed_verification_is_not_kept),
 		TEST(test_opportunistic_resumes_unverified),
+		TEST(test_keys),
 		TEST(test_anonymous),
 		TEST(test_version_too_old),
 		TEST(test_server_that_resets),

@@ -559,8 +559,13 @@ static void check_invariants(const struct sp_judge_conf *conf,
 		assert_true(!clear ||
 		            sp_filter_clear_allowed(conf->enforce, host));
 	}
+	if (r.judgement == SP_JUDGE_OTHER_KEY) {
+		assert_true(tls && dane && !proven && !facts->other_key_asked);
+		assert_true(facts->key != SP_KEY_ANY && !r.waived);
+	}
 	assert_int_equal(r.verdict.class != SP_VERDICT_DELIVERED,
-	                 r.judgement == SP_JUDGE_FAIL || r.waived);
+	                 r.judgement == SP_JUDGE_FAIL ||
+	                         r.judgement == SP_JUDGE_OTHER_KEY || r.waived);
 }
 
 static void test_invariants(void **state)
@@ -585,6 +590,8 @@ static void test_invariants(void **state)
 		facts.dane_matched = (n & 0x800) != 0;
 		facts.cert_name_matches = (n & 0x1000) != 0;
 		facts.verify_error = (enum sp_verify_error)((n >> 13) % 7);
+		facts.key = (enum sp_key_kind)(n % 3);
+		facts.other_key_asked = n % 5 == 0;
 		for (int e = 0; e <= SP_SESSION_STARTTLS_SILENT; e++) {
 			check_invariants(&conf, &host, (enum sp_session_event)e,
 			                 &facts, &arena);
