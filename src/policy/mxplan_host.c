@@ -394,7 +394,8 @@ static void secure_alias(struct sp_plan *plan, const struct sp__question *q)
 	host->aliases[hw->alias].dnssec = SP_DNSSEC_SECURE;
 	if (q->ask == SP__ASK_CNAME || q->answer->result != SP_DNS_RECORDS) {
 		ask_tlsa_original(plan, q->host);
-	} else if (++hw->alias < host->alias_count) {
+	} else if (++hw->alias < host->alias_count &&
+	           !sp__is_root(host->aliases[hw->alias].owner)) {
 		ask_alias(plan, q->host);
 	} else {
 		conclude_plain(plan, q->host, "6a", hw->address);

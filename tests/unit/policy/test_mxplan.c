@@ -191,6 +191,13 @@ static void test_address(void **state)
 	         "deliver row=1-11\n"
 	         "mx1.d.test opportunistic/none row=6a\n"
 	         "asked DNAME d.test\nasked CNAME mx1.e.test\n"},
+		{"row 6a an alias by way of the root, which is never asked",
+	         MX1 "A mx1.d.test i alias=./i/d.test alias=real.u.test/i "
+	             "192.0.2.1\n"
+	             "DNAME d.test s .\n" T1,
+	         "deliver row=1-11\n"
+	         "mx1.d.test opportunistic/none row=6a\n"
+	         "asked DNAME d.test\n"},
 		{"row 7 A secure, AAAA insecure: asked once",
 	         MX1 A1 "AAAA mx1.d.test i 2001:db8::1\n" T1,
 	         "deliver row=1-11\n"
