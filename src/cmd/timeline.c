@@ -147,6 +147,8 @@ static void put_event(FILE *f, const struct sp_json *event)
 	fputc('\n', f);
 	sp_put(f, "    ", sp_json_get_str(event, "reply"), "\n");
 	sp_put(f, "    scenario ", sp_json_get_str(event, "scenario"), "\n");
+	sp_put(f, "    the sender was told, by ",
+	       sp_json_get_str(sp_json_get(detail, "report"), "id"), "\n");
 	if (plan) {
 		sp_plan_put(f, plan, 4);
 	}

@@ -148,6 +148,11 @@ struct sp_conf {
 	} report;
 
 	struct {
+		const char *directory;
+		int64_t original_max_bytes;
+	} notice;
+
+	struct {
 		const char *address;
 	} console;
 

@@ -198,6 +198,18 @@ static const struct sp_conf_key REPORT[] = {
 	{0},
 };
 
+static const struct sp_conf_key NOTICE[] = {
+	{"directory", SP_CONF_TEXT, KEY(notice, directory), 0, 0, NULL, "",
+         "Where failed.txt, delayed.txt and delivered.txt replace the "
+         "built-in texts of reports to senders. Read by the user that the "
+         "server runs as, at start and reload."},
+	{"original_max", SP_CONF_SIZE, KEY(notice, original_max_bytes), 0,
+         4 * MIB, NULL, "64KiB",
+         "Largest message that is returned whole with a failure report; of "
+         "larger ones the header."},
+	{0},
+};
+
 static const struct sp_conf_key CONSOLE[] = {
 	{"address", SP_CONF_TEXT, KEY(console, address), 0, 0, NULL, "",
          "Where the web console listens. Empty: not at all."},
@@ -277,6 +289,7 @@ const struct sp_conf_section SP_CONF_SECTIONS[] = {
 	TITLED("dkim", struct sp_conf, dkim, dkim_count, struct sp_conf_dkim,
                DKIM, "Signing keys by domain"),
 	SECTION("report", REPORT, "TLS reports"),
+	SECTION("notice", NOTICE, "Reports to senders"),
 	SECTION("console", CONSOLE, "Web console"),
 };
 const size_t SP_CONF_SECTION_COUNT =

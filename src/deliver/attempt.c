@@ -345,6 +345,8 @@ static const struct sp_verdict *settle_sent(struct sp_attempt *a,
 				sp_dial_facts(a->dial)->judgement.security;
 		}
 		settle_rcpt(a, index, &v, final);
+		a->rcpts[index].dsn =
+			v.class == SP_VERDICT_DELIVERED && result->dsn;
 		if (v.class != SP_VERDICT_DELIVERED && !shown) {
 			shown = &a->rcpts[index].verdict;
 		}

@@ -39,6 +39,7 @@ struct sp_attempt_ask {
 struct sp_attempt_rcpt {
 	struct sp_verdict verdict;
 	bool settled; /* no other host is asked for it */
+	bool dsn;     /* delivered to a host that took over NOTIFY */
 };
 
 /* Owned by the attempt. */

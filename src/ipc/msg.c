@@ -95,6 +95,7 @@ static const struct sp_pack_field OUTCOME_RCPT_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_outcome_rcpt, rcpt_id),
 	SP_PACK(U8, struct sp_msg_outcome_rcpt, class),
 	SP_PACK(BOOL, struct sp_msg_outcome_rcpt, retry_now),
+	SP_PACK(BOOL, struct sp_msg_outcome_rcpt, dsn),
 	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, cause, 64),
 	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, code, 16),
 	SP_PACK_LIM(STR, struct sp_msg_outcome_rcpt, reply, LINE_MAX),

@@ -144,12 +144,13 @@ struct sp_msg_body_pull {
 
 struct sp_msg_outcome_rcpt {
 	uint64_t rcpt_id;
-	uint8_t class;       /* enum sp_verdict_class */
-	bool retry_now;      /* stopped before it was tried: due at once, the
-	                      * attempt does not count */
-	struct sp_str cause; /* scenario name; empty when delivered */
-	struct sp_str code;  /* "4.7.323", "2.0.0" */
-	struct sp_str reply; /* the whole line: "450 4.7.323 tlsa-..." */
+	uint8_t class;  /* enum sp_verdict_class */
+	bool retry_now; /* stopped before it was tried: due at once, the
+	                 * attempt does not count */
+	bool dsn;       /* delivered: the peer took over NOTIFY (RFC 3461) */
+	struct sp_str cause;        /* scenario name; empty when delivered */
+	struct sp_str code;         /* "4.7.323", "2.0.0" */
+	struct sp_str reply;        /* the whole line: "450 4.7.323 tlsa-..." */
 	struct sp_str expired_code; /* what it becomes at expiry: "5.7.323" */
 	struct sp_str expired_reply;
 };

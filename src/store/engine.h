@@ -41,6 +41,13 @@ struct sp_store_ops {
 	int (*expire)(struct sp_store *, int64_t now_ms, size_t limit,
 	              struct sp_str code, struct sp_str cause,
 	              struct sp_str reply, uint64_t *count_out);
+	int (*next_report)(struct sp_store *, int64_t now_ms, bool notices,
+	                   struct sp_arena *, struct sp_store_report *);
+	int (*read_evidence)(struct sp_store *, uint64_t evidence_id,
+	                     struct sp_arena *, struct sp_str *);
+	int (*reported)(struct sp_store *, const struct sp_store_report *,
+	                int64_t now_ms, struct sp_str detail);
+	int (*next_notice)(struct sp_store *, int64_t *);
 	int (*next_due)(struct sp_store *, unsigned worker, int64_t *);
 	int (*next_expiry)(struct sp_store *, int64_t *);
 	int (*read_body)(struct sp_store *, struct sp_str id, uint32_t seq,

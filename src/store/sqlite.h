@@ -122,6 +122,15 @@ int sp__lease(struct sp_store *, uint64_t attempt_id, struct sp_arena *,
               struct sp_store_lease_rcpt **, size_t *count_out);
 int sp__release_leases(struct sp_store *, unsigned worker, const uint64_t *keep,
                        size_t keep_count, int64_t now_ms, uint64_t *count_out);
+/* A message by CLAIM_MESSAGE, strings in the arena. SP_ENOTFOUND. */
+struct sp__message {
+	struct sp_str id;
+	struct sp_envelope envelope; /* without recipients */
+	int64_t expires_ms;
+	uint64_t size_bytes;
+};
+int sp__message_read(struct sp__sqlite *s, int64_t message,
+                     struct sp_arena *arena, struct sp__message *out);
 int sp__next_due(struct sp_store *, unsigned worker, int64_t *);
 int sp__next_expiry(struct sp_store *, int64_t *);
 int sp__set_workers(struct sp_store *, unsigned workers,
@@ -136,6 +145,18 @@ int sp__expire(struct sp_store *, int64_t now_ms, size_t limit,
 int sp__act(struct sp_store *, enum sp_store_action,
             const struct sp_store_filter *, size_t batch, int64_t now_ms,
             uint64_t *changed_out);
+
+/* The message may be done with now: its body goes then. */
+int sp__check_done(struct sp__sqlite *s, int64_t message, int64_t now_ms);
+
+/* sqlite_report.c */
+int sp__next_report(struct sp_store *, int64_t now_ms, bool notices,
+                    struct sp_arena *, struct sp_store_report *);
+int sp__read_evidence(struct sp_store *, uint64_t evidence_id,
+                      struct sp_arena *, struct sp_str *);
+int sp__reported(struct sp_store *, const struct sp_store_report *,
+                 int64_t now_ms, struct sp_str detail);
+int sp__next_notice(struct sp_store *, int64_t *);
 
 /* sqlite_look.c */
 int sp__search(struct sp_store *, const struct sp_store_filter *,

@@ -52,7 +52,8 @@ static int insert_body(struct sp__sqlite *s, int64_t message, uint32_t seq,
 static int insert_rcpt(struct sp__sqlite *s, int64_t message,
                        const struct sp_store_incoming *in, size_t i)
 {
-	const struct sp_envelope_rcpt *rcpt = &in->envelope->rcpts[i];
+	const struct sp_envelope *e = in->envelope;
+	const struct sp_envelope_rcpt *rcpt = &e->rcpts[i];
 	struct sp__use u = sp__use(s, SP__SQL_RCPT_INSERT);
 
 	sp__bind_int(&u, message);
@@ -64,6 +65,12 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 	sp__bind_int(&u, in->workers[i]);
 	sp__bind_int(&u, in->due_ms);
 	sp__bind_int(&u, in->expires_ms);
+	if (in->notice_ms &&
+	    sp_store_wants_notice(rcpt->notify, e->sender.len == 0)) {
+		sp__bind_int(&u, in->notice_ms);
+	} else {
+		sp__bind_null(&u);
+	}
 	return sp__run(&u);
 }
 

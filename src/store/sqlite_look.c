@@ -204,6 +204,9 @@ static void read_row(struct sp__use *u, struct sp_store_row *r)
 	r->attempts = (uint32_t)sp__int(u, 15, 0, UINT32_MAX);
 	r->next_attempt_ms =
 		next_attempt(r->state, sp__int(u, 16, INT64_MIN, INT64_MAX));
+	if (r->next_attempt_ms >= r->expires_ms) {
+		r->next_attempt_ms = 0; /* it only waits for its expiry */
+	}
 	r->done_ms = sp__int(u, 17, INT64_MIN, INT64_MAX);
 	r->report_due = sp__bool(u, 18);
 }

@@ -109,22 +109,34 @@ static void read_envelope(struct sp__use *u, struct sp_arena *a,
 	e->received_ms = sp__int(u, 10, INT64_MIN, INT64_MAX);
 }
 
-static int claim_message(struct sp__sqlite *s, const struct claim *c,
-                         struct sp_store_job *job)
+int sp__message_read(struct sp__sqlite *s, int64_t message,
+                     struct sp_arena *arena, struct sp__message *out)
 {
 	struct sp__use u = sp__use(s, SP__SQL_CLAIM_MESSAGE);
 	int ret;
 
-	sp__bind_int(&u, c->message);
+	sp__bind_int(&u, message);
 	if (sp__row(&u)) {
-		job->id =
-			sp_arena_str(c->arena, sp__str(&u, 0, SP_STORE_ID_MAX));
-		read_envelope(&u, c->arena, &job->envelope);
-		job->expires_ms = sp__int(&u, 11, INT64_MIN, INT64_MAX);
-		job->size_bytes = (uint64_t)sp__int(&u, 12, 0, INT64_MAX);
+		out->id = sp_arena_str(arena, sp__str(&u, 0, SP_STORE_ID_MAX));
+		read_envelope(&u, arena, &out->envelope);
+		out->expires_ms = sp__int(&u, 11, INT64_MIN, INT64_MAX);
+		out->size_bytes = (uint64_t)sp__int(&u, 12, 0, INT64_MAX);
 	}
 	ret = sp__end(&u);
-	return ret || job->id.len ? ret : SP_ESTORE;
+	return ret || out->id.len ? ret : SP_ENOTFOUND;
+}
+
+static int claim_message(struct sp__sqlite *s, const struct claim *c,
+                         struct sp_store_job *job)
+{
+	struct sp__message m = {0};
+	int ret = sp__message_read(s, c->message, c->arena, &m);
+
+	job->id = m.id;
+	job->envelope = m.envelope;
+	job->expires_ms = m.expires_ms;
+	job->size_bytes = m.size_bytes;
+	return ret == SP_ENOTFOUND ? SP_ESTORE : ret;
 }
 
 int sp__claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,

@@ -10,6 +10,7 @@
  *   recipient_open     not done, by message and domain  (grouping, lists)
  *   recipient_leased   leased, by attempt               (settle, release)
  *   recipient_report   report due, by message
+ *   recipient_notice   queued and a delay notice to come, by its time
  *
  * Numbers in the checks are those of enum sp_store_state, 6 being the
  * recipient of a message that is still coming in. Triggers keep `counter`
@@ -147,7 +148,14 @@ static const char SCHEMA_1[] =
 	"CREATE TRIGGER message_gone AFTER DELETE ON message BEGIN"
 	"  UPDATE counter SET n = n - 1 WHERE kind = 8 + OLD.incoming; END;";
 
-static const char *const MIGRATIONS[] = {SCHEMA_1};
+/* When the sender is to hear that a message is late; null: not at all, or
+ * told already. */
+static const char SCHEMA_NOTICE[] =
+	"ALTER TABLE recipient ADD COLUMN notice_ms INTEGER;"
+	"CREATE INDEX recipient_notice ON recipient (notice_ms)"
+	"  WHERE state = 0 AND notice_ms IS NOT NULL;";
+
+static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

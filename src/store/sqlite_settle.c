@@ -39,8 +39,7 @@ int sp__event_insert(struct sp__sqlite *s, const struct sp__event *event)
 	return sp__run(&u);
 }
 
-/* The message may be done with now. */
-static int check_done(struct sp__sqlite *s, int64_t message, int64_t now_ms)
+int sp__check_done(struct sp__sqlite *s, int64_t message, int64_t now_ms)
 {
 	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_DONE);
 	int ret;
@@ -75,7 +74,7 @@ static void bind_outcome(struct sp__use *u, const struct sp_store_outcome *o,
 	sp__bind_str(u, o->security);
 	sp__bind_str(u, r->expired_code);
 	sp__bind_str(u, r->expired_reply);
-	sp__bind_int(u, r->state == SP_STORE_FAILED && r->report_due);
+	sp__bind_int(u, r->state != SP_STORE_QUEUED && r->report_due);
 	if (r->state == SP_STORE_QUEUED) {
 		sp__bind_null(u);
 	} else {
@@ -169,7 +168,7 @@ int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
 	if (ret) {
 		return ret;
 	}
-	return st.message ? check_done(s, st.message, outcome->now_ms)
+	return st.message ? sp__check_done(s, st.message, outcome->now_ms)
 	                  : SP_ENOTFOUND;
 }
 
@@ -190,11 +189,11 @@ static void read_expiring(struct sp__use *u, struct sp_arena *a,
 	e->rcpt = sp__int(u, 0, 1, INT64_MAX);
 	e->message = sp__int(u, 1, 1, INT64_MAX);
 	e->attempts = (uint32_t)sp__int(u, 2, 0, UINT32_MAX);
-	e->report_due = sp_store_wants_report(notify, sp__bool(u, 4));
-	e->code = sp_arena_str(a, sp__str(u, 5, SP_STORE_CODE_MAX));
-	e->cause = sp_arena_str(a, sp__str(u, 6, SP_STORE_CAUSE_MAX));
-	e->reply = sp_arena_str(a, sp__str(u, 7, SP_STORE_REPLY_MAX));
-	e->security = sp_arena_str(a, sp__str(u, 8, SP_STORE_SECURITY_MAX));
+	e->report_due = sp_store_wants_report(notify);
+	e->code = sp_arena_str(a, sp__str(u, 4, SP_STORE_CODE_MAX));
+	e->cause = sp_arena_str(a, sp__str(u, 5, SP_STORE_CAUSE_MAX));
+	e->reply = sp_arena_str(a, sp__str(u, 6, SP_STORE_REPLY_MAX));
+	e->security = sp_arena_str(a, sp__str(u, 7, SP_STORE_SECURITY_MAX));
 }
 
 static int find_expiring(struct sp__sqlite *s, int64_t now_ms, size_t limit,
@@ -240,7 +239,7 @@ static int expire_one(struct sp__sqlite *s, const struct expiring *e,
 	sp__bind_int(&u, e->rcpt);
 	ret = sp__run(&u);
 	ret = ret ? ret : sp__event_insert(s, &event);
-	return ret ? ret : check_done(s, e->message, now_ms);
+	return ret ? ret : sp__check_done(s, e->message, now_ms);
 }
 
 int sp__expire(struct sp_store *store, int64_t now_ms, size_t limit,
@@ -313,7 +312,7 @@ static int act_on(struct sp__sqlite *s, enum sp_store_action action,
 	ret = sp__run(&u);
 	ret = ret ? ret : sp__event_insert(s, &event);
 	if (ret == 0 && ACTIONS[action].done) {
-		ret = check_done(s, target->message, now_ms);
+		ret = sp__check_done(s, target->message, now_ms);
 	}
 	return ret;
 }

@@ -84,9 +84,25 @@ int sp_store_status_find(struct sp_str name, enum sp_store_status *status_out)
 	return SP_ENOTFOUND;
 }
 
-bool sp_store_wants_report(uint8_t notify, bool null_sender)
+bool sp_store_wants_report(uint8_t notify)
 {
-	return !null_sender && (notify == 0 || (notify & SP_NOTIFY_FAILURE));
+	return notify == 0 || (notify & SP_NOTIFY_FAILURE) != 0;
+}
+
+bool sp_store_wants_notice(uint8_t notify, bool null_sender)
+{
+	return !null_sender && (notify == 0 || (notify & SP_NOTIFY_DELAY) != 0);
+}
+
+const char *sp_store_report_kind_name(enum sp_store_report_kind kind)
+{
+	static const char *const names[] = {
+		[SP_STORE_REPORT_FAILED] = "failed",
+		[SP_STORE_REPORT_RELAYED] = "relayed",
+		[SP_STORE_REPORT_DELAYED] = "delayed",
+	};
+
+	return names[kind];
 }
 
 /* ---- opening and turns ---- */
@@ -361,6 +377,41 @@ int sp_store_expire(struct sp_store *store, int64_t now_ms, size_t limit,
 	SP_ASSERT(check_limits(limits, COUNT(limits)) == 0);
 	return store->ops->expire(store, now_ms, limit, code, cause, reply,
 	                          count_out);
+}
+
+int sp_store_next_report(struct sp_store *store, int64_t now_ms, bool notices,
+                         struct sp_arena *arena,
+                         struct sp_store_report *report_out)
+{
+	assert_turn(store);
+	memset(report_out, 0, sizeof(*report_out));
+	return store->ops->next_report(store, now_ms, notices, arena,
+	                               report_out);
+}
+
+int sp_store_read_evidence(struct sp_store *store, uint64_t evidence_id,
+                           struct sp_arena *arena, struct sp_str *detail_out)
+{
+	if (evidence_id == 0 || evidence_id > INT64_MAX) {
+		return SP_ENOTFOUND;
+	}
+	return store->ops->read_evidence(store, evidence_id, arena, detail_out);
+}
+
+int sp_store_reported(struct sp_store *store,
+                      const struct sp_store_report *report, int64_t now_ms,
+                      struct sp_str detail)
+{
+	assert_turn(store);
+	if (detail.len > SP_STORE_DETAIL_MAX) {
+		return SP_ELIMIT;
+	}
+	return store->ops->reported(store, report, now_ms, detail);
+}
+
+int sp_store_next_notice(struct sp_store *store, int64_t *notice_ms_out)
+{
+	return store->ops->next_notice(store, notice_ms_out);
 }
 
 int sp_store_next_due(struct sp_store *store, unsigned worker,

@@ -147,6 +147,7 @@ struct sp_store_incoming {
 	const unsigned *workers;            /* one per recipient */
 	int64_t due_ms;                     /* first attempt */
 	int64_t expires_ms;
+	int64_t notice_ms;  /* when the sender hears of a delay; 0: never */
 	bool complete;      /* body is the whole body: queued at once */
 	struct sp_str body; /* chunk 0 */
 };
@@ -218,7 +219,7 @@ struct sp_store_outcome_rcpt {
 	enum sp_store_state state; /* QUEUED, DELIVERED or FAILED */
 	bool uncounted;  /* with QUEUED: attempt was not made; no event */
 	int64_t due_ms;  /* with QUEUED */
-	bool report_due; /* with FAILED: the sender is to be told */
+	bool report_due; /* with FAILED, DELIVERED: a report is due */
 	struct sp_str code, cause, reply;
 	struct sp_str expired_code, expired_reply; /* with QUEUED */
 };
@@ -245,9 +246,12 @@ int sp_store_release_leases(struct sp_store *store, unsigned worker,
                             const uint64_t *keep, size_t keep_count,
                             int64_t now_ms, uint64_t *count_out);
 
-/* Whether a failure is to be reported to the sender (RFC 3461 4.1: NOTIFY
- * absent or with FAILURE; never to the null sender, RFC 5321 4.5.5). */
-bool sp_store_wants_report(uint8_t notify, bool null_sender);
+/* Whether a failure is to be reported (RFC 3461 4.1: NOTIFY absent or with
+ * FAILURE). Of a null sender too: the queue ends that in a log line. */
+bool sp_store_wants_report(uint8_t notify);
+/* Whether the sender hears of a delay: NOTIFY absent or with DELAY; never
+ * the null sender. */
+bool sp_store_wants_notice(uint8_t notify, bool null_sender);
 
 /* [turn] Fails queued recipients whose time is over, at most limit, with the
  * expired code of their last outcome or, without one, the given code, cause
@@ -261,6 +265,59 @@ int sp_store_expire(struct sp_store *store, int64_t now_ms, size_t limit,
 int sp_store_next_due(struct sp_store *store, unsigned worker,
                       int64_t *due_ms_out);
 int sp_store_next_expiry(struct sp_store *store, int64_t *expires_ms_out);
+
+/* ---- reports to the sender (writer) ---- */
+
+/* What a report tells: by the state of its recipients. */
+enum sp_store_report_kind {
+	SP_STORE_REPORT_FAILED,
+	SP_STORE_REPORT_RELAYED, /* NOTIFY=SUCCESS, next hop without DSN */
+	SP_STORE_REPORT_DELAYED,
+};
+const char *sp_store_report_kind_name(enum sp_store_report_kind kind);
+
+struct sp_store_report_rcpt {
+	uint64_t rcpt_id;
+	struct sp_envelope_rcpt rcpt;
+	struct sp_str code, cause, reply; /* of the last outcome */
+	uint32_t attempts;
+	int64_t expires_ms;
+	/* The last attempt; 0 and empty where there was none. */
+	int64_t attempt_ms;
+	struct sp_str attempt_reply;
+	struct sp_str host, address;
+	uint64_t evidence_id; /* sp_store_read_evidence; 0: none */
+};
+
+struct sp_store_report {
+	enum sp_store_report_kind kind;
+	struct sp_str id; /* of the message */
+	uint64_t size_bytes;
+	struct sp_envelope envelope; /* without recipients */
+	struct sp_store_report_rcpt *rcpts;
+	size_t rcpt_count;
+};
+
+/* [turn] The next message of which something is to be reported, with all its
+ * recipients that it is to be reported of (at most SP_ENVELOPE_RCPT_MAX).
+ * Delays only with notices. SP_ENOTFOUND: nothing. It is found again until
+ * sp_store_reported is committed. */
+int sp_store_next_report(struct sp_store *store, int64_t now_ms, bool notices,
+                         struct sp_arena *arena,
+                         struct sp_store_report *report_out);
+/* The detail of an attempt, a JSON object. SP_ENOTFOUND. */
+int sp_store_read_evidence(struct sp_store *store, uint64_t evidence_id,
+                           struct sp_arena *arena, struct sp_str *detail_out);
+/* [turn] It is reported, to be called in the turn that enqueued the report:
+ * an event `resolved` with the detail, and the body of a message that is
+ * done with goes. */
+int sp_store_reported(struct sp_store *store,
+                      const struct sp_store_report *report, int64_t now_ms,
+                      struct sp_str detail);
+/* When the next delay notice is due; -1: none. */
+int sp_store_next_notice(struct sp_store *store, int64_t *notice_ms_out);
+
+/* ---- bodies, workers, the past (writer) ---- */
 
 /* Chunk seq of the body, copied into the arena. SP_ENOTFOUND. */
 int sp_store_read_body(struct sp_store *store, struct sp_str id, uint32_t seq,

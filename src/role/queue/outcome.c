@@ -68,8 +68,7 @@ static void expire_now(struct sp_arena *arena,
                        struct sp_store_outcome_rcpt *out)
 {
 	out->state = SP_STORE_FAILED;
-	out->report_due =
-		sp_store_wants_report(lease->notify, lease->null_sender);
+	out->report_due = sp_store_wants_report(lease->notify);
 	if (m && m->expired_code.len) {
 		out->code = m->expired_code;
 		out->reply = m->expired_reply;
@@ -89,12 +88,14 @@ static void defer(struct sp_queue *q, struct sp_arena *arena,
 	                                  lease->first_attempt_ms,
 	                                  lease->attempts + 1, now_ms);
 
-	if (due_ms < 0) {
+	if (due_ms < 0 && now_ms >= lease->expires_ms) {
 		expire_now(arena, lease, m, out);
 		return;
 	}
+	/* After the last attempt it waits for its expiry, when the sender is
+	 * told: an operator may still send it on. */
 	out->state = SP_STORE_QUEUED;
-	out->due_ms = due_ms;
+	out->due_ms = due_ms < 0 ? lease->expires_ms : due_ms;
 	if (m) {
 		out->expired_code = m->expired_code;
 		out->expired_reply = m->expired_reply;
@@ -118,10 +119,11 @@ static void decide(struct sp_queue *q, struct sp_arena *arena,
 		out->due_ms = now_ms;
 	} else if (m && m->class == SP_VERDICT_DELIVERED) {
 		out->state = SP_STORE_DELIVERED;
+		out->report_due = !m->dsn && !lease->null_sender &&
+		                  (lease->notify & SP_NOTIFY_SUCCESS) != 0;
 	} else if (m && m->class == SP_VERDICT_PERM) {
 		out->state = SP_STORE_FAILED;
-		out->report_due = sp_store_wants_report(lease->notify,
-		                                        lease->null_sender);
+		out->report_due = sp_store_wants_report(lease->notify);
 	} else { /* also who was left out: tried again on the schedule */
 		defer(q, arena, lease, m, now_ms, out);
 	}

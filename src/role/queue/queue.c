@@ -185,6 +185,7 @@ static void free_queue(struct sp_queue **queue)
 	sp_timer_free(&q->wake);
 	sp_timer_free(&q->reopen);
 	sp_arena_fini(&q->turn_arena);
+	sp_notices_fini(&q->notices);
 	sp_free(q->workers);
 	SP_FREE(queue);
 }
@@ -212,9 +213,13 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 static int on_start(struct sp_role_ctx *ctx)
 {
 	struct sp_queue *q = new_queue(ctx);
-	int ret = sp_store_open(sp_str_from(ctx->conf->store), SP_STORE_WRITER,
-	                        true, &q->store, ctx->why, sizeof(ctx->why));
+	int ret = sp_notices_load(ctx->conf->notice.directory, &q->notices,
+	                          ctx->why, sizeof(ctx->why));
 
+	ret = ret ? ret
+	          : sp_store_open(sp_str_from(ctx->conf->store),
+	                          SP_STORE_WRITER, true, &q->store, ctx->why,
+	                          sizeof(ctx->why));
 	if (ret == 0) {
 		ret = prepare_store(q);
 		if (ret) {
@@ -233,7 +238,15 @@ static int on_start(struct sp_role_ctx *ctx)
 
 static void on_reload(struct sp_role_ctx *ctx)
 {
-	sp_queue_wake(ctx->state); /* deliver may be true now */
+	struct sp_queue *q = ctx->state;
+	char why[512];
+
+	if (sp_notices_load(ctx->conf->notice.directory, &q->notices, why,
+	                    sizeof(why))) {
+		sp_log(&ctx->log, SP_LOG_ERROR, "queue.notices_kept",
+		       SP_F_CSTR("why", why));
+	}
+	sp_queue_wake(q); /* deliver may be true now */
 }
 
 static void on_stop(struct sp_role_ctx *ctx)

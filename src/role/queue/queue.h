@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "role/queue/notice.h"
 #include "role/role.h"
 #include "store/store.h"
 
@@ -90,6 +91,7 @@ struct sp_queue {
 	int64_t next_purge_ms;     /* monotonic */
 	struct sp_store_job *jobs; /* of this turn; in its arena */
 	struct sp_arena turn_arena;
+	struct sp_notices notices;
 };
 
 /* queue.c */
@@ -132,6 +134,9 @@ void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims);
 /* When claims are worth another look; -1: not by the clock. */
 int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
                         int64_t *delay_ms_out);
+
+/* report.c: in the turn, tell senders what is due. */
+int sp_queue_report(struct sp_queue *q, int64_t now_ms);
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

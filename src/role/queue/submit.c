@@ -97,6 +97,9 @@ static int enqueue(struct sp_queue *q, struct sp_queue_op *op)
 		.workers = workers,
 		.due_ms = now_ms,
 		.expires_ms = now_ms + q->ctx->conf->expire_ms,
+		.notice_ms = q->ctx->conf->delay_notice_ms
+	                             ? now_ms + q->ctx->conf->delay_notice_ms
+	                             : 0,
 		.complete = m->complete,
 		.body = m->body,
 	};

@@ -218,6 +218,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims)
 	ret = apply_all(q, &q->withdraw);
 	ret = ret ? ret : apply_all(q, &q->ops);
 	ret = ret ? ret : expire(q, now_ms);
+	ret = ret ? ret : sp_queue_report(q, now_ms);
 	ret = ret ? ret : purge(q, now_ms);
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
 	return ret ? ret : sp_store_commit(q->store);
@@ -231,10 +232,15 @@ static int set_wake(struct sp_queue *q)
 	int64_t delay_ms = WAKE_MAX_MS;
 	int64_t claim_ms = -1;
 	int64_t expiry_ms = -1;
+	int64_t notice_ms = -1;
 	int ret = sp_queue_next_claim(q, now_ms, &claim_ms);
 
 	if (ret == 0 && q->ctx->conf->deliver) {
 		ret = sp_store_next_expiry(q->store, &expiry_ms);
+		ret = ret ? ret : sp_store_next_notice(q->store, &notice_ms);
+	}
+	if (notice_ms >= 0 && (expiry_ms < 0 || notice_ms < expiry_ms)) {
+		expiry_ms = notice_ms;
 	}
 	if (claim_ms >= 0 && claim_ms < delay_ms) {
 		delay_ms = claim_ms;

@@ -23,14 +23,16 @@ static struct sp_str code_of(const struct sp_verdict *v, struct sp_arena *arena)
 }
 
 static void fill_rcpt(struct sp_msg_outcome_rcpt *out, uint64_t rcpt_id,
-                      const struct sp_verdict *v, bool interrupted,
+                      const struct sp_attempt_rcpt *rcpt, bool interrupted,
                       struct sp_arena *arena)
 {
+	const struct sp_verdict *v = &rcpt->verdict;
 	struct sp_verdict expired = sp_verdict_expire(v);
 
 	out->rcpt_id = rcpt_id;
 	out->class = (uint8_t)v->class;
 	out->retry_now = interrupted && v->cause == SP_CAUSE_INTERRUPTED;
+	out->dsn = rcpt->dsn;
 	out->code = code_of(v, arena);
 	out->reply = line_of(v, arena);
 	if (v->class != SP_VERDICT_DELIVERED) {
@@ -59,8 +61,7 @@ void outcome_pack(const struct sp_msg_job *job,
 		sp_arena_array(arena, result->rcpt_count, sizeof(*msg.rcpts));
 	for (size_t i = 0; i < result->rcpt_count; i++) {
 		fill_rcpt(&msg.rcpts[i], job->rcpts[i].rcpt_id,
-		          &result->rcpts[i].verdict, result->interrupted,
-		          arena);
+		          &result->rcpts[i], result->interrupted, arena);
 	}
 	sp_buf_init(&detail, SP_DETAIL_MAX);
 	if (sp_json_write(result->detail, &detail)) {

@@ -245,6 +245,25 @@ static void test_tables_of_others(void **state)
 	assert_non_null(strstr(why, "another program"));
 }
 
+/* A file of the first version gets what came since, and keeps what it has. */
+static void test_migration(void **state)
+{
+	struct world *w = *state;
+	char why[SP_STORE_WHY_MAX];
+	int64_t notice_ms = 0;
+
+	enqueue(w, "M1");
+	sp_store_close(&w->store);
+	raw(w, "DROP INDEX recipient_notice;"
+	       "ALTER TABLE recipient DROP COLUMN notice_ms;"
+	       "PRAGMA user_version = 1");
+	assert_int_equal(open_again(w, why), 0);
+	must(sp_store_next_notice(w->store, &notice_ms), w->store);
+	assert_int_equal(notice_ms, -1);
+	assert_int_equal(show(w, "M1").count, 1);
+	enqueue(w, "M2");
+}
+
 static const struct url_case {
 	const char *url;
 	int ret;
@@ -401,6 +420,7 @@ int main(void)
 		TEST(test_damaged_pages),
 		TEST(test_foreign),
 		TEST(test_tables_of_others),
+		TEST(test_migration),
 		TEST(test_urls),
 		TEST(test_read_only_directory),
 		TEST(test_reader_before_writer),

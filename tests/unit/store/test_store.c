@@ -403,7 +403,7 @@ static const struct expire_case {
 } EXPIRE_CASES[] = {
 	{"no attempt left a cause", false, "a@s.test", 0, "5.4.300", true},
 	{"cause of the last outcome", true, "a@s.test", 0, "5.7.323", true},
-	{"null sender (RFC 5321 4.5.5)", false, "", 0, "5.4.300", false},
+	{"null sender: for a log line", false, "", 0, "5.4.300", true},
 	{"NOTIFY=NEVER (RFC 3461 4.1)", false, "a@s.test", SP_NOTIFY_NEVER,
          "5.4.300", false},
 	{"NOTIFY=DELAY (RFC 3461 4.1)", false, "a@s.test", SP_NOTIFY_DELAY,

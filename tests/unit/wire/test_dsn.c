@@ -232,39 +232,37 @@ static void test_subject(void **state)
 static const struct body_case {
 	const char *name;
 	struct sp_str original;
-	bool whole;
 	const char *has;
-	bool whole_out, body_8bit;
+	bool whole, whole_out, body_8bit;
 } BODY_CASES[] = {
-	{"RFC 6522 4 header only", SP_STR("A: b\r\n\r\nbody\r\n"), false,
+	{"RFC 6522 4 header only", SP_STR("A: b\r\n\r\nbody\r\n"),
          "Content-Type: text/rfc822-headers\r\n"
          "Content-Transfer-Encoding: 7bit\r\n\r\nA: b\r\n",
-         false, false},
-	{"RFC 2046 5.2.1 whole", SP_STR("A: b\n\nbody"), true,
+         false, false, false},
+	{"RFC 2046 5.2.1 whole", SP_STR("A: b\n\nbody"),
          "Content-Type: message/rfc822\r\n"
          "Content-Transfer-Encoding: 7bit\r\n\r\nA: b\r\n\r\nbody\r\n",
-         true, false},
+         true, true, false},
 	{"RFC 6152 whole with 8-bit body", SP_STR("A: b\r\n\r\n\xc3\xbc\r\n"),
-         true,
          "Content-Type: message/rfc822\r\n"
          "Content-Transfer-Encoding: 8bit\r\n\r\nA: b\r\n\r\n\xc3\xbc\r\n",
-         true, true},
+         true, true, true},
 	{"RFC 6533 4 whole with UTF-8 header",
-         SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"), true,
-         "Content-Type: message/global\r\n", true, true},
-	{"RFC 6533 5 UTF-8 header", SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"), false,
+         SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"), "Content-Type: message/global\r\n",
+         true, true, true},
+	{"RFC 6533 5 UTF-8 header", SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"),
          "Content-Type: message/global-headers\r\n"
          "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =C3=BC\r\n",
-         false, false},
-	{"header with other bytes", SP_STR("A: \xff\r\n\r\nx\r\n"), false,
+         false, false, false},
+	{"header with other bytes", SP_STR("A: \xff\r\n\r\nx\r\n"),
          "Content-Type: text/rfc822-headers\r\n"
          "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =FF\r\n",
-         false, false},
+         false, false, false},
 	{"RFC 5321 2.3.8 bare CR: not whole", SP_STR("A: b\r\n\r\nx\ry\r\n"),
-         true, "text/rfc822-headers", false, false},
-	{"only a header", SP_STR("A: b\r\n"), true, "\r\n\r\nA: b\r\n", true,
+         "text/rfc822-headers", true, false, false},
+	{"only a header", SP_STR("A: b\r\n"), "\r\n\r\nA: b\r\n", true, true,
          false},
-	{"no header at all", SP_STR("body\r\n"), false, "\r\n\r\n--=_", false,
+	{"no header at all", SP_STR("body\r\n"), "\r\n\r\n--=_", false, false,
          false},
 };
 
