@@ -8,6 +8,8 @@ its reports are found. All are sent at the start and wait together.
 import email
 import email.message
 import email.policy
+import os
+import signal
 import smtplib
 
 import pytest
@@ -240,3 +242,43 @@ def test_every_event_is_reported_once(lab):
         actions = [r.field("Action") for r in arrived(lab, name)]
         assert sorted(actions) == ["delayed", "failed"], name
     assert lab.server.json("stats")["queue"]["report_due"] == 0
+
+
+def kill(server, role: str) -> None:
+    """A kill -9; returns when the role is back."""
+
+    def running() -> int | None:
+        stats = server.run("stats", "--json")
+        if stats.returncode != 0:
+            return None
+        processes = server.json("stats")["processes"]
+        found = (p["pid"] for p in processes if p["role"] == role and p["running"])
+        return next(found, None)
+
+    wait_until(running, f"{role} to run", 30)
+    victim = running()
+    os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: running() not in (None, victim), f"{role} to be back", 30)
+
+
+def test_one_report_over_kills(stage):
+    """The queue is killed while reports are made: each failure is reported,
+    and by one message, however often that may arrive."""
+    lab = stage.lab("reports-kills", domains, **SETTINGS)
+    accepted = []
+    for number in range(80):
+        name = f"kill{number}"
+        try:
+            lab.server.submit(f"{name}@{HOME}", "nobody@unknown.test")
+            accepted.append(name)
+        except (smtplib.SMTPException, OSError):
+            pass  # nothing was promised
+        if number % 16 == 15:
+            kill(lab.server, "queue")
+    assert accepted
+    wait_until(
+        lambda: all(arrived(lab, name) for name in accepted), "all reports", 60
+    )
+    for name in accepted:
+        ids = {report.mail["Message-ID"] for report in arrived(lab, name)}
+        assert len(ids) == 1, name
