@@ -48,9 +48,11 @@ static struct sp_plan *make_plan(struct sp_cmd_dns *dns,
 /* After the plan was shown as it is: the filter changes it. */
 static void put_waived(struct sp_plan *plan)
 {
+	const struct sp_filter log_only = {.log_only = true};
+
 	puts("log-only (enforce = false): mail is not held back for TLSA, "
 	     "STARTTLS or MTA-STS");
-	sp_filter_plan(false, plan);
+	sp_filter_plan(&log_only, plan);
 	for (size_t i = 0; i < plan->host_count; i++) {
 		const struct sp_plan_host *host = &plan->hosts[i];
 		char line[1024];

@@ -79,6 +79,69 @@ static int64_t value_of(const struct sp_json *all, const struct counter *c)
 	return sum;
 }
 
+/* What was let through by log-only mode, an exception or the sender, summed
+ * over the workers. */
+#define WAIVED_MAX 256
+
+struct waived {
+	struct sp_str code, scenario, filter;
+	int64_t attempts;
+};
+
+static size_t add_waived(struct waived *rows, size_t count,
+                         const struct sp_json *row)
+{
+	struct waived w = {
+		.code = sp_json_get_str(row, "code"),
+		.scenario = sp_json_get_str(row, "scenario"),
+		.filter = sp_json_get_str(row, "filter"),
+		.attempts = sp_json_get_int(row, "attempts", 0),
+	};
+
+	for (size_t i = 0; i < count; i++) {
+		if (sp_str_eq(rows[i].scenario, w.scenario) &&
+		    sp_str_eq(rows[i].filter, w.filter)) {
+			rows[i].attempts += w.attempts;
+			return count;
+		}
+	}
+	if (count < WAIVED_MAX) {
+		rows[count++] = w;
+	}
+	return count;
+}
+
+static void put_waived(const struct sp_json *workers)
+{
+	static const char *const TITLES[] = {"WOULD HAVE BLOCKED", "SCENARIO",
+	                                     "FILTER", "ATTEMPTS"};
+	struct waived rows[WAIVED_MAX];
+	size_t count = 0;
+	struct sp_table *t;
+
+	for (size_t i = 0; i < sp_json_len(workers); i++) {
+		const struct sp_json *list = sp_json_get(sp_json_at(workers, i),
+		                                         "would_have_blocked");
+
+		for (size_t k = 0; k < sp_json_len(list); k++) {
+			count = add_waived(rows, count, sp_json_at(list, k));
+		}
+	}
+	if (count == 0) {
+		return;
+	}
+	t = sp_table_new(TITLES, 4);
+	for (size_t i = 0; i < count; i++) {
+		sp_table_cell(t, rows[i].code);
+		sp_table_cell(t, rows[i].scenario);
+		sp_table_cell(t, rows[i].filter);
+		sp_table_int(t, rows[i].attempts);
+	}
+	putchar('\n');
+	sp_table_print(t, stdout);
+	sp_table_free(&t);
+}
+
 static void put_counters(const struct sp_json *all)
 {
 	static const char *const TITLES[] = {"OF", "WHAT", "NUMBER"};
@@ -122,6 +185,7 @@ static int stats(struct sp_cmd_ctx *ctx)
 		put_processes(sp_json_get(done, "processes"));
 		putchar('\n');
 		put_counters(done);
+		put_waived(sp_json_get(done, "transport"));
 		put_self_test(sp_json_get(done, "resolve"));
 	}
 	sp_json_free(&done);

@@ -206,7 +206,6 @@ static struct sp_judge_result judge(struct verify *v, enum sp_profile profile)
 {
 	const struct sp_judge_conf conf = {
 		.profile = profile,
-		.enforce = true,
 		.now_ms = v->at_ms,
 	};
 

@@ -38,6 +38,7 @@ struct sp_attempt {
 	struct sp_arena arena;
 	enum stage stage;
 	struct sp_route route;
+	struct sp_judge_conf judge; /* with the filter of this message */
 	struct sp_gather *gather;
 	struct sp_plan *plan;
 	size_t host; /* cursor */
@@ -56,6 +57,7 @@ struct sp_attempt {
 	struct sp_attempt_rcpt *rcpts;
 	struct sp_verdict host_verdict; /* the one that speaks for the hosts */
 	bool have_host_verdict;
+	struct sp_verdict waived; /* the one that speaks for all of them */
 	struct sp_json *tries;
 	size_t try_count;
 	struct sp_timer *deadline;
@@ -126,9 +128,32 @@ static struct sp_plan_host *host_now(struct sp_attempt *a)
 	return &a->plan->hosts[a->host];
 }
 
+/* What the filter let through, each cause once. */
+static void note_waived(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	struct sp_attempt_result *r = &a->result;
+
+	for (size_t i = 0; i < r->waived_count; i++) {
+		if (r->waived[i] == v->cause) {
+			return;
+		}
+	}
+	if (v->class == SP_VERDICT_DELIVERED ||
+	    r->waived_count == SP_ATTEMPT_WAIVED_MAX) {
+		return;
+	}
+	r->waived[r->waived_count++] = v->cause;
+	a->waived = keep(a, sp_verdict_worse(v, &a->waived));
+}
+
 static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
 {
 	const struct sp_dial_facts *facts = sp_dial_facts(a->dial);
+
+	note_waived(a, &host_now(a)->waived);
+	if (facts->judgement.waived) {
+		note_waived(a, &facts->judgement.verdict);
+	}
 
 	a->try_count++;
 	a->result.host = host_now(a)->name;
@@ -137,6 +162,33 @@ static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
 	if (a->try_count <= TRIES_KEPT) {
 		sp_json_add(a->tries,
 		            sp_evidence_try(host_now(a), facts, v, a->reused));
+	}
+}
+
+/* What of the ordinary rules did not hold for this message. */
+static void write_filter(const struct sp_attempt *a, struct sp_json *detail)
+{
+	const struct sp_filter *f = &a->judge.filter;
+	enum sp_waiver waiver = sp_filter_waiver(f);
+	char line[1024];
+
+	if (f->log_only) {
+		sp_json_set_bool(detail, "enforce", false);
+	}
+	if (f->requiretls) {
+		sp_json_set_bool(detail, "requiretls", true);
+	}
+	if (waiver) {
+		sp_json_set_cstr(detail, "filter", sp_waiver_text(waiver));
+	}
+	if (waiver == SP_WAIVER_EXCEPTION) {
+		sp_json_set_str(detail, "exception", a->ask.exception);
+	}
+	if (a->waived.class != SP_VERDICT_DELIVERED) {
+		sp_verdict_line(&a->waived, line, sizeof(line));
+		sp_json_set_cstr(detail, "would_have_blocked", line);
+		sp_json_set_cstr(detail, "would_have_blocked_scenario",
+		                 sp_cause_get(a->waived.cause)->name);
 	}
 }
 
@@ -155,9 +207,7 @@ static struct sp_json *write_detail(struct sp_attempt *a)
 	sp_json_set_int(timings, "total_ms", sp_time_mono_ms() - a->start_ms);
 	sp_json_set(detail, "timings", timings);
 	sp_json_set_cstr(detail, "security", a->result.security);
-	if (!a->ask.conf->enforce) {
-		sp_json_set_bool(detail, "enforce", false);
-	}
+	write_filter(a, detail);
 	return detail;
 }
 
@@ -179,6 +229,7 @@ static void on_finish(void *arg)
 
 	a->result.rcpts = a->rcpts;
 	a->result.rcpt_count = a->ask.rcpt_count;
+	a->result.waiver = sp_filter_waiver(&a->judge.filter);
 	a->result.detail = write_detail(a);
 	a->fn(a->arg, &a->result); /* may free a */
 }
@@ -431,7 +482,7 @@ static void on_place(void *arg, struct sp_dial *dial)
 			.conf = a->ask.conf,
 			.domain = a->ask.domain,
 			.port = a->route.plan.port,
-			.judge = sp_route_judge(a->ask.conf),
+			.judge = a->judge,
 			.lingering = sp_pool_lingering(a->ask.pool),
 		};
 
@@ -470,11 +521,10 @@ static void ask_place(struct sp_attempt *a)
 	const struct sp_plan_host *host = host_now(a);
 	const struct sp_plan_address *address = &host->addresses[a->address];
 	struct sp_addr addr = {.family = address->family};
-	struct sp_judge_conf judge = sp_route_judge(a->ask.conf);
 	const char *key =
 		a->anew ? "" /* of none */
 			: sp_dial_make_key(host, address, a->route.plan.port,
-	                                   &judge, &a->arena);
+	                                   &a->judge, &a->arena);
 
 	a->anew = false;
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
@@ -507,7 +557,7 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	sp_gather_free(&a->gather);
 	a->plan = plan;
 	a->planned_ms = sp_time_mono_ms() - a->start_ms;
-	sp_filter_plan(a->ask.conf->enforce, plan);
+	sp_filter_plan(&a->judge.filter, plan);
 	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
 		give_up(a, &plan->verdict);
 	} else if (advance(a, true)) {
@@ -567,6 +617,9 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	a->finish = sp_deferred_new(ask->loop, on_finish, a);
 	a->deadline = sp_timer_new(ask->loop, on_deadline, a);
 	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
+	a->judge = sp_route_judge(ask->conf);
+	a->judge.filter.requiretls = ask->envelope->requiretls;
+	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);
 	gather.conf = &a->route.plan;

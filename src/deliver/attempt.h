@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "deliver/lookup.h"
 #include "deliver/pool.h"
+#include "policy/filter.h"
 #include "policy/verdict.h"
 #include "wire/envelope.h"
 #include "wire/json.h"
@@ -29,8 +30,10 @@ struct sp_attempt_ask {
 	const struct sp_envelope_rcpt *rcpts;
 	size_t rcpt_count;
 	uint64_t size_bytes;
-	bool fresh;         /* not the first attempt */
-	struct sp_str body; /* all of it, when inline_body */
+	bool fresh;              /* not the first attempt */
+	struct sp_str exception; /* why verdicts of TLS are waived for this
+	                          * destination now; empty: they are not */
+	struct sp_str body;      /* all of it, when inline_body */
 	bool inline_body;
 	/* Otherwise: ask for chunk seq; it comes by sp_attempt_body. */
 	void (*pull)(void *arg, uint32_t seq);
@@ -42,6 +45,8 @@ struct sp_attempt_rcpt {
 	bool dsn;     /* delivered to a host that took over NOTIFY */
 };
 
+#define SP_ATTEMPT_WAIVED_MAX 16
+
 /* Owned by the attempt. */
 struct sp_attempt_result {
 	const struct sp_attempt_rcpt *rcpts; /* as asked */
@@ -52,6 +57,10 @@ struct sp_attempt_result {
 	struct sp_str address;
 	struct sp_json *detail; /* evidence; owned */
 	bool interrupted;       /* stopped before it could be decided */
+	enum sp_waiver waiver;  /* what let through what is waived */
+	enum sp_cause_id waived[SP_ATTEMPT_WAIVED_MAX]; /* "would have
+	                                                 * blocked" */
+	size_t waived_count;
 };
 
 struct sp_attempt;

@@ -190,7 +190,7 @@ static void fail_reply(struct sp_dial *d, const struct sp_reply *reply)
 
 static bool clear_allowed(const struct sp_dial *d)
 {
-	return sp_filter_clear_allowed(d->conf.judge.enforce, d->host);
+	return sp_filter_clear_allowed(&d->conf.judge.filter, d->host);
 }
 
 static void connect_anew(struct sp_dial *d)
@@ -336,6 +336,12 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 	if (!d->facts.tls && !d->clear_only &&
 	    (ev->caps.set & SP_SMTP_CAP_STARTTLS)) {
 		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
+	} else if (d->conf.judge.filter.requiretls &&
+	           !(ev->caps.set & SP_SMTP_CAP_REQUIRETLS)) {
+		(void)judge(d,
+		            d->facts.tls ? SP_SESSION_NO_REQUIRETLS
+		                         : SP_SESSION_NO_STARTTLS,
+		            NULL);
 	} else if (d->facts.tls || d->clear_only ||
 	           judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
 		become_ready(d);

@@ -102,7 +102,7 @@ const struct sp_dial_facts *sp_dial_facts(const struct sp_dial *dial);
 /* Host, address, port, policy digest and how strictly it was judged: who may
  * reuse it. */
 struct sp_str sp_dial_key(const struct sp_dial *dial);
-/* Not one that only log-only mode has let through. */
+/* Not one that only a filter has let through. */
 bool sp_dial_reusable(const struct sp_dial *dial);
 /* The end of data was handed out, its reply is awaited: to break off now
  * would make the peer's copy a duplicate. */

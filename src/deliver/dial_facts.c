@@ -12,14 +12,16 @@ char *sp_dial_make_key(const struct sp_plan_host *host,
                        const struct sp_judge_conf *judge,
                        struct sp_arena *arena)
 {
+	const struct sp_filter *f = &judge->filter;
 	char bytes[33];
 
 	sp_str_hex(address->bytes, address->family == 4 ? 4 : 16, bytes,
 	           sizeof(bytes));
-	return sp_arena_printf(arena, SP_STR_FMT "|%s|%u|%d|%d|" SP_STR_FMT,
-	                       SP_STR_ARG(host->name), bytes, port,
-	                       judge->profile, judge->enforce,
-	                       SP_STR_ARG(host->digest));
+	return sp_arena_printf(
+		arena, SP_STR_FMT "|%s|%u|%d|%d%d%d%d|" SP_STR_FMT,
+		SP_STR_ARG(host->name), bytes, port, judge->profile,
+		f->log_only, f->exception, f->tls_optional, f->requiretls,
+		SP_STR_ARG(host->digest));
 }
 
 void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,

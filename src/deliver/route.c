@@ -140,6 +140,6 @@ struct sp_judge_conf sp_route_judge(const struct sp_conf *conf)
 		.profile = strcmp(conf->dane.profile, "exchange") == 0
 	                           ? SP_PROFILE_EXCHANGE
 	                           : SP_PROFILE_RFC,
-		.enforce = conf->enforce,
+		.filter.log_only = !conf->enforce,
 	};
 }

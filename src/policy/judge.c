@@ -311,6 +311,9 @@ static struct sp_judge_result judge_event(const struct sp_judge_conf *conf,
 		return judge_no_tls(host, SILENT, said, arena);
 	case SP_SESSION_STARTTLS_GARBAGE:
 		return judge_no_tls(host, GARBAGE, said, arena);
+	case SP_SESSION_NO_REQUIRETLS:
+		return fail(host, SP_CAUSE_REQUIRETLS_UNMET, "tls",
+		            SP_STR("REQUIRETLS is not offered"), arena);
 	case SP_SESSION_HANDSHAKE_DONE:
 		SP_ASSERT(facts != NULL);
 		return judge_handshake(conf, host, facts, arena);
@@ -354,8 +357,18 @@ struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
 	if (strict.other_key != SP_KEY_ANY) {
 		strict.judgement = SP_JUDGE_OTHER_KEY;
 	}
-	if (strict.judgement != SP_JUDGE_FAIL ||
-	    !sp_filter_waives(conf->enforce, host, strict.verdict.cause)) {
+	if (conf->filter.requiretls && !strict.authenticated &&
+	    (strict.judgement == SP_JUDGE_PROCEED ||
+	     strict.judgement == SP_JUDGE_CLEAR_RETRY)) {
+		return fail(host, SP_CAUSE_REQUIRETLS_UNMET, strict.security,
+		            SP_STR("not authenticated"), arena);
+	}
+	if (strict.judgement != SP_JUDGE_FAIL) {
+		return strict;
+	}
+	if (!sp_filter_waives(&conf->filter, host, strict.verdict.cause)) {
+		strict.verdict = sp_filter_verdict(&conf->filter,
+		                                   &strict.verdict, arena);
 		return strict;
 	}
 	relaxed.rule = SP_RULE_OPPORTUNISTIC;

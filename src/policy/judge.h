@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "policy/filter.h"
 #include "policy/mxplan.h"
 #include "policy/verdict.h"
 #include "wire/key.h"
@@ -62,6 +63,8 @@ enum sp_session_event {
 	SP_SESSION_STARTTLS_REFUSED, /* 4xx, 5xx */
 	SP_SESSION_STARTTLS_GARBAGE, /* bytes behind the 220, no SMTP reply */
 	SP_SESSION_HANDSHAKE_DONE,   /* facts.handshake_ok says how */
+	SP_SESSION_NO_REQUIRETLS,    /* a message needs it, and EHLO inside TLS
+	                              * offers none */
 	SP_SESSION_STARTTLS_SILENT,  /* no answer in time, or closed: this
 	                              * connection is of no use any more */
 };
@@ -78,7 +81,7 @@ enum sp_judgement {
 
 struct sp_judge_conf {
 	enum sp_profile profile;
-	bool enforce;   /* false: log-only */
+	struct sp_filter filter;
 	int64_t now_ms; /* wall */
 };
 
@@ -96,15 +99,15 @@ struct sp_judge_result {
 };
 
 /* host must not be one to skip. facts may be null but with HANDSHAKE_DONE.
- * The verdict's host is set, its address is left to the caller. Log-only is
- * applied at the end (filter.h). */
+ * The verdict's host is set, its address is left to the caller. The filter
+ * is applied at the end. */
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
                                 const struct sp_plan_host *host,
                                 enum sp_session_event event,
                                 const struct sp_tls_facts *facts,
                                 struct sp_arena *arena);
 
-/* Must the session never carry mail in clear text? (Log-only may waive it:
+/* Must the session never carry mail in clear text? (A filter may waive it:
  * sp_filter_clear_allowed.) */
 bool sp_rule_requires_tls(enum sp_rule rule);
 /* Lowest TLS version for the rule: 0x0303 where TLS is mandatory, else 0. */

@@ -33,6 +33,16 @@ def test_a43_no_starttls_is_delivered_and_noted(mail):
     assert "7.321" in waived(mail)
 
 
+@scenario(Domain("counted.test", [Host(tlsa=["3 1 1 wrong"])]))
+def test_a43_is_counted(mail, lab):
+    mail.delivered("tls")
+    workers = lab.server.json("stats")["transport"]
+    rows = [row for worker in workers for row in worker["would_have_blocked"]]
+    found = {(row["code"], row["scenario"], row["filter"]) for row in rows}
+    assert ("4.7.323", "tlsa-mismatch", "log-only") in found
+    assert b"tlsa-mismatch" in lab.server.run("stats").stdout
+
+
 @scenario(Domain("good.test", [Host(tlsa=["3 1 1"])]))
 def test_a43_match_is_verified_all_the_same(mail):
     mail.delivered("dane")

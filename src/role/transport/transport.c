@@ -25,6 +25,7 @@
 #include "role/role.h"
 #include "role/transport/lookup_role.h"
 #include "role/transport/outcome.h"
+#include "role/transport/waived.h"
 #include "wire/json.h"
 
 #define STOP_GRACE_MS 20000 /* for messages that are being sent */
@@ -38,6 +39,7 @@ struct transport {
 	struct sp_timer *grace;
 	uint64_t attempts;
 	uint64_t verdicts[3]; /* recipients by enum sp_verdict_class */
+	struct waived_counts waived;
 };
 
 struct job {
@@ -74,6 +76,7 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 	for (size_t i = 0; i < result->rcpt_count; i++) {
 		role->verdicts[result->rcpts[i].verdict.class]++;
 	}
+	waived_count(&role->waived, result);
 	outcome_pack(&job->msg, result, &job->arena, &job->outcome);
 	sp_log(&role->ctx->log, SP_LOG_INFO, "attempt.done",
 	       SP_F_STR("id", job->msg.id), SP_F_STR("domain", job->msg.domain),
@@ -268,6 +271,7 @@ static struct sp_json *write_stats(struct transport *role)
 	sp_json_set_int(stats, "delivered", (int64_t)role->verdicts[0]);
 	sp_json_set_int(stats, "deferred", (int64_t)role->verdicts[1]);
 	sp_json_set_int(stats, "failed", (int64_t)role->verdicts[2]);
+	sp_json_set(stats, "would_have_blocked", waived_stats(&role->waived));
 	return stats;
 }
 

@@ -394,7 +394,7 @@ static inline void pw_check_order(const struct sp_plan *plan,
 static inline void pw_check_filter(const struct sp_plan_conf *conf,
                                    struct sp_plan *plan)
 {
-	sp_filter_plan(false, plan);
+	sp_filter_plan(&(struct sp_filter){.log_only = true}, plan);
 	for (size_t i = 0; i < plan->host_count; i++) {
 		const struct sp_plan_host *host = &plan->hosts[i];
 		bool waived = host->waived.class != SP_VERDICT_DELIVERED;

@@ -121,14 +121,15 @@ static void test_no_tls(void **state)
 		struct sp_plan_host host = host_of(rules[i % 4], EE, 0);
 		struct sp_judge_conf conf = {
 			.profile = (enum sp_profile)(i / 4 % 2),
-			.enforce = i / 8 % 2 == 0,
+			.filter.log_only = i / 8 % 2 != 0,
 			.now_ms = NOW,
 		};
 		struct sp_judge_result r =
 			sp_judge(&conf, &host, cases[n].event, &facts, &arena);
 		const char *expected = host.rule == OPP ? cases[n].opportunistic
-		                       : conf.enforce   ? cases[n].required
-		                                        : cases[n].log_only;
+		                       : conf.filter.log_only
+		                               ? cases[n].log_only
+		                               : cases[n].required;
 		char text[128];
 
 		if (r.judgement == SP_JUDGE_FAIL) {
@@ -370,12 +371,12 @@ static const struct tls_case tls_cases[] = {
          "proceed tls waived 4.7.323 tlsa-mismatch"},
 };
 
-static void check_tls_case(const struct tls_case *c, bool enforce,
+static void check_tls_case(const struct tls_case *c, bool log_only,
                            enum sp_profile profile, const char *expected,
                            struct sp_arena *arena)
 {
 	struct sp_plan_host host = host_of(c->rule, c->usages[0], c->usages[1]);
-	struct sp_judge_conf conf = {profile, enforce, NOW};
+	struct sp_judge_conf conf = {profile, {.log_only = log_only}, NOW};
 	struct sp_tls_facts facts = matched(c->matched);
 	struct sp_judge_result r;
 	char text[128];
@@ -402,7 +403,7 @@ static void check_tls_case(const struct tls_case *c, bool enforce,
 static void test_evidence_names(void **state)
 {
 	struct sp_plan_host host = host_of(DNE, TA, 0);
-	struct sp_judge_conf conf = {SP_PROFILE_RFC, true, NOW};
+	struct sp_judge_conf conf = {SP_PROFILE_RFC, {0}, NOW};
 	struct sp_tls_facts facts = matched(TA);
 	struct sp_judge_result r;
 	struct sp_arena arena;
@@ -429,10 +430,10 @@ static void test_tls(void **state)
 	for (size_t i = 0; i < sizeof(tls_cases) / sizeof(*tls_cases); i++) {
 		const struct tls_case *c = &tls_cases[i];
 
-		check_tls_case(c, true, SP_PROFILE_RFC, c->rfc, &arena);
-		check_tls_case(c, true, SP_PROFILE_EXCHANGE, c->exchange,
+		check_tls_case(c, false, SP_PROFILE_RFC, c->rfc, &arena);
+		check_tls_case(c, false, SP_PROFILE_EXCHANGE, c->exchange,
 		               &arena);
-		check_tls_case(c, false, SP_PROFILE_RFC, c->log_only, &arena);
+		check_tls_case(c, true, SP_PROFILE_RFC, c->log_only, &arena);
 	}
 	sp_arena_fini(&arena);
 }
@@ -440,7 +441,7 @@ static void test_tls(void **state)
 static void test_all_unusable_warns(void **state)
 {
 	struct sp_plan_host host = host_of(ENC, 1, 0);
-	struct sp_judge_conf conf = {SP_PROFILE_RFC, true, NOW};
+	struct sp_judge_conf conf = {SP_PROFILE_RFC, {0}, NOW};
 	struct sp_tls_facts facts = matched(-1);
 	struct sp_judge_result r;
 	struct sp_arena arena;
@@ -458,7 +459,8 @@ static void test_all_unusable_warns(void **state)
 static void test_exchange_log_only(void **state)
 {
 	struct sp_plan_host host = host_of(DNE, EE, 0);
-	struct sp_judge_conf conf = {SP_PROFILE_EXCHANGE, false, NOW};
+	struct sp_judge_conf conf = {
+		SP_PROFILE_EXCHANGE, {.log_only = true}, NOW};
 	struct sp_tls_facts facts = matched(EE);
 	struct sp_judge_result r;
 	struct sp_arena arena;
@@ -477,7 +479,7 @@ static void test_exchange_log_only(void **state)
 static void test_mandatory(void **state)
 {
 	struct sp_plan_host host = host_of(DNE, EE, 0);
-	struct sp_judge_conf conf = {SP_PROFILE_RFC, false, NOW};
+	struct sp_judge_conf conf = {SP_PROFILE_RFC, {.log_only = true}, NOW};
 	struct sp_tls_facts facts = matched(-1);
 	struct sp_judge_result r;
 	struct sp_arena arena;
@@ -492,14 +494,126 @@ static void test_mandatory(void **state)
 	assert_false(r.waived);
 	r = sp_judge(&conf, &host, SP_SESSION_NO_STARTTLS, NULL, &arena);
 	assert_int_equal(r.judgement, SP_JUDGE_FAIL);
-	assert_false(sp_filter_clear_allowed(false, &host));
+	assert_false(sp_filter_clear_allowed(&conf.filter, &host));
 	sp_arena_fini(&arena);
+}
+
+/* RFC 8689 4.2.1: what a message with REQUIRETLS makes of a session. */
+static void test_requiretls(void **state)
+{
+	static const struct {
+		const char *name;
+		enum sp_rule rule;
+		enum sp_session_event event;
+		bool handshake, matches;
+		const char *expected, *evidence;
+	} cases[] = {
+		{"4.2.1 authenticated", DNE, SP_SESSION_HANDSHAKE_DONE, true,
+	         true, "proceed dane authenticated", ""},
+		{"4.2.1 no match", DNE, SP_SESSION_HANDSHAKE_DONE, true, false,
+	         "fail tls 5.7.30 requiretls-unmet", "tlsa-mismatch: "},
+		{"4.2.1 no handshake", DNE, SP_SESSION_HANDSHAKE_DONE, false,
+	         false, "fail clear 5.7.30 requiretls-unmet",
+	         "handshake-failed"},
+		{"4.2.1 no STARTTLS", DNE, SP_SESSION_NO_STARTTLS, false, false,
+	         "fail clear 5.7.30 requiretls-unmet", "starttls-not-offered"},
+		{"4.2.1 no REQUIRETLS", DNE, SP_SESSION_NO_REQUIRETLS, true,
+	         true, "fail tls 5.7.30 requiretls-unmet",
+	         "REQUIRETLS is not offered"},
+		{"4.2.1 half-dane matches", HLF, SP_SESSION_HANDSHAKE_DONE,
+	         true, true, "fail half-dane 5.7.30 requiretls-unmet",
+	         "not authenticated"},
+		{"4.2.1 all unusable", ENC, SP_SESSION_HANDSHAKE_DONE, true,
+	         false, "fail tls 5.7.30 requiretls-unmet",
+	         "not authenticated"},
+		{"4.2.1 opportunistic", OPP, SP_SESSION_HANDSHAKE_DONE, true,
+	         false, "fail tls 5.7.30 requiretls-unmet",
+	         "not authenticated"},
+		{"4.2.1 opportunistic in clear", OPP, SP_SESSION_NO_STARTTLS,
+	         false, false, "fail clear 5.7.30 requiretls-unmet",
+	         "not authenticated"},
+	};
+
+	(void)state;
+	/* Whatever else is set: REQUIRETLS wins. */
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases) * 8; i++) {
+		size_t n = i / 8;
+		struct sp_plan_host host = host_of(cases[n].rule, EE, 0);
+		struct sp_judge_conf conf = {SP_PROFILE_RFC,
+		                             {
+						     .log_only = i & 1,
+						     .exception = i & 2,
+						     .tls_optional = i & 4,
+						     .requiretls = true,
+					     },
+		                             NOW};
+		struct sp_tls_facts facts = matched(cases[n].matches ? EE : -1);
+		struct sp_judge_result r;
+		struct sp_arena arena;
+		char text[128];
+
+		sp_arena_init(&arena);
+		facts.handshake_ok = cases[n].handshake;
+		facts.dane_matched = cases[n].matches;
+		if (!cases[n].matches) {
+			facts.verify_error = SP_VERIFY_NO_MATCH;
+		}
+		r = sp_judge(&conf, &host, cases[n].event, &facts, &arena);
+		describe(&r, text, sizeof(text));
+		if (strcmp(text, cases[n].expected) != 0 ||
+		    !sp_str_starts_nocase(r.verdict.evidence,
+		                          sp_str_from(cases[n].evidence))) {
+			fail_msg("%s: %s " SP_STR_FMT, cases[n].name, text,
+			         SP_STR_ARG(r.verdict.evidence));
+		}
+		assert_false(sp_filter_clear_allowed(&conf.filter, &host));
+		sp_arena_fini(&arena);
+	}
+}
+
+/* What waives, in the order in which it is named. */
+static void test_waivers(void **state)
+{
+	static const struct {
+		struct sp_filter filter;
+		const char *word;
+	} cases[] = {
+		{{0}, NULL},
+		{{.log_only = true}, "log-only"},
+		{{.exception = true}, "exception"},
+		{{.tls_optional = true}, "tls-required-no"},
+		{{.log_only = true, .exception = true}, "log-only"},
+		{{.exception = true, .tls_optional = true}, "exception"},
+		{{.tls_optional = true, .requiretls = true}, NULL},
+		{{.log_only = true, .requiretls = true}, NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sp_plan_host host = host_of(DNE, EE, 0);
+		const struct sp_filter *f = &cases[i].filter;
+		const char *word = sp_waiver_text(sp_filter_waiver(f));
+
+		assert_true(word == cases[i].word ||
+		            strcmp(word, cases[i].word) == 0);
+		assert_int_equal(
+			sp_filter_waives(f, &host, SP_CAUSE_TLSA_MISMATCH),
+			word != NULL);
+		assert_int_equal(sp_filter_clear_allowed(f, &host),
+		                 word != NULL);
+		/* not of TLS, and a route's demand */
+		assert_false(sp_filter_waives(f, &host, SP_CAUSE_NULL_MX));
+		host.mandatory = true;
+		assert_false(
+			sp_filter_waives(f, &host, SP_CAUSE_TLSA_MISMATCH));
+		assert_false(sp_filter_clear_allowed(f, &host));
+	}
 }
 
 static void test_tls_version(void **state)
 {
 	static const char *const old[] = {"SSLv3", "TLSv1", "TLSv1.1"};
-	struct sp_judge_conf conf = {SP_PROFILE_RFC, true, NOW};
+	struct sp_judge_conf conf = {SP_PROFILE_RFC, {0}, NOW};
 	struct sp_arena arena;
 
 	(void)state;
@@ -536,12 +650,14 @@ static void check_invariants(const struct sp_judge_conf *conf,
                              struct sp_arena *arena)
 {
 	struct sp_judge_result r = sp_judge(conf, host, event, facts, arena);
-	bool tls = event == SP_SESSION_HANDSHAKE_DONE && facts->handshake_ok;
+	bool tls = event == SP_SESSION_NO_REQUIRETLS ||
+	           (event == SP_SESSION_HANDSHAKE_DONE && facts->handshake_ok);
 	bool clear = strcmp(r.security, "clear") == 0;
 	bool proven = tls && facts->dane_active && facts->dane_matched &&
 	              facts->verify_error == SP_VERIFY_OK;
 	bool dane = host->rule == DNE || host->rule == HLF;
-	bool binding = conf->enforce || host->mandatory;
+	bool binding = sp_filter_waiver(&conf->filter) == SP_WAIVER_NONE ||
+	               host->mandatory;
 
 	assert_false(r.authenticated && !(proven && host->rule == DNE));
 	assert_int_equal(r.authenticated, strcmp(r.security, "dane") == 0);
@@ -549,6 +665,15 @@ static void check_invariants(const struct sp_judge_conf *conf,
 	             !(proven && host->rule == HLF));
 	assert_true(tls || clear);
 	assert_false(r.waived && binding);
+	if (conf->filter.requiretls) { /* RFC 8689 4.2.1 */
+		assert_false(r.waived);
+		assert_true(r.judgement != SP_JUDGE_PROCEED ||
+		            r.authenticated);
+		assert_true(r.judgement != SP_JUDGE_CLEAR_RETRY);
+		assert_true(r.judgement != SP_JUDGE_FAIL ||
+		            r.verdict.cause == SP_CAUSE_REQUIRETLS_UNMET ||
+		            r.verdict.cause == SP_CAUSE_SESSION_FAILED);
+	}
 	if (r.judgement == SP_JUDGE_CLEAR_RETRY) {
 		assert_false(tls);
 		assert_true(host->rule == OPP || r.waived);
@@ -557,7 +682,7 @@ static void check_invariants(const struct sp_judge_conf *conf,
 		assert_true(host->rule == OPP || tls);
 		assert_true(!dane || proven);
 		assert_true(!clear ||
-		            sp_filter_clear_allowed(conf->enforce, host));
+		            sp_filter_clear_allowed(&conf->filter, host));
 	}
 	if (r.judgement == SP_JUDGE_OTHER_KEY) {
 		assert_true(tls && dane && !proven && !facts->other_key_asked);
@@ -576,7 +701,13 @@ static void test_invariants(void **state)
 			host_of((enum sp_rule)(1 + (n & 3)), n & 4 ? EE : TA,
 		                n & 8 ? EE : 0);
 		struct sp_judge_conf conf = {(enum sp_profile)(n >> 4 & 1),
-		                             (n & 0x20) != 0, NOW};
+		                             {
+						     .log_only = n & 0x20,
+						     .exception = n % 7 == 0,
+						     .tls_optional = n % 5 == 0,
+						     .requiretls = n % 3 == 0,
+					     },
+		                             NOW};
 		struct sp_tls_facts facts =
 			matched((int)(n >> 6 & 3) == 0   ? -1
 		                : (int)(n >> 6 & 3) == 1 ? TA
@@ -605,6 +736,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_tls),
 		cmocka_unit_test(test_evidence_names),
+		cmocka_unit_test(test_requiretls),
+		cmocka_unit_test(test_waivers),
 		cmocka_unit_test(test_tls),
 		cmocka_unit_test(test_all_unusable_warns),
 		cmocka_unit_test(test_exchange_log_only),

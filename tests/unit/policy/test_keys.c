@@ -177,13 +177,14 @@ static void test_judge(void **state)
 	for (size_t i = 0; i < sizeof(CASES) / sizeof(*CASES) * 4; i++) {
 		const struct judge_case *c = &CASES[i / 4];
 		struct sp_plan_host host = host_of(&RECORDS[0]);
-		struct sp_judge_conf conf = {.enforce = i % 2 == 0};
+		struct sp_judge_conf conf = {.filter.log_only = i % 2 != 0};
 		struct sp_tls_facts facts = c->facts;
 		enum sp_judgement expected = c->judgement;
 		struct sp_judge_result r;
 		struct sp_arena arena;
 
-		print_message("  %s, enforce %d\n", c->name, conf.enforce);
+		print_message("  %s, log-only %d\n", c->name,
+		              conf.filter.log_only);
 		if (i / 2 % 2) {
 			host.rule = SP_RULE_HALF_DANE;
 		}
@@ -194,7 +195,7 @@ static void test_judge(void **state)
 		sp_arena_init(&arena);
 		r = sp_judge(&conf, &host, SP_SESSION_HANDSHAKE_DONE, &facts,
 		             &arena);
-		if (expected == SP_JUDGE_FAIL && !conf.enforce) {
+		if (expected == SP_JUDGE_FAIL && conf.filter.log_only) {
 			expected = SP_JUDGE_PROCEED; /* waived */
 		}
 		assert_int_equal(r.judgement, expected);

@@ -344,6 +344,7 @@ static void test_wrong_answer(void **state)
 
 static void test_log_only(void **state)
 {
+	static const struct sp_filter none, log_only = {.log_only = true};
 	static const struct {
 		const char *name;
 		struct plan_case plan;
@@ -384,10 +385,10 @@ static void test_log_only(void **state)
 		const struct sp_plan_host *host = &plan->hosts[0];
 		const char *name = "";
 
-		sp_filter_plan(true, plan); /* changes nothing */
+		sp_filter_plan(&none, plan); /* changes nothing */
 		assert_int_equal(host->rule, SP_RULE_SKIP);
 		assert_int_equal(plan->verdict.class, SP_VERDICT_TEMP);
-		sp_filter_plan(false, plan);
+		sp_filter_plan(&log_only, plan);
 		if (host->rule == SP_RULE_OPPORTUNISTIC) {
 			name = sp_cause_get(host->waived.cause)->name;
 		}
@@ -396,6 +397,64 @@ static void test_log_only(void **state)
 		            (cases[i].waived != NULL)) {
 			fail_msg("%s: waived \"%s\"", cases[i].name, name);
 		}
+		sp_plan_free(&plan);
+	}
+}
+
+/* RFC 8689 4.2.1: which hosts are good enough for a message with REQUIRETLS,
+ * before any of them is spoken to. */
+static void test_requiretls(void **state)
+{
+#define UNMET "requiretls-unmet"
+	static const struct {
+		const char *name;
+		struct plan_case plan;
+		const char *cause; /* of the host; "": it may be tried */
+		enum sp_verdict_class class; /* of the plan */
+	} cases[] = {
+		{"DANE", {"", MX1 A1 T1, NULL}, "", SP_VERDICT_DELIVERED},
+		{"no TLSA", {"", MX1 A1, NULL}, UNMET, SP_VERDICT_PERM},
+		{"insecure MX: half-dane",
+	         {"", MX1_I A1 T1, NULL},
+	         UNMET,
+	         SP_VERDICT_PERM},
+		{"mandatory without TLSA",
+	         {"", MX1 A1, NULL, MANDAT},
+	         UNMET,
+	         SP_VERDICT_PERM},
+		{"TLSA failed: perhaps the next time",
+	         {"", MX1 A1 "TLSA _25._tcp.mx1.d.test f rcode=2\n", NULL},
+	         "tlsa-servfail",
+	         SP_VERDICT_TEMP},
+		{"address bogus: perhaps the next time",
+	         {"", MX1 "A mx1.d.test b\n", NULL},
+	         "dnssec-bogus",
+	         SP_VERDICT_TEMP},
+	};
+	static const struct sp_filter filter = {
+		.log_only = true,
+		.exception = true,
+		.tls_optional = true,
+		.requiretls = true,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sp_plan_conf conf = conf_of(&cases[i].plan);
+		struct sp_plan *plan = run(&cases[i].plan, &conf);
+		const struct sp_plan_host *host = &plan->hosts[0];
+		const char *name = "";
+
+		sp_filter_plan(&filter, plan);
+		if (host->rule == SP_RULE_SKIP) {
+			name = sp_cause_get(host->verdict.cause)->name;
+		}
+		if (strcmp(name, cases[i].cause) != 0 ||
+		    plan->verdict.class != cases[i].class) {
+			fail_msg("%s: \"%s\" class %d", cases[i].name, name,
+			         plan->verdict.class);
+		}
+		assert_int_equal(host->waived.class, SP_VERDICT_DELIVERED);
 		sp_plan_free(&plan);
 	}
 }
@@ -412,6 +471,7 @@ int main(void)
 		cmocka_unit_test(test_any_order),
 		cmocka_unit_test(test_wrong_answer),
 		cmocka_unit_test(test_log_only),
+		cmocka_unit_test(test_requiretls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
