@@ -14,7 +14,7 @@
 
 /*
  * The server side of an SMTP session (RFC 5321, 1870, 2034, 2920, 3030,
- * 3207, 3461, 6152, 6531) without any I/O. The driver's loop:
+ * 3207, 3461, 6152, 6531, 8689) without any I/O. The driver's loop:
  *
  *	do {
  *		sp_smtp_server_feed(s, &input);

@@ -48,7 +48,9 @@ static void on_ehlo(struct sp_smtp_server *s, const struct sp_command *command)
 
 	on_helo(s, command);
 	(void)sp_buf_printf(&s->out, "250-%s\r\n%s", s->hostname, ALWAYS);
-	if (s->conf.starttls && !s->tls) {
+	if (s->tls) { /* RFC 8689 2: nowhere else */
+		(void)sp_buf_append_cstr(&s->out, "250-REQUIRETLS\r\n");
+	} else if (s->conf.starttls) {
 		(void)sp_buf_append_cstr(&s->out, "250-STARTTLS\r\n");
 	}
 	(void)sp_buf_printf(&s->out, "250 SIZE %llu\r\n",
@@ -71,8 +73,9 @@ static bool mail_allowed(struct sp_smtp_server *s,
 {
 	struct sp_smtp_answer answer = {0};
 
-	if (command->requiretls) { /* not offered */
-		sp__smtpd_reply(s, 555, "5.5.4", "REQUIRETLS is not offered");
+	if (command->requiretls && !(s->tls && s->esmtp)) {
+		sp__smtpd_reply(s, 555, "5.5.4",
+		                "REQUIRETLS is offered inside TLS only");
 		return false;
 	}
 	if (command->has_size && s->conf.size_max_bytes > 0 &&
@@ -102,6 +105,7 @@ static void on_mail(struct sp_smtp_server *s, const struct sp_command *command)
 		.envid = sp_arena_str(&tx->arena, command->envid),
 		.ret = command->ret,
 		.smtputf8 = command->smtputf8,
+		.requiretls = command->requiretls,
 		.body_8bit = tx->declared_8bit,
 		.client = s->conf.client,
 		.helo = sp_str_from(s->helo),

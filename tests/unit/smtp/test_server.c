@@ -26,6 +26,11 @@ struct under_test {
 	">250-HELP\n"                                                          \
 	">250-STARTTLS\n"                                                      \
 	">250 SIZE 200\n"
+#define TLS_HELLO                                                              \
+	"<EHLO c.test\n>250-mx.test\n>250-PIPELINING\n"                        \
+	">250-8BITMIME\n>250-SMTPUTF8\n>250-DSN\n"                             \
+	">250-ENHANCEDSTATUSCODES\n>250-CHUNKING\n>250-HELP\n"                 \
+	">250-REQUIRETLS\n>250 SIZE 200\n"
 #define ENVELOPE                                                               \
 	"<MAIL FROM:<a@s.test>\n"                                              \
 	"<RCPT TO:<b@d.test>\n"                                                \
@@ -178,7 +183,30 @@ static const struct server_case {
                         "<EHLO c.test\n>250-mx.test\n>250-PIPELINING\n"
                         ">250-8BITMIME\n>250-SMTPUTF8\n>250-DSN\n"
                         ">250-ENHANCEDSTATUSCODES\n>250-CHUNKING\n>250-HELP\n"
-                        ">250 SIZE 200\n",
+                        ">250-REQUIRETLS\n>250 SIZE 200\n",
+         0},
+	{"RFC 8689 2 REQUIRETLS inside TLS",
+         HELLO "<STARTTLS\n>220 2.0.0 go ahead\n!starttls\n#tls\n" TLS_HELLO
+               "<MAIL FROM:<a@s.test> REQUIRETLS\n"
+               "<RCPT TO:<b@d.test>\n"
+               ">250 2.1.0 ok\n"
+               ">250 2.1.5 ok\n"
+               "<DATA\n" GO_AHEAD "!begin <a@s.test> requiretls <b@d.test>\n"
+               "<.\n!end size=0 body=\n" QUEUED,
+         0},
+	{"RFC 8689 2 REQUIRETLS does not outlive its transaction",
+         HELLO "<STARTTLS\n>220 2.0.0 go ahead\n!starttls\n#tls\n" TLS_HELLO
+               "<MAIL FROM:<a@s.test> REQUIRETLS\n>250 2.1.0 ok\n<RSET\n"
+               ">250 2.0.0 ok\n" ENVELOPE "<DATA\n" GO_AHEAD BEGIN
+               "<.\n!end size=0 body=\n" QUEUED,
+         0},
+	{"RFC 8689 2 REQUIRETLS in clear, and behind HELO",
+         HELLO "<MAIL FROM:<a@s.test> REQUIRETLS\n"
+               ">555 5.5.4 REQUIRETLS is offered inside TLS only\n"
+               "<STARTTLS\n>220 2.0.0 go ahead\n!starttls\n#tls\n"
+               "<HELO c.test\n>250 mx.test\n"
+               "<MAIL FROM:<a@s.test> REQUIRETLS\n"
+               ">555 5.5.4 REQUIRETLS is offered inside TLS only\n",
          0},
 	{"RFC 3207 4 a command behind STARTTLS ends the session",
          HELLO "<STARTTLS\n<EHLO c.test\n>554 5.5.1 data behind STARTTLS\n"
@@ -296,6 +324,9 @@ static void print_envelope(const struct sp_envelope *e, struct sp_buf *out)
 	                    SP_STR_ARG(e->sender));
 	if (e->ret != SP_RET_UNSET) {
 		(void)sp_buf_printf(out, " ret=%d", (int)e->ret);
+	}
+	if (e->requiretls) {
+		(void)sp_buf_append_cstr(out, " requiretls");
 	}
 	if (e->envid.len > 0) {
 		(void)sp_buf_printf(out, " envid=" SP_STR_FMT,
