@@ -40,10 +40,12 @@ class Fault:
 
     `act` makes the answer from the question and the transport; None is
     silence. `delay` comes first. A fault that only delays answers honestly.
+    `drip` is the pause before each byte of an answer by TCP.
     """
 
     act: Callable[[dns.message.Message, str], bytes | None] | None = None
     delay: float = 0.0
+    drip: float = 0.0
 
 
 def _with_rcode(rcode: dns.rcode.Rcode) -> Fault:
@@ -85,6 +87,20 @@ def raw(data: bytes) -> Fault:
 
 def delayed(seconds: float) -> Fault:
     return Fault(delay=seconds)
+
+
+def dripping(seconds: float) -> Fault:
+    """By UDP only that TCP is needed, and there a byte at a time."""
+
+    def act(query: dns.message.Message, transport: str) -> bytes | None:
+        return _truncated(query, transport) or _empty(query, transport)
+
+    return Fault(act, drip=seconds)
+
+
+def _asked(query: dns.message.Message) -> tuple[str, str]:
+    question = query.question[0]
+    return question.name.to_text().lower(), dns.rdatatype.to_text(question.rdtype)
 
 
 class _Upstream(asyncio.DatagramProtocol):
@@ -170,6 +186,18 @@ class _Server:
         finally:
             writer.close()
 
+    def _drip_of(self, data: bytes) -> float:
+        fault = self._fronts.fault_of(dns.message.from_wire(data))
+        return fault.drip if fault else 0.0
+
+    async def _write(self, writer, data: bytes, drip: float) -> None:
+        if not drip:
+            writer.write(data)
+        for byte in data if drip else b"":
+            await asyncio.sleep(drip)
+            writer.write(bytes([byte]))
+        await writer.drain()
+
     async def _serve_tcp(self, reader, writer) -> None:
         try:
             while True:
@@ -178,8 +206,8 @@ class _Server:
                 answer = await self._handle(data, "tcp")
                 if answer is None:
                     break
-                writer.write(struct.pack("!H", len(answer)) + answer)
-                await writer.drain()
+                framed = struct.pack("!H", len(answer)) + answer
+                await self._write(writer, framed, self._drip_of(data))
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
@@ -232,11 +260,21 @@ class Fronts:
         """Records the question; what to do with it."""
         if not query.question:
             return None
-        name = query.question[0].name.to_text().lower()
-        rdtype = dns.rdatatype.to_text(query.question[0].rdtype)
+        name, rdtype = _asked(query)
         with self._lock:
             self._log.append(Question(time.time(), server, transport, name, rdtype))
-            return self._faults.get((name, rdtype)) or self._faults.get((name, "*"))
+        return self.fault_of(query)
+
+    def fault_of(self, query: dns.message.Message) -> Fault | None:
+        """The fault for a question: for its name and type, for its name, or
+        for all of a subtree ("*.name", "*")."""
+        name, rdtype = _asked(query)
+        with self._lock:
+            found = self._faults.get((name, rdtype)) or self._faults.get((name, "*"))
+            while found is None and name:
+                found = self._faults.get((f"*.{name}", "*"))
+                name = name.partition(".")[2]
+        return found
 
     def questions(self, rdtype: str | None = None, under: str = ".") -> list[Question]:
         """The questions so far, of a type, at or under a name."""

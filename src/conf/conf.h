@@ -93,6 +93,7 @@ struct sp_conf {
 		const char *source6;
 		int64_t max_connections;
 		int64_t max_per_host;
+		int64_t max_per_domain;
 		int64_t messages_per_connection;
 		int64_t connect_timeout_ms;
 		int64_t greeting_timeout_ms; /* RFC 5321 4.5.3.2.1 */

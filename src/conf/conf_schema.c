@@ -79,6 +79,11 @@ static const struct sp_conf_key SMTP[] = {
          "Deliveries at one time, divided over the workers and rounded up."},
 	{"max_per_host", SP_CONF_NUMBER, KEY(smtp, max_per_host), 1, 10000,
          NULL, "20", "Connections at one time to one address of a host."},
+	{"max_per_domain", SP_CONF_NUMBER, KEY(smtp, max_per_domain), 1, 10000,
+         NULL, "100",
+         "Deliveries at one time to one domain, and never more than a quarter "
+         "of those of its worker: what else there is waits, so that a domain "
+         "whose servers are slow holds up its own mail only."},
 	{"messages_per_connection", SP_CONF_NUMBER,
          KEY(smtp, messages_per_connection), 1, 100000, NULL, "100",
          "Messages sent over one connection before it is closed."},

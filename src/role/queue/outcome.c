@@ -209,7 +209,7 @@ static void outcome_answer(struct sp_queue *q, struct sp_queue_op *op)
 	if (!w) {
 		return; /* its worker has gone; the outcome stays true */
 	}
-	(void)sp_map_remove(&w->attempts, sp_map_key_u64(&m->attempt_id));
+	sp_share_end(&w->share, m->attempt_id, sp_time_mono_ms());
 	sp_role_send(op->link, SP_MSG_SETTLED, SP_MSG_ATTEMPT_FIELDS, &settled);
 }
 

@@ -178,7 +178,7 @@ static void free_queue(struct sp_queue **queue)
 
 	for (unsigned i = 0; i < q->ctx->worker_count; i++) {
 		sp_queue_worker_down(q, i);
-		sp_map_fini(&q->workers[i].attempts);
+		sp_share_fini(&q->workers[i].share);
 	}
 	sp_store_close(&q->store);
 	sp_deferred_free(&q->turn);
@@ -202,7 +202,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	sp_arena_init(&q->turn_arena);
 	q->workers = sp_calloc(ctx->worker_count, sizeof(*q->workers));
 	for (unsigned i = 0; i < ctx->worker_count; i++) {
-		sp_map_init(&q->workers[i].attempts);
+		sp_share_init(&q->workers[i].share);
 	}
 	q->turn = sp_deferred_new(ctx->loop, sp_queue_turn, q);
 	q->wake = sp_timer_new(ctx->loop, sp_queue_turn, q);

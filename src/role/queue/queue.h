@@ -10,6 +10,7 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "role/queue/notice.h"
+#include "role/queue/share.h"
 #include "role/role.h"
 #include "store/store.h"
 
@@ -71,7 +72,7 @@ struct sp_queue_session {
 struct sp_queue_worker {
 	bool known; /* has said HELLO on the link that is up */
 	uint32_t slots;
-	struct sp_map attempts;  /* attempt id -> itself; what it works on */
+	struct sp_share share;   /* what it works on */
 	int64_t paused_until_ms; /* monotonic; it handed work back */
 };
 
