@@ -94,8 +94,11 @@ def test_a39_null_mx(mail):
 
 
 @scenario(Domain("a39b.test", [Host(tlsa=["3 1 1"])], records=["@ MX 0 ."]))
-def test_a39_null_mx_beside_another(mail):
+def test_a39_null_mx_beside_another(mail, lab):
     mail.delivered("dane")
+    asked = {q.name.rstrip(".") for q in lab.world.fronts.questions("TLSA")}
+    assert "_25._tcp.mx.a39b.test" in asked
+    assert not asked & {"_25._tcp", "_tcp", ""}
 
 
 @scenario(Domain("a39c.test", [Host(tlsa=["3 1 1"])], records=["@ MX 10 ."]))

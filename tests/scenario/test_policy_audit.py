@@ -5,22 +5,18 @@ A case is a name to ask about, the domains behind it, and the plan in a few
 words. No mail is sent; what was asked of the servers is looked at as well.
 """
 
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import dns.dnssec
-import dns.flags
 import dns.message
-import dns.name
 import dns.query
 import dns.rdata
 import dns.rdatatype
-import dns.rrset
 import pytest
 
 from lab import front, zone
 from lab.front import Fault
-from lab.world import BEHIND, LEAF_SERVER, Domain, Host, World
+from lab.world import BEHIND, LEAF_SERVER, Domain, Host
+from tests.support.forge import Forge
 from tests.support.stage import Lab
 
 GOOD = ["3 1 1"]
@@ -65,41 +61,6 @@ def _stripped(query: dns.message.Message, transport: str) -> bytes:
 
 
 STRIPPED = Fault(_stripped)
-
-
-@dataclass
-class Forge:
-    """Answers that no server software would give, signed with a zone's key."""
-
-    worlds: list[World] = field(default_factory=list)
-
-    def answer(self, zone_name: str, sections: dict) -> Fault:
-        def act(query: dns.message.Message, transport: str) -> bytes:
-            home = self.worlds[-1].zone_of(zone_name)
-            answer = dns.message.make_response(query)
-            answer.flags |= dns.flags.AA
-            for section, sets in sections.items():
-                for owner, rdatas in sets:
-                    rrset = dns.rrset.from_rdata_list(
-                        dns.name.from_text(owner), zone.TTL, rdatas
-                    )
-                    getattr(answer, section).extend([rrset, self._sign(home, rrset)])
-            return answer.to_wire()
-
-        return Fault(act)
-
-    @staticmethod
-    def _sign(home: zone.Zone, rrset: dns.rrset.RRset) -> dns.rrset.RRset:
-        now = int(time.time())
-        signature = dns.dnssec.sign(
-            rrset,
-            home._private,
-            home.origin,
-            home.dnskey,
-            inception=now - zone.HOUR,
-            expiration=now + zone.DAY,
-        )
-        return dns.rrset.from_rdata(rrset.name, zone.TTL, signature)
 
 
 FORGE = Forge()
