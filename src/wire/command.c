@@ -207,6 +207,63 @@ read_notify(struct sp_str value, struct sp_arena *arena, struct sp_command *c)
 	return SP_COMMAND_NONE;
 }
 
+/* An address with UTF-8 as the type utf-8 has it: characters that mean
+ * something in it or in the command are escaped (RFC 6533 3). */
+static struct sp_str as_unitext(struct sp_str text, struct sp_arena *arena)
+{
+	struct sp_buf out;
+	struct sp_str copy;
+
+	sp_buf_init(&out, text.len * sizeof("\\x{XX}"));
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (c == ' ' || c == '+' || c == '=' || c == '\\') {
+			(void)sp_buf_printf(&out, "\\x{%X}", (unsigned)c);
+		} else {
+			(void)sp_buf_append_char(&out, c);
+		}
+	}
+	copy = sp_arena_str(arena, sp_buf_str(&out));
+	sp_buf_fini(&out);
+	return copy;
+}
+
+static bool has_control(struct sp_str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (c < ' ' || c == 0x7f) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* UTF-8 in the xtext of the type rfc822 is against RFC 6533 3, but Postfix 3
+ * sends so, and mail is not to fail for it: it becomes the type utf-8. */
+static enum sp_command_problem read_utf8_xtext(struct sp_str xtext,
+                                               struct sp_arena *arena,
+                                               struct sp_str *orcpt_out)
+{
+	struct sp_str text;
+	struct sp_str orcpt;
+
+	if (sp_xtext_decode(xtext, arena, SP_ENVELOPE_ORCPT_MAX, &text) != 0 ||
+	    has_control(text) || !sp_utf8_valid(text)) {
+		return SP_COMMAND_PARAM_SYNTAX;
+	}
+	text = as_unitext(text, arena);
+	orcpt = sp_str_from(
+		sp_arena_printf(arena, "utf-8;" SP_STR_FMT, SP_STR_ARG(text)));
+	if (orcpt.len > SP_ENVELOPE_ORCPT_MAX) {
+		return SP_COMMAND_PARAM_SYNTAX;
+	}
+	*orcpt_out = orcpt;
+	return SP_COMMAND_NONE;
+}
+
 /* "rfc822;xtext" (RFC 3461 4.2). The type utf-8 has an encoding of its own,
  * without plus and equals sign, and may hold UTF-8 itself (RFC 6533 3). */
 static enum sp_command_problem
@@ -214,6 +271,7 @@ read_orcpt(struct sp_str value, struct sp_arena *arena, struct sp_command *c)
 {
 	struct sp_str address = value;
 	struct sp_str type;
+	struct sp_str text;
 	enum sp_command_problem p;
 
 	if (value.len > SP_ENVELOPE_ORCPT_MAX) {
@@ -235,11 +293,14 @@ read_orcpt(struct sp_str value, struct sp_arena *arena, struct sp_command *c)
 		c->orcpt = sp_arena_str(arena, value);
 		return SP_COMMAND_NONE;
 	}
-	p = read_xtext(address, arena, SP_ENVELOPE_ORCPT_MAX, &address);
+	p = read_xtext(address, arena, SP_ENVELOPE_ORCPT_MAX, &text);
+	if (p != SP_COMMAND_NONE && sp_str_eq_nocase(type, SP_STR("rfc822"))) {
+		return read_utf8_xtext(address, arena, &c->orcpt);
+	}
 	if (p == SP_COMMAND_NONE) {
 		c->orcpt = sp_str_from(
 			sp_arena_printf(arena, SP_STR_FMT ";" SP_STR_FMT,
-		                        SP_STR_ARG(type), SP_STR_ARG(address)));
+		                        SP_STR_ARG(type), SP_STR_ARG(text)));
 	}
 	return p;
 }

@@ -237,6 +237,14 @@ static const struct param_case rcpt_cases[] = {
          SP_COMMAND_PARAM_SYNTAX},
 	{"RFC 3461 4.2 ORCPT with empty address", "ORCPT=rfc822;",
          SP_COMMAND_PARAM_SYNTAX},
+	{"RFC 6533 3 ORCPT of type rfc822 with UTF-8",
+         "ORCPT=rfc822;j+C3+BCrgen@d.test", SP_COMMAND_NONE},
+	{"RFC 6533 3 ORCPT of type rfc822, not UTF-8",
+         "ORCPT=rfc822;j+FCrgen@d.test", SP_COMMAND_PARAM_SYNTAX},
+	{"RFC 6533 3 ORCPT of type rfc822, UTF-8 and LF",
+         "ORCPT=rfc822;j+C3+BC+0A@d.test", SP_COMMAND_PARAM_SYNTAX},
+	{"RFC 6533 3 ORCPT of another type with UTF-8",
+         "ORCPT=x400;j+C3+BCrgen@d.test", SP_COMMAND_PARAM_SYNTAX},
 	{"RFC 6533 3 ORCPT of type utf-8", "ORCPT=utf-8;\\x{E9}@d.test",
          SP_COMMAND_NONE},
 	{"RFC 6533 3 ORCPT of type utf-8, plus", "ORCPT=utf-8;a+2Bb@d.test",
@@ -296,6 +304,13 @@ static void test_values(void **state)
 	                 0);
 	assert_int_equal(c.notify, SP_NOTIFY_FAILURE | SP_NOTIFY_DELAY);
 	assert_true(sp_str_eq(c.orcpt, SP_STR("rfc822;x+y@d.test")));
+	assert_int_equal(
+		sp_command_parse(SP_STR("RCPT TO:<a@d.test> "
+	                                "ORCPT=rfc822;j+C3+BC+2By@d.test"),
+	                         &arena, &c),
+		0);
+	assert_true(
+		sp_str_eq(c.orcpt, SP_STR("utf-8;j\xC3\xBC\\x{2B}y@d.test")));
 	assert_int_equal(
 		sp_command_parse(
 			SP_STR("MAIL FROM:<> SIZE=18446744073709551616"),
