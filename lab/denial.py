@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The NSEC or NSEC3 chain of a zone (RFC 4034 section 4, RFC 5155).
 
-NSEC3 is without salt and extra iterations, as RFC 9276 wants it. Opt-out sets
+NSEC3 is without salt and extra iterations, as RFC 9276 wants it; "nsec3:500"
+has that many, which nobody should compute (RFC 9276 section 3.2). Opt-out sets
 the flag on every NSEC3: then what falls between two names is not proven to be
 absent, only not proven to be there, which validators call insecure.
 """
@@ -88,20 +89,22 @@ def _with_parents(names, origin) -> set[dns.name.Name]:
     return complete
 
 
-def _add_nsec3(zone, origin, flags: int, ttl: int) -> None:
-    _put(zone, origin, dns.rdatatype.NSEC3PARAM, "1 0 0 -", 0)
+def _add_nsec3(zone, origin, flags: int, ttl: int, iterations: int) -> None:
+    _put(zone, origin, dns.rdatatype.NSEC3PARAM, f"1 0 {iterations} -", 0)
     names = _with_parents(_own_names(zone, origin), origin)
-    hashed = {dns.dnssec.nsec3_hash(name, "", 0, 1): name for name in names}
+    hashed = {dns.dnssec.nsec3_hash(name, "", iterations, 1): name for name in names}
     owners = sorted(hashed)
     for owner, following in zip(owners, owners[1:] + owners[:1]):
         bitmap = _bitmap(zone, origin, hashed[owner], [])
         name = dns.name.from_text(owner, origin)
-        _put(zone, name, NSEC3, f"1 {flags} 0 - {following} {bitmap}", ttl)
+        _put(zone, name, NSEC3, f"1 {flags} {iterations} - {following} {bitmap}", ttl)
 
 
 def add_chain(zone: dns.zone.Zone, origin, kind: str, ttl: int) -> None:
     """Adds the chain that proves what the zone does not have."""
     if kind == "nsec":
         _add_nsec(zone, origin, ttl)
-    else:
-        _add_nsec3(zone, origin, OPT_OUT if kind == "optout" else 0, ttl)
+        return
+    kind, _, iterations = kind.partition(":")
+    flags = OPT_OUT if kind == "optout" else 0
+    _add_nsec3(zone, origin, flags, ttl, int(iterations or 0))
