@@ -336,12 +336,9 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 	if (!d->facts.tls && !d->clear_only &&
 	    (ev->caps.set & SP_SMTP_CAP_STARTTLS)) {
 		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
-	} else if (d->conf.judge.filter.requiretls &&
+	} else if (d->conf.judge.filter.requiretls && d->facts.tls &&
 	           !(ev->caps.set & SP_SMTP_CAP_REQUIRETLS)) {
-		(void)judge(d,
-		            d->facts.tls ? SP_SESSION_NO_REQUIRETLS
-		                         : SP_SESSION_NO_STARTTLS,
-		            NULL);
+		(void)judge(d, SP_SESSION_NO_REQUIRETLS, NULL);
 	} else if (d->facts.tls || d->clear_only ||
 	           judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
 		become_ready(d);
@@ -653,12 +650,12 @@ static void on_tls(struct sp_dial *d, bool up)
 
 static void on_error(struct sp_dial *d)
 {
-	enum sp_cause_id cause =
-		d->state == CONNECT
-			? sp_dial_connect_cause(sp_stream_error(d->stream))
-			: SP_CAUSE_CONNECTION_CLOSED;
+	int err = sp_stream_error(d->stream);
 
-	lose(d, cause, sp_stream_error_text(d->stream));
+	lose(d,
+	     d->state == CONNECT ? sp_dial_connect_cause(err)
+	                         : SP_CAUSE_CONNECTION_CLOSED,
+	     sp_stream_error_text(d->stream));
 }
 
 static void on_timeout(struct sp_dial *d)
