@@ -33,12 +33,10 @@
 #include "deliver/dial.h"
 #include "deliver/dial_facts.h"
 #include "net/stream.h"
-#include "policy/filter.h"
 
 #define LINGER_MS  5000 /* for QUIT to leave */
 #define EVENTS_MAX 4
-/* Bytes that wait to be sent: what is acknowledged by the peer's TCP, and the
- * timers that run, should not be far from what this side has written. */
+/* Bytes that wait to be sent: few, so that the timers fit what was sent. */
 #define OUT_FILL 131072
 
 enum state {
