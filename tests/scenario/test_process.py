@@ -2,12 +2,15 @@
 """Reload, stop, restart, and the death of the parent."""
 
 import signal
+import smtplib
+import socket
 from pathlib import Path
 
 import pytest
 
 from lab.behaviour import HOLD, NORMAL, SILENCE, replying
 from lab.procs import wait_until
+from lab.server import SUBMISSION, message, tried
 from lab.world import Domain, Host
 from tests.support.delivery import SENDER
 
@@ -67,6 +70,35 @@ def test_reload(lab):
     reload(lab, text, "reload.done")
     assert status_of(lab, "again@strict.test") == "delivered"
     assert pids(lab) == roles
+
+
+def heard() -> str:
+    """What a client from here hears: its greeting if that refuses it, else
+    the answer to a recipient."""
+    try:
+        with smtplib.SMTP(*SUBMISSION, timeout=10) as client:
+            client.ehlo()
+            client.mail(SENDER)
+            return client.rcpt("heard@good.test")[1].decode()
+    except smtplib.SMTPConnectError as refused:
+        return refused.smtp_error.decode()
+
+
+def test_reload_changes_who_may_send(lab):
+    def changed(text: str, answer: str) -> None:
+        reload(lab, text, "reload.done")
+        wait_until(lambda: answer in heard(), answer)
+
+    text = lab.server.config.read_text()
+    others = text.replace('"127.0.0.0/8"', '"192.0.2.0/24"')
+    inbound = text.replace("accept_from", "inbound = true accept_from")
+    mail = message(SENDER, "old@good.test")
+    with smtplib.SMTP(*SUBMISSION, timeout=10) as old:
+        changed(others, "client not accepted here")
+        old.sendmail(SENDER, ["old@good.test"], mail)  # as its session began
+    changed(inbound, "no mail for this domain here")
+    changed(text, "2.1.5")
+    assert lab.server.wait_trace("old@good.test", tried)["status"] == "delivered"
 
 
 def test_reload_of_a_bad_file_changes_nothing(lab):

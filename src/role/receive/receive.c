@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "net/tls.h"
@@ -197,6 +198,24 @@ static int start(struct sp_role_ctx *ctx)
 	return r ? r : add_certificates(role);
 }
 
+/* The parent refuses a file whose sections or addresses are others, so each
+ * listener finds its section where it was. */
+static void reload(struct sp_role_ctx *ctx)
+{
+	struct receive *role = ctx->state;
+	size_t at = 0;
+
+	for (size_t i = 0; i < ctx->conf->listen_count; i++) {
+		const struct sp_conf_listen *conf = &ctx->conf->listen[i];
+
+		for (size_t k = 0; k < conf->address.count; k++) {
+			SP_ASSERT(at < role->listener_count);
+			role->listeners[at++].conf = conf;
+		}
+	}
+	SP_ASSERT(at == role->listener_count);
+}
+
 /* Nobody is let in before there is a queue to hand mail to. */
 static void link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 {
@@ -297,6 +316,7 @@ const struct sp_role_ops SP_ROLE_RECEIVE_OPS = {
 	.link_up = link_up,
 	.link_down = link_down,
 	.frame = frame,
+	.reload = reload,
 	.stop = stop,
 	.finish = finish,
 };

@@ -31,8 +31,9 @@ struct receive {
 
 struct listener {
 	struct receive *role;
-	const struct sp_conf_listen *conf; /* of the start: sockets and
-	                                    * certificates don't change */
+	const struct sp_conf_listen *conf; /* the latest, for new sessions;
+	                                    * sockets and certificates stay
+	                                    * those of the start */
 	struct sp_watch *watch;
 	int fd;                    /* borrowed */
 	struct sp_tls_server *tls; /* null: no STARTTLS; shared by the

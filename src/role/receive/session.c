@@ -37,6 +37,7 @@ struct session {
 	struct sp_list node;
 	struct receive *role;
 	struct listener *listener;
+	const struct sp_conf_listen *conf; /* of its listener, at its start */
 	struct client *client;
 	uint64_t id;
 	struct sp_stream *stream;
@@ -108,12 +109,12 @@ static int write_headers(struct session *s, int64_t now_ms, struct sp_buf *out)
 		received.rcpt = s->envelope->rcpts[0].address;
 	}
 	r = sp_header_received(&received, out);
-	if (!r && !s->listener->conf->inbound && !s->scan.has_message_id) {
+	if (!r && !s->conf->inbound && !s->scan.has_message_id) {
 		sp_id_new(now_ms, id);
 		r = sp_buf_printf(out, "Message-ID: <%s@%s>\r\n", id,
 		                  conf->hostname);
 	}
-	if (!r && !s->listener->conf->inbound && !s->scan.has_date) {
+	if (!r && !s->conf->inbound && !s->scan.has_date) {
 		sp_time_rfc5322(now_ms, date);
 		r = sp_buf_printf(out, "Date: %s\r\n", date);
 	}
@@ -449,12 +450,13 @@ static void on_life_end(void *arg)
 
 /* --- coming and going --- */
 
-static bool may_speak(const struct listener *l, const struct sp_addr *peer)
+static bool may_speak(const struct sp_conf_listen *conf,
+                      const struct sp_addr *peer)
 {
-	for (size_t i = 0; i < l->conf->accept_from.count; i++) {
+	for (size_t i = 0; i < conf->accept_from.count; i++) {
 		struct sp_cidr cidr;
 
-		if (sp_cidr_parse(sp_str_from(l->conf->accept_from.items[i]),
+		if (sp_cidr_parse(sp_str_from(conf->accept_from.items[i]),
 		                  &cidr) == 0 &&
 		    sp_cidr_contains(&cidr, peer)) {
 			return true;
@@ -505,10 +507,10 @@ static struct sp_smtp_server *new_server(struct session *s,
 	sc.received_max = (unsigned)conf->receive.received_max;
 	sc.line_max_bytes = (size_t)conf->receive.line_max_bytes;
 	sc.starttls = s->listener->tls != NULL;
-	if (s->listener->conf->inbound) {
+	if (s->conf->inbound) {
 		sc.ops = &INBOUND_OPS;
 	} else {
-		sc.refuse = !may_speak(s->listener, peer);
+		sc.refuse = !may_speak(s->conf, peer);
 	}
 	return sp_smtp_server_new(&sc);
 }
@@ -521,6 +523,7 @@ void session_new(struct listener *listener, int fd, const struct sp_addr *peer)
 
 	s->role = role;
 	s->listener = listener;
+	s->conf = listener->conf;
 	s->id = ++role->last_session;
 	s->started_ms = sp_time_mono_ms();
 	sp_addr_text(peer, s->peer);
