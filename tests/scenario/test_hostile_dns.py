@@ -42,8 +42,11 @@ ODD_ANSWERS = {
     (ODD, "A"): evil_dns.unsigned("A 127.26.9.3"),
 }
 MANY_NS = [f"deep NS ns{i}.nowhere{i}" for i in range(60)]
-SLOW = "127.0.53.99"
-SLOW_SERVER = ["slow NS ns.slow", f"ns.slow A {SLOW}"]
+#: Servers of their own for those who break TCP: the resolver asks several
+#: questions over one connection.
+SLOW, CUT = "127.0.53.99", "127.0.53.98"
+SLOW_SERVER = ["deep NS ns.deep", f"ns.deep A {SLOW}"]
+CUT_SERVER = ["deep NS ns.deep", f"ns.deep A {CUT}"]
 TRAP = evil_dns.KeyTrap(keys=40, signatures=60)
 
 DOMAINS = [
@@ -62,9 +65,9 @@ DOMAINS = [
         "referral.test",
         records=["@ MX 1 mx.a", "a NS ns.b", "b NS ns.a"],
     ),
-    Domain("drip.test", records=["@ MX 1 mx.slow", *SLOW_SERVER]),
+    Domain("drip.test", records=["@ MX 1 mx.deep", *SLOW_SERVER]),
     Domain("wrong-id.test", [Host()], faults={("@", "MX"): evil_dns.WRONG_ID}),
-    Domain("truncated.test", [Host()], faults={("@", "MX"): front.TRUNCATED}),
+    Domain("truncated.test", records=["@ MX 1 mx.deep", *CUT_SERVER]),
     Domain("pointers.test", [Host()], faults={("@", "MX"): evil_dns.POINTER_LOOP}),
     Domain("silent.test", [Host()], faults={("*", "*"): front.DROP}),
     Domain("long.test", records=[f"@ MX 1 {LONG}", f"{LONG} A 127.26.9.2"]),
@@ -82,12 +85,11 @@ EXPECTED = {
     "dname.test": ("pending", "4.312", "address-lookup-failed"),
     "grow.test": ("failed", "4.4", "no-addresses"),
     "iterations.test": ("delivered", "0.0", None),
-    "keytrap.test": ("pending", "7.324", "dnssec-bogus"),
     "servers.test": ("pending", "4.312", "address-lookup-failed"),
     "referral.test": ("pending", "4.312", "address-lookup-failed"),
     "drip.test": ("pending", "4.312", "address-lookup-failed"),
     "wrong-id.test": ("pending", "4.312", "mx-lookup-failed"),
-    "truncated.test": ("pending", "4.312", "mx-lookup-failed"),
+    "truncated.test": ("pending", "4.312", "address-lookup-failed"),
     "pointers.test": ("pending", "4.312", "mx-lookup-failed"),
     "silent.test": ("pending", "4.312", "mx-lookup-failed"),
     "long.test": ("pending", "4.316", "connection-refused"),
@@ -123,8 +125,10 @@ def domains() -> list[Domain]:
 def set_traps(world) -> None:
     """What can only be made once the zones have their keys."""
     fronts = world.fronts
-    fronts.listen(SLOW, BEHIND[LEAF_SERVER])
-    fronts.set_fault("*.slow.drip.test", "*", front.dripping(1.0))
+    for address in (SLOW, CUT):
+        fronts.listen(address, BEHIND[LEAF_SERVER])
+    fronts.set_fault("*.deep.drip.test", "*", front.dripping(1.0))
+    fronts.set_fault("*.deep.truncated.test", "*", front.TRUNCATED)
     trap = TRAP.dnskeys(world, "keytrap.test")
     fronts.set_fault("keytrap.test", "DNSKEY", trap)
     fronts.set_fault("keytrap.test", "MX", TRAP.signed("MX 10 mx.keytrap.test."))
@@ -196,6 +200,13 @@ def first(trace: dict) -> tuple[str, str, str | None]:
 @pytest.mark.parametrize("name", EXPECTED)
 def test_verdict(run, name):
     assert first(run.traces[name]) == EXPECTED[name]
+
+
+def test_key_trap(run):
+    """The resolver stops calculating; by then its time may be over as well."""
+    stopped = ("pending", "7.324", "dnssec-bogus")
+    too_late = ("pending", "4.312", "mx-lookup-failed")
+    assert first(run.traces["keytrap.test"]) in (stopped, too_late)
 
 
 @pytest.mark.parametrize("rdtype, under, limit", ASKED_MAX)
