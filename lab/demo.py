@@ -13,6 +13,7 @@ from pathlib import Path
 
 from lab import netns, procs
 from lab.destinations import Expected, destinations
+from lab.dialogue import Session
 from lab.server import Server, tried
 from lab.world import Domain, World
 
@@ -25,9 +26,12 @@ def recipient(domain: Domain) -> str:
     return f"bob@{domain.name}"
 
 
-def seen(domain: Domain) -> tuple[str, str]:
-    """What the domain's receivers saw: in a word, and for people."""
-    sessions = [s for host in domain.hosts for r in host.receivers for s in r.sessions]
+def sessions_of(domain: Domain) -> list[Session]:
+    return [s for host in domain.hosts for r in host.receivers for s in r.sessions]
+
+
+def seen(sessions: list[Session]) -> tuple[str, str]:
+    """What receivers saw: in a word, and for people."""
     if not sessions:
         return "nothing", "nothing"
     for session in sessions:
@@ -79,7 +83,7 @@ def deliver_all(world: World, server: Server, plan) -> list[str]:
     rows, wrong = [], []
     for domain, expected in plan:
         trace = server.wait_trace(recipient(domain), tried)
-        word, text = seen(domain)
+        word, text = seen(sessions_of(domain))
         cause = (trace["code"] or "", trace["scenario"] or "")
         asked = questions(world, domain)
         rows.append((domain.name, domain.about, verdict(trace), *cause, asked, text))

@@ -88,6 +88,13 @@ class _Wire:
         del self._buffer[: end + 1]
         return taken
 
+    def take(self, size: int) -> bytes:
+        while len(self._buffer) < size:
+            self._fill()
+        taken = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return taken
+
     def message(self) -> bytes:
         """Everything up to the final dot, with dots unstuffed."""
         lines = []
@@ -134,6 +141,7 @@ class Dialogue:
         self._wire = _Wire(connection, self._session, self._behaviour.split)
         self._sender = ""
         self._recipients: list[str] = []
+        self._chunks = bytearray()
 
     def run(self) -> None:
         try:
@@ -212,7 +220,8 @@ class Dialogue:
         except (ssl.SSLError, OSError) as error:
             self._session.handshake_error = str(error)
             raise _Ended from error
-        self._session.sni = self._receiver.heard_sni()
+        finally:
+            self._session.sni = self._receiver.heard_sni()
         self._session.tls = secure.version()
         self._session.cipher = secure.cipher()[0]
         self._session.alpn = secure.selected_alpn_protocol()
@@ -223,6 +232,7 @@ class Dialogue:
 
     def _forget(self) -> None:
         self._sender, self._recipients = "", []
+        self._chunks = bytearray()
 
     def _on_mail(self, rest: str) -> bool:
         if self._do("MAIL", "250 2.1.0 ok").startswith("2"):
@@ -253,6 +263,18 @@ class Dialogue:
             mail = Mail(self._sender, self._recipients, data, self._wire.encrypted)
             self._receiver.take_mail(self._session, mail)
         self._take(reply)
+
+    def _on_bdat(self, rest: str) -> bool:
+        size, _, last = rest.partition(" ")
+        self._chunks += self._wire.take(int(size))
+        if not self._recipients:
+            self._do("BDAT", "503 5.5.1 no recipients")
+        elif not last:
+            self._do("BDAT", "250 2.0.0 chunk taken")
+        else:
+            self._end_of_message(bytes(self._chunks))
+            self._forget()
+        return True
 
     def _on_rset(self, rest: str) -> bool:
         self._forget()
