@@ -1,38 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One world for all real servers: each has a domain, a host and a TLSA."""
-
-from dataclasses import dataclass
+"""One world for all real servers, and the table that they leave."""
 
 import pytest
 
-from lab.world import Domain, Host
-from tests.support.postfix import Postfix
-from tests.support.stage import Lab, Stage
+from tests.interop import document
+from tests.interop.compare import Comparison
+from tests.interop.world import Scene
 
-POSTFIX_ADDRESS = "127.26.0.1"
-
-
-@dataclass
-class Interop:
-    lab: Lab
-    postfix: Postfix
+TABLE = pytest.StashKey[Comparison]()
 
 
-def domains() -> list[Domain]:
-    real = Host(tlsa=["3 1 1"], addresses=[POSTFIX_ADDRESS], listens=False)
-    return [Domain("postfix.test", [real])]
+def pytest_addoption(parser) -> None:
+    parser.addoption(
+        "--write-doc",
+        action="store_true",
+        help="put the table into doc/interop.md, if all is well",
+    )
 
 
 @pytest.fixture(scope="session")
-def interop():
-    stage = Stage()
-    lab = stage.lab("interop", domains)
-    directory = lab.world.directory / "postfix"
-    directory.mkdir()
-    postfix = Postfix(directory, "postfix.test", "mx.postfix.test", POSTFIX_ADDRESS)
+def interop(request):
+    scene = Scene()
     try:
-        identity = lab.world.domains[0].host.identity
-        postfix.start(identity, lab.world.processes)
-        yield Interop(lab, postfix)
+        interop = scene.start()
+        yield interop
+        request.config.stash[TABLE] = interop.comparison
     finally:
-        stage.clear()
+        scene.stop()
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config) -> None:
+    table = config.stash.get(TABLE, None)
+    if table is None or not table.rows:
+        return
+    terminalreporter.section("the same destinations for Sealpost and for Postfix")
+    terminalreporter.write_line(table.text())
+    if config.getoption("--write-doc"):
+        if exitstatus == 0:
+            document.write(table)
+        terminalreporter.write_line(
+            "doc/interop.md: " + ("written" if exitstatus == 0 else "left as it was")
+        )

@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """A Postfix from its Debian package, unpacked and not installed.
 
-It is told where everything is, gets its users from an /etc/passwd of our own
-(mounted in the private mount namespace only), and delivers into one file.
+It is told where everything is, gets its users from an /etc/passwd of our own,
+and has three parts to play: it receives for some domains into one file, sends
+what `submitted` names to us by SUBMISSION, and delivers all else with DANE.
 """
 
 import os
-import subprocess
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-from lab.cert import Identity
 from lab.procs import Processes, wait_until
-from lab.server import ROOT
+from lab.world import Domain
+from tests.support import debian
+from tests.support.debian import UNPACKED, program
+from tests.support.users import POSTFIX_DROP, POSTFIX_USER
 
-UNPACKED = ROOT / "build" / "interop" / "root"
-USER_ID = 64100
-DROP_ID = 64101
+#: Where its connections come from, by which receivers tell it from us.
+CLIENT_ADDRESS = "127.0.66.1"
 QUEUES = (
     "active bounce corrupt defer deferred flush hold incoming maildrop pid "
     "private public saved trace"
@@ -36,24 +39,34 @@ maillog_file = {directory}/mail.log
 maillog_file_prefixes = /
 myhostname = {name}
 mydestination =
+mynetworks = 127.0.0.0/8
 inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 smtpd_peername_lookup = no
-smtpd_relay_restrictions = reject_unauth_destination
+smtpd_relay_restrictions = permit_mynetworks reject_unauth_destination
 smtpd_tls_security_level = may
-smtpd_tls_chain_files = {key_file}, {chain_file}
 smtpd_tls_loglevel = 1
 smtpd_tls_received_header = yes
 alias_maps =
-virtual_mailbox_domains = {domain}
+virtual_mailbox_domains = {domains}
 virtual_mailbox_base = {directory}/mail
 virtual_mailbox_maps = static:inbox
 virtual_uid_maps = static:{user}
 virtual_gid_maps = static:{user}
+transport_maps = inline:{{ {transports} }}
+minimal_backoff_time = 2s
+maximal_backoff_time = 600s
+queue_run_delay = 1s
+smtp_bind_address = {client}
+smtp_dns_support_level = dnssec
+smtp_tls_security_level = dane
+smtp_tls_loglevel = 1
+smtp_connect_timeout = 5s
+smtp_helo_timeout = 5s
+smtp_starttls_timeout = 5s
 """
 
 MASTER = """\
-{address}:25 inet n - n - - smtpd
 cleanup   unix  n - n - 0   cleanup
 qmgr      unix  n - n 300 1 qmgr
 rewrite   unix  - - n - -   trivial-rewrite
@@ -71,60 +84,98 @@ anvil     unix  - - n - 1   anvil
 scache    unix  - - n - 1   scache
 tlsmgr    unix  - - n 1000? 1 tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
+submit    unix  - - n - -   smtp
+  -o smtp_tls_security_level=secure
+  -o smtp_tls_CAfile={authority}
+  -o smtp_tls_secure_cert_match=nexthop
+  -o debug_peer_list={submission}
+  -o debug_peer_level=1
+"""
+LISTENER = """\
+{address}:25 inet n - n - - smtpd
+  -o smtpd_tls_chain_files={key_file},{chain_file}
 """
 
+TLS_LINE = re.compile(
+    r"postfix/smtp\[(?P<pid>\d+)\]: (?P<trust>\w+) TLS connection established"
+)
+STATUS_LINE = re.compile(
+    r"postfix/smtp\[(?P<pid>\d+)\]: \w+: to=<(?P<recipient>[^>]*)>.*?"
+    r"dsn=(?P<dsn>[\d.]+), status=(?P<status>\w+) \((?P<text>.*)\)$"
+)
 
-def library_path() -> str:
-    """Where the unpacked programs find their libraries."""
-    found = sorted((UNPACKED / "usr" / "lib").glob("*-linux-gnu*"))
-    return ":".join(map(str, [UNPACKED / "usr" / "lib" / "postfix", *found]))
 
+@dataclass
+class Attempt:
+    """What Postfix says that became of a delivery. `tls` is its word for the
+    last session of it, or None: Verified, Trusted, Untrusted, Anonymous."""
 
-def program(name: str) -> str:
-    return str(UNPACKED / "usr" / "sbin" / name)
+    status: str
+    dsn: str
+    text: str
+    tls: str | None
 
 
 def environment(config: Path) -> dict[str, str]:
-    return {**os.environ, "LD_LIBRARY_PATH": library_path(), "MAIL_CONFIG": str(config)}
-
-
-def add_users(directory: Path) -> None:
-    """Adds Postfix's two accounts, as far as this mount namespace sees."""
-    passwd = f"sealpost-lab-mail:x:{USER_ID}:{USER_ID}::/nonexistent:/bin/false\n"
-    groups = f"sealpost-lab-mail:x:{USER_ID}:\nsealpost-lab-drop:x:{DROP_ID}:\n"
-    for name, lines in (("passwd", passwd), ("group", groups)):
-        system = Path("/etc") / name
-        ours = directory / name
-        ours.write_text(system.read_text() + lines)
-        ours.chmod(0o644)
-        subprocess.run(["mount", "--bind", str(ours), str(system)], check=True)
+    return {**debian.environment(), "MAIL_CONFIG": str(config)}
 
 
 class Postfix:
-    def __init__(self, directory: Path, domain: str, name: str, address: str):
+    """`domains` are received, each at its address with its certificate;
+    `submitted` domains go to the host `submission`."""
+
+    title = "Postfix"
+
+    def __init__(
+        self,
+        directory: Path,
+        domains: list[Domain],
+        submission: str,
+        authority_file: Path,
+        submitted: list[str],
+    ) -> None:
         self._directory = directory
+        self._domains = domains
+        self._submission = submission
+        self._authority_file = authority_file
+        self._submitted = submitted
+        self.address = domains[0].host.addresses[0]
         self.config = directory / "etc"
         self.inbox = directory / "mail" / "inbox"
         self.log = directory / "mail.log"
-        self._values = {"domain": domain, "name": name, "address": address}
 
-    def start(self, identity: Identity, processes: Processes) -> None:
+    def start(self, processes: Processes) -> None:
         self._lay_out()
-        values = {
-            **self._values,
-            "unpacked": UNPACKED,
-            "directory": self._directory,
-            "user": USER_ID,
-            "key_file": identity.key_file,
-            "chain_file": identity.chain_file,
-        }
-        (self.config / "main.cf").write_text(MAIN.format(**values))
-        (self.config / "master.cf").write_text(MASTER.format(**values))
-        master = str(UNPACKED / "usr/lib/postfix/sbin/master")
-        argv = [master, "-c", str(self.config), "-d"]
+        (self.config / "main.cf").write_text(self._main())
+        (self.config / "master.cf").write_text(self._master())
+        argv = [program("usr/lib/postfix/sbin/master"), "-c", str(self.config), "-d"]
         output = self._directory / "master.log"
         self._process = processes.start(argv, output, env=environment(self.config))
         wait_until(lambda: self._up(output), "Postfix to start")
+
+    def _main(self) -> str:
+        route = f"submit:[{self._submission}]:587"
+        return MAIN.format(
+            unpacked=UNPACKED,
+            directory=self._directory,
+            user=POSTFIX_USER,
+            name=self._domains[0].host.absolute(self._domains[0].name).rstrip("."),
+            domains=" ".join(domain.name for domain in self._domains),
+            transports=", ".join(f"{name}={route}" for name in self._submitted),
+            client=CLIENT_ADDRESS,
+        )
+
+    def _master(self) -> str:
+        listeners = [
+            LISTENER.format(
+                address=domain.host.addresses[0],
+                key_file=domain.host.identity.key_file,
+                chain_file=domain.host.identity.chain_file,
+            )
+            for domain in self._domains
+        ]
+        rest = MASTER.format(authority=self._authority_file, submission=self._submission)
+        return "".join(listeners) + rest
 
     def _up(self, output: Path) -> bool:
         if self._process.poll() is not None:
@@ -135,21 +186,41 @@ class Postfix:
         # its own users have to walk through
         for folder in (self._directory, self._directory.parent):
             folder.chmod(0o711)
-        add_users(self._directory)
         for name in ("etc", "spool", "data", "mail"):
             (self._directory / name).mkdir()
         for name in ("data", "mail"):
-            os.chown(self._directory / name, USER_ID, USER_ID)
+            os.chown(self._directory / name, POSTFIX_USER, POSTFIX_USER)
         for name in QUEUES:
             queue = self._directory / "spool" / name
             queue.mkdir(mode=0o700)
             if name != "pid":
-                os.chown(queue, USER_ID, DROP_ID)
+                os.chown(queue, POSTFIX_USER, POSTFIX_DROP)
         (self._directory / "spool" / "public").chmod(0o710)
         (self._directory / "spool" / "maildrop").chmod(0o730)
 
     def log_text(self) -> str:
-        return self.log.read_text() if self.log.exists() else ""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def inbox_text(self) -> str:
-        return self.inbox.read_text() if self.inbox.exists() else ""
+        return self.inbox.read_text(errors="replace") if self.inbox.exists() else ""
+
+    def arrived(self, recipient: str) -> bool:
+        return f"Delivered-To: {recipient}\n" in self.inbox_text()
+
+    def came_by_tls(self, recipient: str) -> bool:
+        """Whether its header says so."""
+        received = self.inbox_text().partition(f"Delivered-To: {recipient}\n")[2]
+        return "(using TLSv1." in received.partition("\n\n")[0]
+
+    def attempts(self, recipient: str) -> list[Attempt]:
+        """What the log says about the deliveries to a recipient so far."""
+        found: list[Attempt] = []
+        tls: dict[str, str] = {}
+        for line in self.log_text().splitlines():
+            if match := TLS_LINE.search(line):
+                tls[match["pid"]] = match["trust"]
+            elif match := STATUS_LINE.search(line):
+                trust = tls.pop(match["pid"], None)
+                if match["recipient"] == recipient:
+                    found.append(Attempt(match["status"], match["dsn"], match["text"], trust))
+        return found
