@@ -25,7 +25,8 @@ int sp_cmd_rows(struct sp_cmd_ctx *ctx, const struct sp_json *filter,
 
 /* The last error of a row in one line:
  * "450 4.7.323 ... [LastAttemptedServerName=...] [LastAttemptedIP=...:25]
- * [Scenario=...]"; empty where there was none. Needs the events of the row. */
+ * [Scenario=...]"; empty where there was none. Needs the events of the row.
+ * port is shown where the event's tries don't tell it. */
 void sp_rows_last_error(const struct sp_json *row, int64_t port,
                         struct sp_buf *out);
 

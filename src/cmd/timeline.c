@@ -23,6 +23,24 @@ static const struct sp_json *last_try(const struct sp_json *row)
 	return NULL;
 }
 
+/* The port of the event's address, from the newest try at it; where none is
+ * told, the configured one. */
+static int64_t port_of(const struct sp_json *event, int64_t configured)
+{
+	const struct sp_json *tries =
+		sp_json_get(sp_json_get(event, "detail"), "tries");
+
+	for (size_t i = sp_json_len(tries); i > 0; i--) {
+		const struct sp_json *try = sp_json_at(tries, i - 1);
+
+		if (sp_str_eq(sp_json_get_str(try, "address"),
+		              sp_json_get_str(event, "address"))) {
+			return sp_json_get_int(try, "port", configured);
+		}
+	}
+	return configured;
+}
+
 static void append_address(struct sp_buf *out, struct sp_str address,
                            int64_t port)
 {
@@ -53,7 +71,7 @@ void sp_rows_last_error(const struct sp_json *row, int64_t port,
 		(void)sp_buf_append_char(out, ']');
 	}
 	if (address.len) {
-		append_address(out, address, port);
+		append_address(out, address, port_of(try, port));
 	}
 	if (scenario.len) {
 		(void)sp_buf_append_cstr(out, " [Scenario=");

@@ -727,10 +727,9 @@ static void connect_now(struct sp_dial *d)
 	if (*source && sp_addr_parse(sp_str_from(source), 0, &from)) {
 		from.family = 0;
 	}
-	d->facts.connect_ms = -1;
-	d->facts.greeting_ms = -1;
-	d->facts.tls_ms = -1;
-	d->facts.smtp_ms = -1;
+	d->facts.port = to.port;
+	d->facts.connect_ms = d->facts.greeting_ms = -1;
+	d->facts.tls_ms = d->facts.smtp_ms = -1;
 	d->mark_ms = sp_time_mono_ms();
 	d->stream = sp_stream_connect(d->conf.loop, &to,
 	                              from.family ? &from : NULL, on_stream, d);

@@ -51,7 +51,8 @@ typedef void sp_dial_fn(void *arg, enum sp_dial_event event);
 /* What there is to tell of a connection. Strings live as long as the dial. */
 struct sp_dial_facts {
 	char address[SP_ADDR_TEXT]; /* without port */
-	struct sp_str peer_name;    /* its EHLO name */
+	uint16_t port;
+	struct sp_str peer_name; /* its EHLO name */
 	bool tls;
 	struct sp_tls_facts tls_facts; /* when a handshake was tried */
 	bool handshake_tried;

@@ -260,6 +260,7 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 
 	sp_json_set_str(obj, "host", host->name);
 	sp_json_set_cstr(obj, "address", facts->address);
+	sp_json_set_int(obj, "port", facts->port);
 	sp_json_set_cstr(obj, "rule", sp_rule_text(host->rule));
 	sp_json_set_bool(obj, "reused", reused);
 	sp_json_set_bool(obj, "clear_retry", facts->clear_retry);

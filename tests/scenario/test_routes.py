@@ -73,9 +73,12 @@ def test_next_hop_without_mx_satisfies_mandatory(mail):
 
 
 @scenario(nowhere("by-host-wrong.test"), WRONG_HUB)
-def test_next_hop_that_fails_is_not_evaded(mail):
-    mail.blocked("7.323", "tlsa-mismatch")
+def test_next_hop_that_fails_is_not_evaded(mail, lab):
+    trace = mail.blocked("7.323", "tlsa-mismatch")
     assert not WRONG_HUB.host.receiver.mails()
+    detail = lab.server.run("trace", "--detail", trace["id"]).stdout.decode()
+    address = WRONG_HUB.host.addresses[0]
+    assert f"[LastAttemptedIP={address}:2527]" in detail
 
 
 @scenario(nowhere("by-address.test"), ADDRESS_HUB)

@@ -115,14 +115,14 @@ static const char DEFERRED[] =
 	"{\"time\":\"2026-11-23T10:00:01.000Z\",\"event\":\"defer\","
 	"\"attempt\":1,\"host\":\"mx.d.test\",\"address\":\"%s\","
 	"\"reply\":\"450 4.7.323 tlsa-invalid: \\u001b[1mno\","
-	"\"detail\":{}}]}";
+	"\"detail\":{\"tries\":[%s]}}]}";
 
-static struct sp_json *deferred(const char *address)
+static struct sp_json *deferred(const char *address, const char *tries)
 {
 	struct sp_json *row = NULL;
 	char text[2048];
 
-	snprintf(text, sizeof(text), DEFERRED, address);
+	snprintf(text, sizeof(text), DEFERRED, address, tries);
 	assert_int_equal(sp_json_parse(sp_str_from(text),
 	                               &SP_JSON_LIMITS_DEFAULT, &row, NULL, 0),
 	                 0);
@@ -133,13 +133,25 @@ static void test_last_error(void **state)
 {
 	static const struct {
 		const char *address;
+		const char *tries;
 		const char *want;
-	} CASES[] = {{"127.0.1.1", "[LastAttemptedIP=127.0.1.1:25]"},
-	             {"2001:db8::1", "[LastAttemptedIP=[2001:db8::1]:25]"}};
+	} CASES[] = {
+		{"127.0.1.1", "", "[LastAttemptedIP=127.0.1.1:25]"},
+		{"2001:db8::1", "", "[LastAttemptedIP=[2001:db8::1]:25]"},
+		{"127.0.1.1", "{\"address\":\"127.0.1.1\",\"port\":2525}",
+	         "[LastAttemptedIP=127.0.1.1:2525]"},
+		{"127.0.1.1",
+	         "{\"address\":\"127.0.1.1\",\"port\":2525},"
+	         "{\"address\":\"127.0.1.2\",\"port\":2526}",
+	         "[LastAttemptedIP=127.0.1.1:2525]"},
+		{"127.0.1.1", "{\"address\":\"127.0.1.2\",\"port\":2526}",
+	         "[LastAttemptedIP=127.0.1.1:25]"},
+	};
 
 	(void)state;
-	for (size_t i = 0; i < 2; i++) {
-		struct sp_json *row = deferred(CASES[i].address);
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		struct sp_json *row =
+			deferred(CASES[i].address, CASES[i].tries);
 		char want[256];
 		struct sp_buf out;
 		char *text;
@@ -161,7 +173,7 @@ static void test_last_error(void **state)
 
 static void test_timeline(void **state)
 {
-	struct sp_json *row = deferred("127.0.1.1");
+	struct sp_json *row = deferred("127.0.1.1", "");
 	FILE *f = tmpfile();
 	char text[2048];
 
