@@ -667,8 +667,7 @@ static void check_invariants(const struct sp_judge_conf *conf,
 	assert_false(r.waived && binding);
 	if (conf->filter.requiretls) { /* RFC 8689 4.2.1 */
 		assert_false(r.waived);
-		assert_true(r.judgement != SP_JUDGE_PROCEED ||
-		            r.authenticated);
+		assert_true(r.judgement != SP_JUDGE_PROCEED || r.authenticated);
 		assert_true(r.judgement != SP_JUDGE_CLEAR_RETRY);
 		assert_true(r.judgement != SP_JUDGE_FAIL ||
 		            r.verdict.cause == SP_CAUSE_REQUIRETLS_UNMET ||
