@@ -299,6 +299,7 @@ static void open_transaction(struct sp_attempt *a)
 		.body_8bit = e->body_8bit,
 		.smtputf8 = e->smtputf8,
 		.requiretls = e->requiretls,
+		.chunking = !a->ask.inline_body,
 	};
 	a->body_seq = 0;
 	a->stage = SEND;
@@ -322,16 +323,24 @@ static const enum sp_cause_id NEED_CAUSES[] = {
 	[SP_SMTP_NEED_REQUIRETLS] = SP_CAUSE_REQUIRETLS_UNMET,
 };
 
+/* What the host lacks for this recipient. */
+static enum sp_smtp_need need_of(const struct sp_smtp_result *result, size_t i)
+{
+	return result->need != SP_SMTP_NEED_NONE ? result->need
+	                                         : result->rcpts[i].need;
+}
+
 static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
                                       const struct sp_smtp_result *result,
                                       size_t i)
 {
 	const struct sp_reply *reply = &result->rcpts[i].reply;
+	enum sp_smtp_need need = need_of(result, i);
 	struct sp_verdict v;
 
-	if (result->need != SP_SMTP_NEED_NONE) {
-		v = sp_verdict_from_cause(NEED_CAUSES[result->need],
-		                          a->ask.domain, SP_STR(""), &a->arena);
+	if (need != SP_SMTP_NEED_NONE) {
+		v = sp_verdict_from_cause(NEED_CAUSES[need], a->ask.domain,
+		                          SP_STR(""), &a->arena);
 	} else if (reply->code) {
 		v = sp_verdict_from_reply(reply, true, &a->arena);
 	} else {
@@ -379,7 +388,8 @@ static void try_anew(struct sp_attempt *a, const struct sp_verdict *v)
 /* Settles the recipients by their replies; the first verdict that is not a
  * delivery stands for the try. Once the last dot is out, a recipient without
  * a reply is left for a later attempt: another host might make it a second
- * copy. */
+ * copy. What this host lacks, the next one may have (RFC 6531 3.2, RFC 8689
+ * 4.2.1). */
 static const struct sp_verdict *settle_sent(struct sp_attempt *a,
                                             const struct sp_smtp_result *result)
 {
@@ -388,8 +398,9 @@ static const struct sp_verdict *settle_sent(struct sp_attempt *a,
 	for (size_t i = 0; i < a->open_count; i++) {
 		size_t index = a->open_index[i];
 		struct sp_verdict v = rcpt_verdict(a, result, i);
+		bool lacks = need_of(result, i) != SP_SMTP_NEED_NONE;
 		bool unknown = result->end_sent && !result->rcpts[i].reply.code;
-		bool final = v.class != SP_VERDICT_TEMP || unknown;
+		bool final = !lacks && (v.class != SP_VERDICT_TEMP || unknown);
 
 		if (v.class == SP_VERDICT_DELIVERED) {
 			a->result.security =

@@ -34,6 +34,7 @@ const struct sp_pack_field SP_MSG_RELOAD_FIELDS[] = {
 
 const struct sp_pack_field SP_MSG_SUBMIT_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_submit, session),
+	SP_PACK_LIM(STR, struct sp_msg_submit, id, SP_MSG_ID_MAX),
 	SP_PACK_SUB(struct sp_msg_submit, envelope, SP_ENVELOPE_FIELDS),
 	SP_PACK(BOOL, struct sp_msg_submit, complete),
 	SP_PACK_LIM(STR, struct sp_msg_submit, body, SP_BODY_INLINE_MAX),
@@ -44,6 +45,7 @@ const struct sp_pack_field SP_MSG_BODY_CHUNK_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_body_chunk, session),
 	SP_PACK(U32, struct sp_msg_body_chunk, seq),
 	SP_PACK(BOOL, struct sp_msg_body_chunk, last),
+	SP_PACK(BOOL, struct sp_msg_body_chunk, eight_bit),
 	SP_PACK_LIM(STR, struct sp_msg_body_chunk, data, SP_BODY_CHUNK_MAX),
 	SP_PACK_END,
 };

@@ -91,6 +91,7 @@ struct sp_msg_reload {
  * chunk; queue then pulls the others one by one. */
 struct sp_msg_submit {
 	uint64_t session;
+	struct sp_str id; /* the queue id that its Received has; empty: any */
 	struct sp_envelope envelope;
 	bool complete;
 	struct sp_str body;
@@ -100,6 +101,8 @@ struct sp_msg_body_chunk { /* receive -> queue, queue -> transport */
 	uint64_t session;  /* or the attempt id */
 	uint32_t seq;      /* from 0; chunk 0 is what SUBMIT carried */
 	bool last;
+	bool eight_bit; /* with last, to queue: bytes above 127 were among
+	                 * these or earlier ones */
 	struct sp_str data;
 };
 

@@ -499,7 +499,9 @@ static void message_start(struct sp_smtp_client *c)
 	}
 	sp__smtp_queue(c, &SP__SMTP_MAIL, 0);
 	for (size_t i = 0; i < c->tx.rcpt_count; i++) {
-		sp__smtp_queue(c, &SP__SMTP_RCPT, i);
+		if (c->result.rcpts[i].need == SP_SMTP_NEED_NONE) {
+			sp__smtp_queue(c, &SP__SMTP_RCPT, i);
+		}
 	}
 	if (sp__smtp_pipelining(c) && !c->bdat) {
 		sp__smtp_queue(c, &SP__SMTP_DATA, 0);
@@ -531,6 +533,7 @@ int sp_smtp_client_send(struct sp_smtp_client *client,
 	};
 	c->result.rcpts = sp_arena_array(&c->arena, c->result.rcpt_count,
 	                                 sizeof(*c->result.rcpts));
+	sp__smtp_address(c);
 	c->accepted = 0;
 	c->mail_ok = false;
 	c->data_queued = false;

@@ -57,7 +57,8 @@ enum sp_smtp_need {
 	SP_SMTP_NEED_NONE,
 	SP_SMTP_NEED_SIZE,     /* larger than the peer's SIZE */
 	SP_SMTP_NEED_8BITMIME, /* 8-bit body, no 8BITMIME (RFC 6152 3) */
-	SP_SMTP_NEED_SMTPUTF8, /* RFC 6531 3.1 */
+	SP_SMTP_NEED_SMTPUTF8, /* RFC 6531 3.1: for the header or for a local
+	                        * part; a domain goes as A-labels instead */
 	SP_SMTP_NEED_REQUIRETLS,
 };
 
@@ -94,7 +95,8 @@ struct sp_smtp_transaction {
 	size_t rcpt_count;
 	uint64_t size_bytes; /* of the body in CRLF form; 0: not known */
 	bool body_8bit;
-	bool smtputf8;
+	bool smtputf8; /* its header has UTF-8 (RFC 6532); whether addresses
+	                * have is seen here */
 	bool requiretls;
 	bool chunking; /* BDAT instead of DATA where offered */
 };
@@ -109,6 +111,9 @@ struct sp_smtp_rcpt_result {
 	/* MAIL, RCPT, DATA_INIT, DATA_DONE; by a 421 that ended the session:
 	 * where that was; without a reply it means nothing */
 	enum sp_smtp_stage stage;
+	/* Not NONE: the peer lacks what this recipient needs, and was not
+	 * told of it. */
+	enum sp_smtp_need need;
 	bool accepted;  /* RCPT was accepted */
 	bool delivered; /* and the end of data too */
 };
@@ -117,7 +122,8 @@ struct sp_smtp_result {
 	struct sp_smtp_rcpt_result *rcpts;
 	size_t rcpt_count;
 	struct sp_reply final;  /* to the end of data; code 0: none */
-	enum sp_smtp_need need; /* not NONE: nothing was sent */
+	enum sp_smtp_need need; /* not NONE: nothing was sent; the message
+	                         * needs it, or every recipient does */
 	/* The end of data was handed out: without a final reply the peer may
 	 * or may not have the message. */
 	bool end_sent;

@@ -59,7 +59,7 @@ static void put_mail(struct sp_smtp_client *c,
 
 	(void)cmd;
 	(void)sp_buf_append_cstr(out, "MAIL FROM:<");
-	(void)sp_buf_append_str(out, tx->sender);
+	(void)sp_buf_append_str(out, c->sender);
 	(void)sp_buf_append_char(out, '>');
 	if (has(c, SP_SMTP_CAP_SIZE) && tx->size_bytes > 0) {
 		(void)sp_buf_printf(out, " SIZE=%llu",
@@ -68,7 +68,7 @@ static void put_mail(struct sp_smtp_client *c,
 	if (tx->body_8bit) {
 		(void)sp_buf_append_cstr(out, " BODY=8BITMIME");
 	}
-	if (tx->smtputf8) {
+	if (c->utf8) {
 		(void)sp_buf_append_cstr(out, " SMTPUTF8");
 	}
 	if (has(c, SP_SMTP_CAP_DSN)) {
@@ -101,32 +101,25 @@ static void put_notify(uint8_t notify, struct sp_buf *out)
 	}
 }
 
-static bool is_ascii(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] > 127) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The type utf-8 is not xtext: it goes on as it came, with bytes above 127
- * only inside SMTPUTF8 (RFC 6533 3); elsewhere it is left out. */
+/* The type utf-8 is not xtext: it goes on as it came inside SMTPUTF8, and
+ * elsewhere with the bytes above 127 escaped (RFC 6533 3). */
 static void put_orcpt(struct sp_smtp_client *c, struct sp_str orcpt,
                       struct sp_buf *out)
 {
 	struct sp_str address = orcpt;
 	struct sp_str type;
 
-	(void)sp_str_cut(&address, ';', &type);
-	bool utf8 = sp_str_eq_nocase(type, SP_STR("utf-8"));
-	if (orcpt.len == 0 || (!is_ascii(orcpt) && !(utf8 && c->tx.smtputf8))) {
+	if (orcpt.len == 0) {
 		return;
 	}
+	(void)sp_str_cut(&address, ';', &type);
+	if (!sp_str_eq_nocase(type, SP_STR("utf-8"))) {
+		address = sp_xtext_encode(address, &c->arena);
+	} else if (!c->utf8) {
+		address = sp_utf8_addr_xtext(address, &c->arena);
+	}
 	(void)sp_buf_printf(out, " ORCPT=" SP_STR_FMT ";", SP_STR_ARG(type));
-	(void)sp_buf_append_str(
-		out, utf8 ? address : sp_xtext_encode(address, &c->arena));
+	(void)sp_buf_append_str(out, address);
 }
 
 static void put_rcpt(struct sp_smtp_client *c,
@@ -135,7 +128,7 @@ static void put_rcpt(struct sp_smtp_client *c,
 	const struct sp_envelope_rcpt *rcpt = &c->tx.rcpts[cmd->rcpt];
 
 	(void)sp_buf_append_cstr(out, "RCPT TO:<");
-	(void)sp_buf_append_str(out, rcpt->address);
+	(void)sp_buf_append_str(out, c->paths[cmd->rcpt]);
 	(void)sp_buf_append_char(out, '>');
 	if (has(c, SP_SMTP_CAP_DSN)) {
 		put_notify(rcpt->notify, out);

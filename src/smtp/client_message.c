@@ -39,7 +39,7 @@ static struct sp_reply keep(struct sp_smtp_client *c,
 
 static bool is_decided(const struct sp_smtp_rcpt_result *rcpt)
 {
-	return rcpt->reply.code != 0;
+	return rcpt->reply.code != 0 || rcpt->need != SP_SMTP_NEED_NONE;
 }
 
 /* The reply decides for every recipient that is still undecided. */

@@ -71,6 +71,9 @@ struct sp_smtp_client {
 	struct sp_smtp_transaction tx; /* what it points to is borrowed */
 	struct sp_arena arena;         /* results, replies, xtext */
 	struct sp_smtp_result result;  /* arena */
+	bool utf8;                     /* MAIL has SMTPUTF8 */
+	struct sp_str sender;          /* as it is said to the peer; arena */
+	struct sp_str *paths;          /* of the recipients, likewise */
 	size_t accepted;               /* recipients */
 	bool mail_ok;
 	bool data_queued; /* DATA or body asked for */
@@ -99,6 +102,10 @@ void sp__smtp_goto(struct sp_smtp_client *c, enum sp_smtp_stage stage);
 void sp__smtp_update_stage(struct sp_smtp_client *c);
 void sp__smtp_protocol_error(struct sp_smtp_client *c, const char *why);
 void sp__smtp_end(struct sp_smtp_client *c, const struct sp_reply *reply);
+
+/* client_address.c: what is said of addresses to a peer with these caps. Sets
+ * utf8, sender, paths, and the needs of the result. */
+void sp__smtp_address(struct sp_smtp_client *c);
 
 /* client_caps.c: the text of a 250 to EHLO */
 void sp__smtp_caps_parse(struct sp_str text, struct sp_smtp_caps *caps_out,

@@ -25,7 +25,7 @@ struct sp_store_ops {
 	int (*enqueue)(struct sp_store *, const struct sp_store_incoming *);
 	int (*append_body)(struct sp_store *, struct sp_str id, uint32_t seq,
 	                   struct sp_str data);
-	int (*finish)(struct sp_store *, struct sp_str id);
+	int (*finish)(struct sp_store *, struct sp_str id, bool body_8bit);
 	int (*abort)(struct sp_store *, struct sp_str id);
 	int (*sweep_incoming)(struct sp_store *, uint64_t *count_out);
 

@@ -106,7 +106,7 @@ int sp__event_insert(struct sp__sqlite *s, const struct sp__event *event);
 int sp__enqueue(struct sp_store *, const struct sp_store_incoming *);
 int sp__append_body(struct sp_store *, struct sp_str id, uint32_t seq,
                     struct sp_str data);
-int sp__finish(struct sp_store *, struct sp_str id);
+int sp__finish(struct sp_store *, struct sp_str id, bool body_8bit);
 int sp__abort(struct sp_store *, struct sp_str id);
 int sp__sweep_incoming(struct sp_store *, uint64_t *count_out);
 int sp__read_body(struct sp_store *, struct sp_str id, uint32_t seq,

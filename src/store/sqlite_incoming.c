@@ -35,7 +35,7 @@ static int insert_message(struct sp__sqlite *s,
 	sp__bind_int(&u, (int64_t)in->body.len);
 	ret = sp__run(&u);
 	*row_out = sqlite3_last_insert_rowid(s->db);
-	return ret;
+	return ret == 0 && sqlite3_changes(s->db) == 0 ? SP_ELIMIT : ret;
 }
 
 static int insert_body(struct sp__sqlite *s, int64_t message, uint32_t seq,
@@ -121,7 +121,7 @@ int sp__append_body(struct sp_store *store, struct sp_str id, uint32_t seq,
 	return ret ? ret : insert_body(s, message, seq, data);
 }
 
-int sp__finish(struct sp_store *store, struct sp_str id)
+int sp__finish(struct sp_store *store, struct sp_str id, bool body_8bit)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_FINISH);
@@ -129,6 +129,7 @@ int sp__finish(struct sp_store *store, struct sp_str id)
 	int64_t received_ms = 0;
 	int ret;
 
+	sp__bind_int(&u, body_8bit);
 	sp__bind_str(&u, id);
 	while (sp__row(&u)) {
 		message = sp__int(&u, 0, 1, INT64_MAX);

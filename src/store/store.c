@@ -298,10 +298,11 @@ int sp_store_append_body(struct sp_store *store, struct sp_str id, uint32_t seq,
 	return store->ops->append_body(store, id, seq, data);
 }
 
-int sp_store_finish(struct sp_store *store, struct sp_str id)
+int sp_store_finish(struct sp_store *store, struct sp_str id, bool body_8bit)
 {
 	assert_turn(store);
-	return id_ok(id) ? store->ops->finish(store, id) : SP_ENOTFOUND;
+	return id_ok(id) ? store->ops->finish(store, id, body_8bit)
+	                 : SP_ENOTFOUND;
 }
 
 int sp_store_abort(struct sp_store *store, struct sp_str id)

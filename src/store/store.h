@@ -153,15 +153,17 @@ struct sp_store_incoming {
 };
 
 /* [turn] With complete the message is queued and its `receive` event is
- * written; else it is incoming: invisible and never due until finished. */
+ * written; else it is incoming: invisible and never due until finished.
+ * SP_ELIMIT: something is too long, or the id is taken. */
 int sp_store_enqueue(struct sp_store *store,
                      const struct sp_store_incoming *incoming);
 /* [turn] Chunks in order, seq from 1. SP_ENOTFOUND: no such incoming
  * message, or not its next chunk. */
 int sp_store_append_body(struct sp_store *store, struct sp_str id, uint32_t seq,
                          struct sp_str data);
-/* [turn] The last chunk is in: queued. */
-int sp_store_finish(struct sp_store *store, struct sp_str id);
+/* [turn] The last chunk is in: queued. body_8bit: the envelope's is to be
+ * set; the chunks had what nobody knew when they began. */
+int sp_store_finish(struct sp_store *store, struct sp_str id, bool body_8bit);
 /* [turn] As if the message had never come. For incoming messages, and for
  * those whose commit failed with nobody knowing how far it went. */
 int sp_store_abort(struct sp_store *store, struct sp_str id);

@@ -7,6 +7,7 @@
  * database), controls can't be in it, because none gets through here.
  */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -503,4 +504,64 @@ struct sp_str sp_xtext_encode(struct sp_str text, struct sp_arena *arena)
 		out[len++] = digits[c & 15];
 	}
 	return sp_str_slice(out, len);
+}
+
+/* The character at the start of s, which has len bytes (sp_utf8_len). */
+static unsigned code_point(struct sp_str s, size_t len)
+{
+	static const unsigned char lead[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	unsigned c = (unsigned char)s.ptr[0] & lead[len];
+
+	for (size_t i = 1; i < len; i++) {
+		c = c << 6 | ((unsigned char)s.ptr[i] & 0x3f);
+	}
+	return c;
+}
+
+struct sp_str sp_utf8_addr_xtext(struct sp_str text, struct sp_arena *arena)
+{
+	/* a character of 2 bytes takes up to 7, one of 4 up to 10 */
+	size_t cap = text.len * 4 + 1;
+	char *out = sp_arena_alloc(arena, cap);
+	size_t len = 0;
+
+	while (text.len > 0) {
+		size_t bytes = sp_utf8_len(text);
+
+		if (bytes > 1) {
+			len += (size_t)snprintf(out + len, cap - len, "\\x{%X}",
+			                        code_point(text, bytes));
+		} else { /* bytes that are no UTF-8 were refused before */
+			out[len++] = bytes == 1 ? text.ptr[0] : '?';
+			bytes = 1;
+		}
+		text = skip(text, bytes);
+	}
+	return sp_str_slice(out, len);
+}
+
+int sp_address_to_ascii(struct sp_str address, struct sp_arena *arena,
+                        struct sp_str *ascii_out)
+{
+	struct sp_address parts;
+	struct sp_str domain;
+	int err;
+
+	if (!has_8bit(address)) {
+		*ascii_out = sp_arena_str(arena, address);
+		return 0;
+	}
+	err = sp_address_parse(address, &parts);
+	if (!err && has_8bit(parts.local)) {
+		err = SP_EUNSUPPORTED;
+	}
+	if (!err) {
+		err = sp_domain_to_ascii(parts.domain, arena, &domain);
+	}
+	if (!err) {
+		*ascii_out = sp_str_from(sp_arena_printf(
+			arena, SP_STR_FMT "@" SP_STR_FMT,
+			SP_STR_ARG(parts.local), SP_STR_ARG(domain)));
+	}
+	return err;
 }

@@ -10,7 +10,7 @@
 
 /*
  * Mail addresses and domains as SMTP knows them (RFC 5321 4.1.2, RFC 6531),
- * xtext (RFC 3461 4), and A-labels (libidn2, RFC 5891). Pure.
+ * xtext (RFC 3461 4, RFC 6533 3), and A-labels (libidn2, RFC 5891). Pure.
  */
 
 #define SP_ADDRESS_LOCAL_MAX  64
@@ -50,5 +50,14 @@ bool sp_domain_is_literal(struct sp_str domain);
 int sp_xtext_decode(struct sp_str xtext, struct sp_arena *arena, size_t max,
                     struct sp_str *text_out);
 struct sp_str sp_xtext_encode(struct sp_str text, struct sp_arena *arena);
+/* An address of the type utf-8 in ASCII: characters above 127 as "\x{E9}"
+ * (RFC 6533 3), the rest as it is. */
+struct sp_str sp_utf8_addr_xtext(struct sp_str text, struct sp_arena *arena);
+
+/* What there is to say of an address where SMTPUTF8 is not spoken: the domain
+ * as A-labels (RFC 5890 2.3.2.1). SP_EUNSUPPORTED: its local part is beyond
+ * ASCII, and nothing can be said. */
+int sp_address_to_ascii(struct sp_str address, struct sp_arena *arena,
+                        struct sp_str *ascii_out);
 
 #endif

@@ -47,7 +47,8 @@ struct sp_envelope {
 	struct sp_str sender; /* empty: null sender */
 	struct sp_str envid;  /* decoded, or empty */
 	enum sp_ret ret;
-	bool smtputf8;  /* MAIL had SMTPUTF8 */
+	bool smtputf8;  /* MAIL had SMTPUTF8, and the header makes use of it;
+	                 * addresses tell for themselves */
 	bool body_8bit; /* BODY=8BITMIME given, or 8-bit bytes seen */
 	bool requiretls;
 	struct sp_str client; /* address of the submitting client */

@@ -49,6 +49,23 @@ static void try_address(struct sp_str text, struct sp_arena *arena)
 	SP_ASSERT(sp_str_eq(rest, SP_STR(" x")));
 }
 
+/* What is said without SMTPUTF8 is an address in ASCII. */
+static void try_to_ascii(struct sp_str text, struct sp_arena *arena)
+{
+	struct sp_str coded = sp_utf8_addr_xtext(text, arena);
+	struct sp_address parts;
+	struct sp_str ascii;
+
+	for (size_t i = 0; i < coded.len; i++) {
+		SP_ASSERT((unsigned char)coded.ptr[i] < 0x80);
+	}
+	if (sp_address_parse(text, &parts) != 0 ||
+	    sp_address_to_ascii(text, arena, &ascii) != 0) {
+		return;
+	}
+	SP_ASSERT(sp_address_parse(ascii, &parts) == 0 && !parts.utf8);
+}
+
 static void try_path(struct sp_str text)
 {
 	struct sp_address a;
@@ -105,6 +122,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	try_address(text, &arena);
 	try_path(text);
 	try_domain(text, &arena);
+	try_to_ascii(text, &arena);
 	try_xtext(text, &arena);
 	(void)sp_domain_is_literal(text);
 	sp_arena_fini(&arena);

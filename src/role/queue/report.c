@@ -317,7 +317,7 @@ static int enqueue_chunks(struct reporting *r,
 		                   SP_STORE_CHUNK_MAX);
 
 		if (chunk.len == 0) {
-			return sp_store_finish(r->q->store, in->id);
+			return sp_store_finish(r->q->store, in->id, false);
 		}
 		ret = sp_store_append_body(r->q->store, in->id, seq, chunk);
 	}

@@ -123,6 +123,24 @@ static void add_session(struct sp_queue *q, const struct sp_queue_op *op,
 	sp_list_append(&q->sessions, &s->node);
 }
 
+/* The id that the message's Received names, if it is one. */
+static void choose_id(const struct sp_msg_submit *m, struct sp_queue_op *op)
+{
+	bool good = m->id.len == SP_ID_LEN && m->id.len < sizeof(op->id);
+
+	for (size_t i = 0; good && i < m->id.len; i++) {
+		char c = m->id.ptr[i];
+
+		good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+	}
+	if (good) {
+		memcpy(op->id, m->id.ptr, m->id.len);
+		op->id[m->id.len] = '\0';
+	} else {
+		sp_id_new(sp_time_wall_ms(), op->id);
+	}
+}
+
 static int submit_apply(struct sp_queue *q, struct sp_queue_op *op)
 {
 	struct sp_msg_submit *m = op->msg;
@@ -139,7 +157,7 @@ static int submit_apply(struct sp_queue *q, struct sp_queue_op *op)
 	m->envelope.received_ms = m->envelope.received_ms > 0
 	                                  ? m->envelope.received_ms
 	                                  : sp_time_wall_ms();
-	sp_id_new(sp_time_wall_ms(), op->id);
+	choose_id(m, op);
 	ret = enqueue(q, op);
 	if (ret == SP_ELIMIT) {
 		sp_log(&q->ctx->log, SP_LOG_WARN, "queue.over_limit",
@@ -193,7 +211,8 @@ static int chunk_apply(struct sp_queue *q, struct sp_queue_op *op)
 	ret = sp_store_append_body(q->store, sp_str_from(s->id), m->seq,
 	                           m->data);
 	if (ret == 0 && m->last) {
-		ret = sp_store_finish(q->store, sp_str_from(s->id));
+		ret = sp_store_finish(q->store, sp_str_from(s->id),
+		                      m->eight_bit);
 	}
 	if (ret == SP_ENOTFOUND) {
 		return 0;

@@ -90,7 +90,8 @@ static void refuse_busy(struct session *s)
 }
 
 /* Our trace header and, for submission, what RFC 6409 8.3 lets us add. */
-static int write_headers(struct session *s, int64_t now_ms, struct sp_buf *out)
+static int write_headers(struct session *s, int64_t now_ms,
+                         const char *queue_id, struct sp_buf *out)
 {
 	const struct sp_conf *conf = s->role->ctx->conf;
 	struct sp_received received = {
@@ -99,6 +100,7 @@ static int write_headers(struct session *s, int64_t now_ms, struct sp_buf *out)
 		.by = sp_str_from(conf->hostname),
 		.with = sp_str_from(sp_smtp_server_with(s->server)),
 		.tls = sp_str_from(s->tls_text),
+		.id = sp_str_from(queue_id),
 		.received_ms = now_ms,
 	};
 	char id[SP_ID_LEN + 1];
@@ -152,12 +154,16 @@ static void submit(struct session *s, bool complete)
 	struct sp_str rest = sp_buf_str(&s->body);
 	struct sp_str part;
 	size_t headers_len;
+	char id[SP_ID_LEN + 1];
 
 	msg.envelope.received_ms = sp_time_wall_ms();
 	msg.envelope.body_8bit |= s->scan.body_8bit || s->scan.header_8bit;
+	msg.envelope.smtputf8 &= s->scan.header_8bit || !s->scan.ended;
+	sp_id_new(msg.envelope.received_ms, id);
+	msg.id = sp_str_from(id);
 	sp_buf_init(&first, SP_BODY_INLINE_MAX);
 	if (!s->role->queue ||
-	    write_headers(s, msg.envelope.received_ms, &first)) {
+	    write_headers(s, msg.envelope.received_ms, id, &first)) {
 		sp_buf_fini(&first);
 		refuse_busy(s);
 		return;
@@ -185,6 +191,7 @@ static void send_chunk(struct session *s)
 		.session = s->submission,
 		.seq = s->seq++,
 		.last = s->ended && len <= SP_BODY_CHUNK_MAX,
+		.eight_bit = s->scan.body_8bit || s->scan.header_8bit,
 		.data = sp_str_sub(sp_buf_str(&s->body), 0, SP_BODY_CHUNK_MAX),
 	};
 

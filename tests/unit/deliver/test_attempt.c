@@ -16,38 +16,11 @@
 
 #include "deliver/attempt.h"
 #include "net/tls.h"
+#include "unit/deliver/attempt_rows.h"
 #include "unit/deliver/peer.h"
 #include "unit/net/certs.h"
 
-#define HOSTS   2
 #define GUARD_S 20
-
-enum tlsa {
-	NO_TLSA,
-	GOOD,
-	WRONG,
-	UNUSABLE,
-	GOOD_RSA /* of the second key that a server with two_keys has */
-};
-
-struct expect {
-	enum sp_verdict_class class;
-	const char *code;
-	const char *cause; /* null: delivered or a reply */
-};
-
-struct row {
-	const char *name;
-	struct script scripts[HOSTS];
-	enum tlsa tlsa[HOSTS];
-	bool log_only;
-	bool body_8bit;
-	bool two_keys;
-	struct expect expect[2];
-	const char *security;
-	unsigned messages[HOSTS], clear[HOSTS], tls[HOSTS];
-	unsigned connections; /* to the first host; 0: no matter */
-};
 
 struct answer {
 	struct sp_list node;
@@ -356,7 +329,7 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 
 static void pull(void *arg, uint32_t seq);
 
-static const struct sp_envelope_rcpt RCPTS[2] = {
+static struct sp_envelope_rcpt RCPTS[2] = {
 	{.address = {"a@d.example", 11}, .domain = {"d.example", 9}},
 	{.address = {"b@d.example", 11}, .domain = {"d.example", 9}},
 };
@@ -396,173 +369,6 @@ static void send_one(struct world *w)
 }
 
 /* --- one message, two hosts --- */
-
-#define OK                                                                     \
-	{                                                                      \
-		SP_VERDICT_DELIVERED, "2.0.0", ""                              \
-	}
-#define TEMP(code, cause)                                                      \
-	{                                                                      \
-		SP_VERDICT_TEMP, code, cause                                   \
-	}
-#define BOTH(...)                                                              \
-	{                                                                      \
-		__VA_ARGS__, __VA_ARGS__                                       \
-	}
-
-static const struct row ROWS[] = {
-	{"4 usage 3 matches", .tlsa = {GOOD, GOOD}, .expect = BOTH(OK),
-         .security = "dane", .messages = {1}, .tls = {1}},
-	{"4 no record matches, no other host", .tlsa = {WRONG, WRONG},
-         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch"))},
-	{"5 a host in which DANE fails is skipped", .tlsa = {WRONG, GOOD},
-         .expect = BOTH(OK), .security = "dane", .messages = {0, 1},
-         .tls = {0, 1}},
-	{"5 mismatch, then a host without TLSA",
-         .scripts = {{0}, {.no_starttls = true}}, .tlsa = {WRONG, NO_TLSA},
-         .expect = BOTH(OK), .security = "clear", .messages = {0, 1},
-         .clear = {0, 1}},
-	{"RFC 7671 8.4 two keys, TLSA of the ECDSA key", .two_keys = true,
-         .tlsa = {GOOD, GOOD}, .expect = BOTH(OK), .security = "dane",
-         .messages = {1}, .tls = {1}, .connections = 1},
-	{"RFC 7671 8.4 two keys, TLSA of the RSA key", .two_keys = true,
-         .tlsa = {GOOD_RSA, GOOD}, .expect = BOTH(OK), .security = "dane",
-         .messages = {1}, .tls = {1}, .connections = 2},
-	{"two keys, TLSA of neither", .two_keys = true, .tlsa = {WRONG, WRONG},
-         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
-	{"one key, TLSA of another: asked twice", .tlsa = {GOOD_RSA, GOOD_RSA},
-         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
-	{"two keys, the second handshake has no STARTTLS", .two_keys = true,
-         .scripts = {{.ends_starttls = 1}}, .tlsa = {GOOD_RSA, GOOD},
-         .expect = BOTH(OK), .security = "dane", .messages = {0, 1},
-         .tls = {0, 1}, .connections = 2},
-	{"two keys, the second connection is refused", .two_keys = true,
-         .scripts = {{.ends_greeting = 1}}, .tlsa = {GOOD_RSA, WRONG},
-         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch")), .connections = 2},
-	{"log-only: two keys, TLSA of the RSA key", .two_keys = true,
-         .tlsa = {GOOD_RSA, GOOD}, .log_only = true, .expect = BOTH(OK),
-         .security = "dane", .messages = {1}, .tls = {1}, .connections = 2},
-	{"log-only: two keys, TLSA of neither", .two_keys = true,
-         .tlsa = {WRONG, WRONG}, .log_only = true, .expect = BOTH(OK),
-         .security = "tls", .messages = {1}, .tls = {1}, .connections = 2},
-	{"log-only: the second handshake has no STARTTLS, never in clear",
-         .scripts = {{.ends_starttls = 1, .starts_again = 2}},
-         .tlsa = {WRONG, WRONG}, .log_only = true, .expect = BOTH(OK),
-         .security = "tls", .messages = {1}, .tls = {1}, .connections = 3},
-	{"4 TLSA and no STARTTLS",
-         .scripts = {{.no_starttls = true}, {.no_starttls = true}},
-         .tlsa = {GOOD, GOOD},
-         .expect = BOTH(TEMP("4.7.321", "starttls-not-offered"))},
-	{"4 TLSA and 454",
-         .scripts = {{.starttls = "454 no\r\n"}, {.starttls = "454 no\r\n"}},
-         .tlsa = {GOOD, GOOD},
-         .expect = BOTH(TEMP("4.7.321", "starttls-refused"))},
-	{"4 TLSA and silence after STARTTLS",
-         .scripts = {{.starttls = ""}, {.starttls = "#"}}, .tlsa = {GOOD, GOOD},
-         .expect = BOTH(TEMP("4.7.321", "starttls-timeout"))},
-	{"4 TLSA and a handshake that does not come about",
-         .scripts = {{.mute_handshake = true}, {.no_handshake = true}},
-         .tlsa = {GOOD, GOOD},
-         .expect = BOTH(TEMP("4.7.321", "handshake-failed"))},
-	{"4 TLSA and bytes behind the 220",
-         .scripts = {{.starttls = "220 go\r\n250 x\r\n"},
-                     {.starttls = "220 go\r\nx"}},
-         .tlsa = {GOOD, GOOD},
-         .expect = BOTH(TEMP("4.7.321", "starttls-garbage"))},
-	{"3 row 2: all unusable, without TLS",
-         .scripts = {{.no_starttls = true}, {.starttls = "454 no\r\n"}},
-         .tlsa = {UNUSABLE, UNUSABLE},
-         .expect = BOTH(TEMP("4.7.321", "starttls-not-offered"))},
-	{"3 row 2: all unusable, with TLS", .tlsa = {UNUSABLE, UNUSABLE},
-         .expect = BOTH(OK), .security = "tls", .messages = {1}, .tls = {1}},
-	{"4 opportunistic: TLS where offered", .expect = BOTH(OK),
-         .security = "tls", .messages = {1}, .tls = {1}},
-	{"4 opportunistic: one clear try after a failed handshake",
-         .scripts = {{.no_handshake = true}}, .expect = BOTH(OK),
-         .security = "clear", .messages = {1}, .clear = {1}},
-	{"4 opportunistic: one clear try after silence",
-         .scripts = {{.starttls = ""}}, .expect = BOTH(OK), .security = "clear",
-         .messages = {1}, .clear = {1}},
-	{"4 opportunistic: 454 goes on in clear",
-         .scripts = {{.starttls = "454 no\r\n"}}, .expect = BOTH(OK),
-         .security = "clear", .messages = {1}, .clear = {1}},
-	{"454 and 421 at once: never ready, the next host",
-         .scripts = {{.starttls = "454 no\r\n421 bye\r\n"}}, .expect = BOTH(OK),
-         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
-	{"421 to STARTTLS, the next host",
-         .scripts = {{.starttls = "421 bye\r\n"}}, .expect = BOTH(OK),
-         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
-	{"4 opportunistic: garbage behind the 220, the next host",
-         .scripts = {{.starttls = "220 go\r\n250 x\r\n"}}, .expect = BOTH(OK),
-         .security = "tls", .messages = {0, 1}, .tls = {0, 1}},
-	{"1 log-only: a mismatch is delivered", .tlsa = {WRONG, WRONG},
-         .log_only = true, .expect = BOTH(OK), .security = "tls",
-         .messages = {1}, .tls = {1}},
-	{"1 log-only: clear where TLSA stands",
-         .scripts = {{.no_starttls = true}}, .tlsa = {GOOD, GOOD},
-         .log_only = true, .expect = BOTH(OK), .security = "clear",
-         .messages = {1}, .clear = {1}},
-	{"greeting: silence, then the next host", .scripts = {{.greeting = ""}},
-         .expect = BOTH(OK), .security = "tls", .messages = {0, 1},
-         .tls = {0, 1}},
-	{"greeting: closed and refused",
-         .scripts = {{.greeting = "#"}, {.greeting = "#554 go away\r\n"}},
-         .expect = BOTH(TEMP("4.0.0", "remote-reply"))},
-	{"greeting: no SMTP",
-         .scripts = {{.greeting = "SSH-2.0\r\n"}, {.greeting = "#\r\n"}},
-         .expect = BOTH(TEMP("4.5.0", "protocol-error"))},
-	{"EHLO: closed, both", .scripts = {{.ehlo = "#"}, {.ehlo = "#"}},
-         .expect = BOTH(TEMP("4.4.318", "connection-closed"))},
-	{"EHLO: silence, both", .scripts = {{.ehlo = ""}, {.ehlo = ""}},
-         .expect = BOTH(TEMP("4.4.315", "session-timeout"))},
-	{"5 a 4xx to RCPT goes on to the next host",
-         .scripts = {{.rcpt = "451 later\r\n", .rcpt2 = "451 later\r\n"}},
-         .expect = BOTH(OK), .security = "tls", .messages = {0, 1},
-         .tls = {1, 1}},
-	{"5 a 5xx is final, a 4xx of another recipient goes on",
-         .scripts = {{.rcpt = "550 5.1.1 no\r\n", .rcpt2 = "450 no\r\n"}},
-         .expect = {{SP_VERDICT_PERM, "5.1.1", "remote-reply"}, OK},
-         .security = "tls", .messages = {0, 1}, .tls = {1, 1}},
-	{"5 one taken, one refused by all hosts",
-         .scripts = {{.rcpt2 = "450 4.2.1 no\r\n"},
-                     {.rcpt = "450 4.2.2 no\r\n"}},
-         .expect = {OK, TEMP("4.2.1", "remote-reply")}, .security = "tls",
-         .messages = {1, 0}, .tls = {1, 1}},
-	{"5 a reply speaks before a connection",
-         .scripts = {{.mail = "450 4.1.8 no\r\n"}, {.greeting = "#"}},
-         .expect = BOTH(TEMP("4.1.8", "remote-reply")), .tls = {1}},
-	{"MAIL: closed at the first host, taken at the second",
-         .scripts = {{.mail = "#"}}, .expect = BOTH(OK), .security = "tls",
-         .messages = {0, 1}, .tls = {1, 1}},
-	{"DATA: 554, final", .scripts = {{.data = "554 5.6.0 no\r\n"}},
-         .expect = BOTH({SP_VERDICT_PERM, "5.6.0", "remote-reply"}),
-         .tls = {1}},
-	{"dot: 452 at the first host, taken at the second",
-         .scripts = {{.dot = "452 full\r\n"}}, .expect = BOTH(OK),
-         .security = "tls", .messages = {1, 1}, .tls = {1, 1}},
-	{"dot: closed, so no other host gets a second copy",
-         .scripts = {{.dot = "#"}},
-         .expect = BOTH(TEMP("4.4.318", "connection-closed")),
-         .messages = {1, 0}, .tls = {1}},
-	{"dot: silence, so no other host gets a second copy",
-         .scripts = {{.dot = ""}},
-         .expect = BOTH(TEMP("4.4.315", "session-timeout")), .messages = {1, 0},
-         .tls = {1}},
-	{"dot: no SMTP", .scripts = {{.dot = "what?\r\n"}},
-         .expect = BOTH(TEMP("4.5.0", "protocol-error")), .messages = {1, 0},
-         .tls = {1}},
-	{"dot: 250 and the end at once", .scripts = {{.dot = "#250 ok\r\n"}},
-         .expect = BOTH(OK), .security = "tls", .messages = {1, 0}, .tls = {1}},
-	{"dot: 250 and 421 at once",
-         .scripts = {{.dot = "250 ok\r\n421 bye\r\n"}}, .expect = BOTH(OK),
-         .security = "tls", .messages = {1, 0}, .tls = {1}},
-	{"RFC 6152 3: 8-bit text, no 8BITMIME",
-         .scripts = {{.ehlo_more = "\r\n250-DSN"}}, .body_8bit = true,
-         .expect = BOTH({SP_VERDICT_PERM, "5.6.3", "8bit-not-supported"})},
-	{"RFC 1870: larger than the peer's SIZE",
-         .scripts = {{.ehlo_more = "\r\n250-SIZE 10"}},
-         .expect = BOTH({SP_VERDICT_PERM, "5.3.4", "too-large-for-peer"})},
-};
 
 static void check(const struct row *row, const struct world *w)
 {
@@ -604,8 +410,13 @@ static void test_rows(void **state)
 			}
 		}
 		envelope.body_8bit = row->body_8bit;
+		envelope.smtputf8 = row->smtputf8;
+		RCPTS[1].address =
+			sp_str_from(row->local ? row->local : "b@d.example");
 		send_one(&w);
 		envelope.body_8bit = false;
+		envelope.smtputf8 = false;
+		RCPTS[1].address = SP_STR("b@d.example");
 		check(row, &w);
 		world_close(&w);
 	}

@@ -26,6 +26,38 @@ static void test_submit_deliver(void **state)
 	finish(w);
 }
 
+/* The id that Received names is the message's, where it is one. */
+static void test_given_id(void **state)
+{
+	static const struct {
+		const char *id;
+		bool taken;
+	} CASES[] = {
+		{"01ABCDEFGHJKMNPQRSTV", true},
+		{"01ABCDEFGHJKMNPQRST/", false},
+		{"short", false},
+		{"01ABCDEFGHJKMNPQRSTVW", false},
+	};
+	struct world *w = *state;
+	struct sp_msg_submit m = submission(5, "a@s.test");
+	struct sp_msg_submit_done done = {0};
+
+	start(w, "");
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		m.id = sp_str_from(CASES[i].id);
+		SEND(w->receive, SUBMIT, SUBMIT, &m);
+		EXPECT(w->receive, SUBMIT_DONE, SUBMIT_DONE, &done);
+		assert_true(done.accepted);
+		assert_int_equal(sp_str_eq(done.id, m.id), CASES[i].taken);
+	}
+	m.id = sp_str_from(CASES[0].id); /* a second time */
+	SEND(w->receive, SUBMIT, SUBMIT, &m);
+	EXPECT(w->receive, SUBMIT_DONE, SUBMIT_DONE, &done);
+	assert_false(done.accepted);
+	assert_int_equal(done.code, 451);
+	finish(w);
+}
+
 static void test_long_body(void **state)
 {
 	struct world *w = *state;
@@ -47,6 +79,7 @@ static void test_long_body(void **state)
 		EXPECT(w->receive, SUBMIT_PULL, SESSION, &wanted);
 		assert_int_equal(wanted.session, 5);
 		c.last = c.seq == 3;
+		c.eight_bit = c.last;
 		SEND(w->receive, BODY_CHUNK, BODY_CHUNK, &c);
 	}
 	EXPECT(w->receive, SUBMIT_DONE, SUBMIT_DONE, &done);
@@ -54,6 +87,8 @@ static void test_long_body(void **state)
 	j = job(w);
 	assert_false(j.inline_body);
 	assert_int_equal(j.size_bytes, m.body.len + 3 * sizeof(chunk));
+	assert_false(m.envelope.body_8bit);
+	assert_true(j.envelope.body_8bit);
 	pull.attempt_id = j.attempt_id;
 	pull.id = j.id;
 	for (pull.seq = 0; pull.seq < 4; pull.seq++) {
@@ -510,6 +545,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_submit_deliver),
+		TEST(test_given_id),
 		TEST(test_long_body),
 		TEST(test_pull_without_lease),
 		TEST(test_abort),

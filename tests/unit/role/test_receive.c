@@ -136,6 +136,77 @@ static void test_small(void **state)
 	close_stage(&s);
 }
 
+static const struct eight_bit_case {
+	const char *name, *mail, *text;
+	bool body_8bit, smtputf8;
+} EIGHT_BIT[] = {
+	{"RFC 6152 7-bit", "", "Subject: x\r\n\r\nhello", false, false},
+	{"RFC 6152 declared", " BODY=8BITMIME", "Subject: x\r\n\r\nhello", true,
+         false},
+	{"RFC 6152 body, not declared", "", "Subject: x\r\n\r\n\xc3\xa9", true,
+         false},
+	{"RFC 6532 header, not declared", "", "Subject: \xc3\xa9\r\n\r\nx",
+         true, false},
+	{"RFC 6531 3.1.6 header", " SMTPUTF8", "Subject: \xc3\xa9\r\n\r\nx",
+         true, true},
+	{"RFC 6531 3.1.6 only the envelope may need it", " SMTPUTF8",
+         "Subject: x\r\n\r\n\xc3\xa9", true, false},
+};
+
+static void test_eight_bit(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	open_stage(&s, "");
+	for (size_t i = 0; i < sizeof(EIGHT_BIT) / sizeof(EIGHT_BIT[0]); i++) {
+		const struct eight_bit_case *c = &EIGHT_BIT[i];
+		struct sp_msg_submit m;
+		char text[256];
+
+		print_message("  %s\n", c->name);
+		snprintf(text, sizeof(text), "MAIL FROM:<a@c.example>%s\r\n",
+		         c->mail);
+		put_text(s.client, text);
+		expect_line(s.client, "250 ");
+		put_text(s.client, "RCPT TO:<b@d.example>\r\n");
+		expect_line(s.client, "250 ");
+		put_text(s.client, "DATA\r\n");
+		expect_line(s.client, "354 ");
+		snprintf(text, sizeof(text), "%s\r\n.\r\n", c->text);
+		put_text(s.client, text);
+		m = get_submit(&s);
+		assert_int_equal(m.envelope.body_8bit, c->body_8bit);
+		assert_int_equal(m.envelope.smtputf8, c->smtputf8);
+		done(&s, m.session, true, 250);
+		expect_line(s.client, "250 ");
+	}
+	close_stage(&s);
+}
+
+/* Our Received names the id that queue is asked to take (RFC 5321 4.4). */
+static void test_received(void **state)
+{
+	struct sp_msg_submit m;
+	struct stage s;
+	char wanted[64];
+
+	(void)state;
+	open_stage(&s, "");
+	envelope(&s);
+	put_text(s.client, "Subject: x\r\n\r\nhello\r\n.\r\n");
+	m = get_submit(&s);
+	snprintf(wanted, sizeof(wanted), "\r\n\tid " SP_STR_FMT "\r\n",
+	         SP_STR_ARG(m.id));
+	assert_int_equal(m.id.len, 20);
+	assert_non_null(memmem(m.body.ptr, m.body.len, wanted, strlen(wanted)));
+	assert_non_null(
+		memmem(m.body.ptr, m.body.len, "\tfor <b@d.example>;", 19));
+	done(&s, m.session, true, 250);
+	expect_line(s.client, "250 ");
+	close_stage(&s);
+}
+
 static void test_large(void **state)
 {
 	struct sp_msg_body_chunk chunk = {0};
@@ -151,7 +222,8 @@ static void test_large(void **state)
 	m = get_submit(&s);
 	assert_false(m.complete);
 	total = m.body.len;
-	put_text(s.client, ".\r\n");
+	assert_false(m.envelope.body_8bit);
+	put_text(s.client, "late \xc3\xa9\r\n.\r\n");
 	for (uint32_t seq = 1; !chunk.last; seq++) {
 		struct sp_msg_session pull = {m.session};
 
@@ -162,6 +234,7 @@ static void test_large(void **state)
 		total += chunk.data.len;
 	}
 	assert_true(total > 200000 && total < 201000);
+	assert_true(chunk.eight_bit);
 	done(&s, m.session, true, 250);
 	expect_line(s.client, "250 ");
 	close_stage(&s);
@@ -363,6 +436,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small),
+		cmocka_unit_test(test_eight_bit),
+		cmocka_unit_test(test_received),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_refused_while_held),
 		cmocka_unit_test(test_queue_gone_while_held),

@@ -55,11 +55,13 @@ static void test_chunks(void **state)
 	assert_int_equal(stats.incoming, 1);
 	assert_int_equal(stats.messages, 0);
 	begin(w);
-	must(sp_store_finish(w->store, SP_STR("M1")), w->store);
-	assert_int_equal(sp_store_finish(w->store, SP_STR("M1")), SP_ENOTFOUND);
+	must(sp_store_finish(w->store, SP_STR("M1"), true), w->store);
+	assert_int_equal(sp_store_finish(w->store, SP_STR("M1"), false),
+	                 SP_ENOTFOUND);
 	commit(w);
 	assert_int_equal(claim(w, NOW, 1, &jobs), 1);
 	assert_int_equal(jobs[0].size_bytes, in.body.len + 4);
+	assert_true(jobs[0].envelope.body_8bit); /* known at the end only */
 	must(sp_store_read_body(w->store, SP_STR("M1"), 0, &w->arena, &body,
 	                        &last),
 	     w->store);
@@ -69,6 +71,23 @@ static void test_chunks(void **state)
 	     w->store);
 	assert_true(last);
 	assert_true(sp_str_eq(body, SP_STR("more")));
+}
+
+/* An id is chosen by somebody else: the second message is refused alone. */
+static void test_id_taken(void **state)
+{
+	struct world *w = *state;
+	struct sp_envelope e = envelope(ONE, 1);
+	struct sp_store_incoming in = incoming("M1", &e);
+
+	enqueue(w, "M1");
+	begin(w);
+	assert_int_equal(sp_store_enqueue(w->store, &in), SP_ELIMIT);
+	in.id = SP_STR("M2");
+	must(sp_store_enqueue(w->store, &in), w->store);
+	commit(w);
+	assert_int_equal(show(w, "M1").count, 1);
+	assert_int_equal(show(w, "M2").count, 1);
 }
 
 static void test_abort_and_sweep(void **state)
@@ -92,7 +111,8 @@ static void test_abort_and_sweep(void **state)
 	commit(w);
 	assert_int_equal(count, 1);
 	begin(w);
-	assert_int_equal(sp_store_finish(w->store, SP_STR("M2")), SP_ENOTFOUND);
+	assert_int_equal(sp_store_finish(w->store, SP_STR("M2"), false),
+	                 SP_ENOTFOUND);
 	commit(w);
 	assert_int_equal(show(w, "M3").count, 1);
 }
@@ -556,6 +576,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_enqueue),
 		TEST(test_chunks),
+		TEST(test_id_taken),
 		TEST(test_abort_and_sweep),
 		TEST(test_rollback),
 		TEST(test_over_limits),

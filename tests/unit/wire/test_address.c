@@ -337,12 +337,85 @@ static void test_xtext(void **state)
 	sp_arena_fini(&arena);
 }
 
+static void test_to_ascii(void **state)
+{
+	static const struct {
+		const char *name;
+		struct sp_str address;
+		int err;
+		const char *ascii;
+	} cases[] = {
+		{"RFC 5321 ASCII stays", IN("A@B.test"), 0, "A@B.test"},
+		{"RFC 5321 the null sender", IN(""), 0, ""},
+		{"RFC 5890 2.3.2.1 U-label",
+	         IN("A@b\xc3\xbc"
+	            "cher.test"),
+	         0, "A@xn--bcher-kva.test"},
+		{"RFC 6531 3.3 quoted local part", IN("\"a b\"@\xc3\xa9.test"),
+	         0, "\"a b\"@xn--9ca.test"},
+		{"RFC 6531 3.3 local part", IN("\xc3\xa9@d.test"),
+	         SP_EUNSUPPORTED, NULL},
+		{"RFC 6531 3.3 both", IN("\xc3\xa9@\xc3\xa9.test"),
+	         SP_EUNSUPPORTED, NULL},
+		{"RFC 5891 5.4 no domain", IN("a@\xe2\x80\x8b.test"),
+	         SP_ESYNTAX, NULL},
+		{"RFC 3629 no UTF-8", IN("a@\xff.test"), SP_ESYNTAX, NULL},
+	};
+	struct sp_arena arena;
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sp_str ascii = {0};
+
+		print_message("  %s\n", cases[i].name);
+		assert_int_equal(
+			sp_address_to_ascii(cases[i].address, &arena, &ascii),
+			cases[i].err);
+		assert_true(cases[i].err ||
+		            sp_str_eq(ascii, sp_str_from(cases[i].ascii)));
+	}
+	sp_arena_fini(&arena);
+}
+
+static void test_utf8_addr_xtext(void **state)
+{
+	static const struct {
+		const char *name;
+		struct sp_str text;
+		const char *xtext;
+	} cases[] = {
+		{"RFC 6533 3 ASCII", IN("a\\x{2B}b@d"), "a\\x{2B}b@d"},
+		{"RFC 6533 3 two bytes", IN("\xc2\x80\xdf\xbf"),
+	         "\\x{80}\\x{7FF}"},
+		{"RFC 6533 3 three bytes", IN("\xe2\x82\xac"), "\\x{20AC}"},
+		{"RFC 6533 3 four bytes", IN("\xf4\x8f\xbf\xbf"),
+	         "\\x{10FFFF}"},
+		{"RFC 3629 no UTF-8", IN("a\xff"), "a?"},
+		{"empty", IN(""), ""},
+	};
+	struct sp_arena arena;
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		print_message("  %s\n", cases[i].name);
+		assert_true(sp_str_eq(sp_utf8_addr_xtext(cases[i].text, &arena),
+		                      sp_str_from(cases[i].xtext)));
+	}
+	sp_arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_address), cmocka_unit_test(test_path),
-		cmocka_unit_test(test_ascii),   cmocka_unit_test(test_literal),
+		cmocka_unit_test(test_address),
+		cmocka_unit_test(test_path),
+		cmocka_unit_test(test_ascii),
+		cmocka_unit_test(test_literal),
 		cmocka_unit_test(test_xtext),
+		cmocka_unit_test(test_to_ascii),
+		cmocka_unit_test(test_utf8_addr_xtext),
 	};
 
 	return cmocka_run_group_tests_name("address", tests, NULL, NULL);
