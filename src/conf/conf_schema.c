@@ -136,7 +136,8 @@ static const struct sp_conf_key RECEIVE[] = {
          NULL, "64KiB", "Longest line of a message."},
 	{"idle_timeout", SP_CONF_TIME, KEY(receive, idle_timeout_ms), 1,
          HOUR_MS, NULL, "5m",
-         "How long a client may be silent (RFC 5321 4.5.3.2.7)."},
+         "How long a client may be silent, or take for one command (RFC 5321 "
+         "4.5.3.2.7)."},
 	{"session_timeout", SP_CONF_TIME, KEY(receive, session_timeout_ms), 1,
          7 * DAY_MS, NULL, "4h", "For a whole session."},
 	{0},

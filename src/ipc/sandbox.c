@@ -111,10 +111,24 @@ void sp_sandbox_close_others(const int *keep, size_t count)
 	closedir(dir);
 }
 
+/* Service managers start daemons with a soft limit of 1024 for the sake of
+ * select(2), which we don't use. */
+static void raise_descriptors(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files); /* always allowed */
+	}
+}
+
 int sp_sandbox_enter(const struct sp_identity *identity)
 {
 	const struct rlimit none = {0, 0};
 	int r = 0;
+
+	raise_descriptors();
 
 	if (identity->change) {
 		r = become(identity);

@@ -28,7 +28,8 @@ int sp_identity_find(const char *user, bool given,
 /* Close every descriptor above 2 that is not in keep. */
 void sp_sandbox_close_others(const int *keep, size_t count);
 
-/* Give up privileges for ever. 0 or negated errno. */
+/* Give up privileges for ever, and take all the descriptors that the system
+ * allows. 0 or negated errno. */
 int sp_sandbox_enter(const struct sp_identity *identity);
 
 /* Make the directory that holds path if it is missing, owned by identity.

@@ -316,6 +316,11 @@ bool sp_smtp_server_is_tls(const struct sp_smtp_server *server)
 	return server->tls;
 }
 
+bool sp_smtp_server_reads_command(const struct sp_smtp_server *server)
+{
+	return STATES[server->state].reads_lines;
+}
+
 bool sp_smtp_server_is_idle(const struct sp_smtp_server *server)
 {
 	return server->state == SP__SMTPD_START ||

@@ -129,6 +129,8 @@ void sp_smtp_server_shut(struct sp_smtp_server *server, const char *enhanced,
 void sp_smtp_server_lost(struct sp_smtp_server *server);
 
 bool sp_smtp_server_is_tls(const struct sp_smtp_server *server);
+/* True where the next bytes are of a command, not of a message. */
+bool sp_smtp_server_reads_command(const struct sp_smtp_server *server);
 /* True while no transaction is open: a good moment to shut. */
 bool sp_smtp_server_is_idle(const struct sp_smtp_server *server);
 /* "SMTP", "ESMTP", "ESMTPS", "UTF8SMTPS", ...: the keyword of Received

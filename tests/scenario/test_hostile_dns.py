@@ -26,7 +26,7 @@ SETTINGS_OF_SERVER = {
 }
 #: a plan asks at most for MX, address, alias and TLSA one after the other
 VERDICT_S = 5 * TIMEOUT
-GOOD_S = 5.0
+GOOD_S = 8.0
 CPU_S = {"resolve": 15.0, "transport": 10.0, "queue": 10.0}
 GROWTH_KIB = {"resolve": 200 * 1024, "transport": 100 * 1024}
 

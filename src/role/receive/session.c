@@ -347,12 +347,17 @@ static void pump(struct session *s)
 	struct sp_str input = sp_buf_str(in);
 	size_t before = input.len;
 
+	bool moved = false; /* what a deadline is for has happened */
+
 	take_events(s);
 	while (!s->closing && !s->starting_tls && input.len &&
 	       sp_smtp_server_wants_input(s->server)) {
+		moved = moved || !sp_smtp_server_reads_command(s->server);
 		sp_smtp_server_feed(s->server, &input);
 		take_events(s);
 	}
+	moved = moved || !before ||
+	        sp_buf_len(sp_smtp_server_output(s->server));
 	sp_buf_consume(in, before - input.len);
 	if (before != input.len) {
 		sp_stream_pause(s->stream, false);
@@ -361,8 +366,10 @@ static void pump(struct session *s)
 	if (s->closing) {
 		sp_stream_close_after_flush(s->stream);
 	}
-	sp_stream_timeout(s->stream,
-	                  s->role->ctx->conf->receive.idle_timeout_ms);
+	if (moved) { /* a piece of a command has all the time it needs, once */
+		sp_stream_timeout(s->stream,
+		                  s->role->ctx->conf->receive.idle_timeout_ms);
+	}
 }
 
 static void session_free(struct session *s)
