@@ -170,6 +170,8 @@ static void put_event(FILE *f, const struct sp_json *event)
 	if (plan) {
 		sp_plan_put(f, plan, 4);
 	}
+	sp_put(f, "    evidence was too large, missing are: ",
+	       sp_json_get_str(detail, "cut"), "\n");
 	for (size_t i = 0; i < sp_json_len(tries); i++) {
 		put_try(f, sp_json_at(tries, i));
 	}

@@ -23,6 +23,13 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 /* {"code", "scenario", "text"} into obj. */
 void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v);
 
+/* The evidence of an attempt in at most max_bytes. What does not fit goes by
+ * steps: long texts are cut, then the plan's hosts and all but the last tries
+ * are left out; the plan's verdict stays. "cut" then says what is missing. 0,
+ * or SP_ELIMIT and nothing written when not even the shortest form fits. */
+int sp_evidence_write(const struct sp_json *detail, size_t max_bytes,
+                      struct sp_buf *out);
+
 struct sp_json *sp_evidence_tls(const struct sp_tls_facts *facts);
 
 #endif

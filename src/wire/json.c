@@ -197,6 +197,65 @@ struct sp_json *sp_json_copy(const struct sp_json *value)
 	             : json_of(json_null());
 }
 
+static json_t *text_cut(const json_t *value, size_t text_max)
+{
+	const char *text = json_string_value(value);
+	size_t len = json_string_length(value);
+	struct sp_buf out;
+	json_t *cut;
+
+	if (len <= text_max) {
+		return json_stringn(text, len);
+	}
+	while (text_max > 0 && ((unsigned char)text[text_max] & 0xc0) == 0x80) {
+		text_max--; /* in mid-character */
+	}
+	sp_buf_init(&out, text_max + 3);
+	(void)sp_buf_append(&out, text, text_max);
+	(void)sp_buf_append_cstr(&out, "...");
+	cut = json_stringn(sp_buf_str(&out).ptr, sp_buf_len(&out));
+	sp_buf_fini(&out);
+	return cut;
+}
+
+/* As deep as what was built or parsed, which has a limit. */
+static json_t *copy_cut(json_t *value, size_t text_max)
+{
+	const char *key;
+	json_t *copy, *item;
+	size_t i;
+
+	if (json_is_string(value)) {
+		return text_cut(value, text_max);
+	}
+	if (json_is_array(value)) {
+		copy = json_array();
+		json_array_foreach(value, i, item)
+		{
+			(void)json_array_append_new(copy,
+			                            copy_cut(item, text_max));
+		}
+		return copy;
+	}
+	if (json_is_object(value)) {
+		copy = json_object();
+		json_object_foreach(value, key, item)
+		{
+			(void)json_object_set_new(copy, key,
+			                          copy_cut(item, text_max));
+		}
+		return copy;
+	}
+	return json_incref(value);
+}
+
+struct sp_json *sp_json_copy_cut(const struct sp_json *value, size_t text_max)
+{
+	setup();
+	return value ? json_of(copy_cut(value_of(value), text_max))
+	             : json_of(json_null());
+}
+
 /* Writing */
 
 static int append_piece(const char *piece, size_t len, void *arg)

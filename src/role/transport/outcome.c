@@ -2,6 +2,7 @@
 /* From verdicts to the frame that the queue settles by. */
 #include "base/assert.h"
 #include "base/mem.h"
+#include "deliver/evidence.h"
 #include "role/transport/outcome.h"
 
 #define LINE_MAX 1900 /* below the frame's own limit for a reply */
@@ -64,10 +65,8 @@ void outcome_pack(const struct sp_msg_job *job,
 		          &result->rcpts[i], result->interrupted, arena);
 	}
 	sp_buf_init(&detail, SP_DETAIL_MAX);
-	if (sp_json_write(result->detail, &detail)) {
-		sp_buf_reset(&detail);
-		sp_buf_append_cstr(&detail,
-		                   "{\"cut\": \"evidence too large\"}");
+	if (sp_evidence_write(result->detail, SP_DETAIL_MAX, &detail)) {
+		sp_buf_append_cstr(&detail, "{\"cut\": \"all of it\"}");
 	}
 	msg.detail = sp_buf_str(&detail);
 	r = sp_pack(SP_MSG_OUTCOME_FIELDS, &msg, out);

@@ -7,7 +7,7 @@
 #include "ipc/msg.h"
 
 /* The result of an attempt as an OUTCOME frame. Evidence that is too large
- * for a frame is replaced by a note that says so. */
+ * for a frame is cut, and says so. */
 void outcome_pack(const struct sp_msg_job *job,
                   const struct sp_attempt_result *result,
                   struct sp_arena *arena, struct sp_buf *out);

@@ -171,6 +171,48 @@ static void test_read(void **state)
 }
 
 /* A missing value answers like an empty one. */
+static void test_copy_cut(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+		size_t max;
+		const char *cut;
+	} cases[] = {
+		{"fits", "{\"a\":\"1234\"}", 4, "{\"a\":\"1234\"}"},
+		{"too long", "{\"a\":\"12345\"}", 4, "{\"a\":\"1234...\"}"},
+		{"deep inside", "{\"a\":[{\"b\":\"12345\"},\"12345\"]}", 2,
+	         "{\"a\":[{\"b\":\"12...\"},\"12...\"]}"},
+		{"RFC 3629 3 never in mid-character",
+	         "[\"1\xe2\x82\xac\",\"12\xc3\xa9\",\"1\xf0\x9f\x93\xa7\"]", 3,
+	         "[\"1...\",\"12...\",\"1...\"]"},
+		{"to nothing", "[\"\xe2\x82\xac\"]", 2, "[\"...\"]"},
+		{"keys and other values stay", "{\"abc\":[1,true,null,1.5]}", 0,
+	         "{\"abc\":[1,true,null,1.5]}"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_json *value = NULL;
+		struct sp_json *cut;
+		struct sp_buf out;
+
+		print_message("  %s\n", cases[i].name);
+		assert_int_equal(sp_json_parse(sp_str_from(cases[i].text),
+		                               &SP_JSON_LIMITS_DEFAULT, &value,
+		                               NULL, 0),
+		                 0);
+		cut = sp_json_copy_cut(value, cases[i].max);
+		sp_json_free(&value); /* the copy is whole */
+		sp_buf_init(&out, 256);
+		assert_int_equal(sp_json_write(cut, &out), 0);
+		assert_true(
+			sp_str_eq(sp_buf_str(&out), sp_str_from(cases[i].cut)));
+		sp_buf_fini(&out);
+		sp_json_free(&cut);
+	}
+}
+
 static void test_read_null(void **state)
 {
 	(void)state;
@@ -210,6 +252,7 @@ int main(void)
 		cmocka_unit_test(test_text_of_peers),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_copy_cut),
 		cmocka_unit_test(test_read_null),
 		cmocka_unit_test(test_write_limit),
 	};
