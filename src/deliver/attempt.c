@@ -630,6 +630,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
 	a->judge = sp_route_judge(ask->conf);
 	a->judge.filter.requiretls = ask->envelope->requiretls;
+	a->judge.filter.tls_optional = ask->envelope->tls_optional;
 	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);

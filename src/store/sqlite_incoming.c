@@ -20,6 +20,7 @@ static void bind_envelope(struct sp__use *u, const struct sp_envelope *e)
 	sp__bind_str(u, e->helo);
 	sp__bind_str(u, e->message_id);
 	sp__bind_int(u, e->received_ms);
+	sp__bind_int(u, e->tls_optional);
 }
 
 static int insert_message(struct sp__sqlite *s,

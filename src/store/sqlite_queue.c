@@ -121,6 +121,7 @@ int sp__message_read(struct sp__sqlite *s, int64_t message,
 		read_envelope(&u, arena, &out->envelope);
 		out->expires_ms = sp__int(&u, 11, INT64_MIN, INT64_MAX);
 		out->size_bytes = (uint64_t)sp__int(&u, 12, 0, INT64_MAX);
+		out->envelope.tls_optional = sp__bool(&u, 13);
 	}
 	ret = sp__end(&u);
 	return ret || out->id.len ? ret : SP_ENOTFOUND;

@@ -155,7 +155,13 @@ static const char SCHEMA_NOTICE[] =
 	"CREATE INDEX recipient_notice ON recipient (notice_ms)"
 	"  WHERE state = 0 AND notice_ms IS NOT NULL;";
 
-static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE};
+/* The message says "TLS-Required: No". */
+static const char SCHEMA_TLS_OPTIONAL[] =
+	"ALTER TABLE message ADD COLUMN tls_optional INTEGER NOT NULL DEFAULT 0"
+	"  CHECK (tls_optional IN (0, 1));";
+
+static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE,
+                                         SCHEMA_TLS_OPTIONAL};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

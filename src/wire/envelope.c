@@ -26,6 +26,7 @@ const struct sp_pack_field SP_ENVELOPE_FIELDS[] = {
 	SP_PACK(BOOL, struct sp_envelope, smtputf8),
 	SP_PACK(BOOL, struct sp_envelope, body_8bit),
 	SP_PACK(BOOL, struct sp_envelope, requiretls),
+	SP_PACK(BOOL, struct sp_envelope, tls_optional),
 	SP_PACK_LIM(STR, struct sp_envelope, client, CLIENT_MAX),
 	SP_PACK_LIM(STR, struct sp_envelope, helo, HELO_MAX),
 	SP_PACK_LIM(STR, struct sp_envelope, message_id,

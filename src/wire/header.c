@@ -60,8 +60,26 @@ static bool is_name_byte(char c)
 	return c > ' ' && c <= '~' && c != ':';
 }
 
+/* A value is complete only when the next line turns out not to continue it:
+ * the scan may be asked in the middle of a header. */
+static void close_field(struct sp_header_scan *s)
+{
+	size_t len = s->tls_len;
+
+	if (!s->in_tls_required) {
+		return;
+	}
+	s->in_tls_required = false;
+	s->tls_required_count++;
+	s->tls_required_no =
+		len <= sizeof(s->tls) &&
+		sp_str_eq_nocase(sp_str_trim(sp_str_slice(s->tls, len)),
+	                         SP_STR("No"));
+}
+
 static void end_header(struct sp_header_scan *s, bool malformed, uint64_t at)
 {
+	close_field(s);
 	s->state = SP_HEADER_BODY;
 	s->ended = true;
 	s->malformed = malformed;
@@ -91,6 +109,9 @@ static void begin_value(struct sp_header_scan *s)
 		s->has_from = true;
 	} else if (sp_str_eq_nocase(name, SP_STR("Date"))) {
 		s->has_date = true;
+	} else if (sp_str_eq_nocase(name, SP_STR("TLS-Required"))) {
+		s->in_tls_required = true;
+		s->tls_len = 0;
 	}
 }
 
@@ -129,8 +150,29 @@ static void add_id_byte(struct sp_header_scan *s, char c)
 	s->id_state = c == '>' ? SP_HEADER_ID_DONE : SP_HEADER_ID_INSIDE;
 }
 
+/* Of blanks and line ends one in a row is kept, none at the start. */
+static void add_tls_byte(struct sp_header_scan *s, char c)
+{
+	size_t len = s->tls_len;
+
+	if (is_blank(c) || c == '\r' || c == '\n') {
+		c = ' ';
+	}
+	if (len > sizeof(s->tls) ||
+	    (c == ' ' && (len == 0 || s->tls[len - 1] == ' '))) {
+		return;
+	}
+	if (len < sizeof(s->tls)) {
+		s->tls[len] = c;
+	}
+	s->tls_len++;
+}
+
 static void value_byte(struct sp_header_scan *s, char c)
 {
+	if (s->in_tls_required) {
+		add_tls_byte(s, c);
+	}
 	if (s->in_message_id) {
 		add_id_byte(s, c);
 	}
@@ -143,6 +185,9 @@ static void line_start_byte(struct sp_header_scan *s, char c, uint64_t at)
 {
 	s->line_start = at;
 	s->name_len = 0;
+	if (!is_blank(c)) {
+		close_field(s);
+	}
 	if (is_blank(c) && at > 0) {
 		s->state = SP_HEADER_VALUE;
 	} else if (c == '\r') {
@@ -231,6 +276,11 @@ struct sp_str sp_header_message_id(const struct sp_header_scan *scan)
 		return (struct sp_str){0};
 	}
 	return sp_str_slice(scan->id, scan->id_len);
+}
+
+bool sp_header_tls_optional(const struct sp_header_scan *scan)
+{
+	return scan->tls_required_count == 1 && scan->tls_required_no;
 }
 
 /* Writing */

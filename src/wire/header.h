@@ -39,9 +39,11 @@ struct sp_header_scan {
 	bool has_message_id;     /* a field of that name, whatever it holds */
 	bool has_from;
 	bool has_date;
-	bool header_8bit;      /* bytes above 127 in the header */
-	bool body_8bit;        /* and behind it */
-	bool ended;            /* the header is over */
+	unsigned tls_required_count; /* TLS-Required fields (RFC 8689 5) */
+	bool tls_required_no;        /* the last of them says No */
+	bool header_8bit;            /* bytes above 127 in the header */
+	bool body_8bit;              /* and behind it */
+	bool ended;                  /* the header is over */
 	bool malformed;        /* it ended at a line that is no field, not at
 	                        * an empty line; that line is body */
 	uint64_t header_bytes; /* once ended: with the empty line */
@@ -51,6 +53,9 @@ struct sp_header_scan {
 	enum sp_header_state state;
 	enum sp_header_id_state id_state;
 	bool in_message_id;
+	bool in_tls_required;
+	size_t tls_len; /* over the size: too long to say No */
+	char tls[8];    /* the value without blanks around it */
 	uint64_t line_start;
 	size_t name_len;
 	char name[SP_HEADER_NAME_MAX];
@@ -71,6 +76,10 @@ void sp_header_scan_finish(struct sp_header_scan *scan);
  * not printable ASCII without blanks, or is longer than its limit. Borrowed
  * from the scan. */
 struct sp_str sp_header_message_id(const struct sp_header_scan *scan);
+
+/* The sender cares more for delivery than for TLS: one field "TLS-Required:
+ * No", and no other of that name (RFC 8689 5). */
+bool sp_header_tls_optional(const struct sp_header_scan *scan);
 
 /* All borrowed; empty parts are left out. */
 struct sp_received {

@@ -31,6 +31,8 @@ static void check_same(const struct sp_header_scan *a,
 	SP_ASSERT(a->received_count == b->received_count);
 	SP_ASSERT(a->has_message_id == b->has_message_id);
 	SP_ASSERT(a->has_from == b->has_from && a->has_date == b->has_date);
+	SP_ASSERT(a->tls_required_count == b->tls_required_count);
+	SP_ASSERT(sp_header_tls_optional(a) == sp_header_tls_optional(b));
 	SP_ASSERT(a->header_8bit == b->header_8bit);
 	SP_ASSERT(a->body_8bit == b->body_8bit);
 	SP_ASSERT(a->malformed == b->malformed);

@@ -176,6 +176,7 @@ static void submit(struct session *s, bool complete)
 	msg.body = sp_buf_str(&first); /* which moves no more from here on */
 	msg.envelope.message_id =
 		message_id(s, sp_str_sub(msg.body, 0, headers_len));
+	msg.envelope.tls_optional = sp_header_tls_optional(&s->scan);
 	msg.session = s->submission = ++s->role->last_submission;
 	sp_map_set(&s->role->by_id, sp_map_key_u64(&s->submission), s);
 	sp_role_send(s->role->queue, SP_MSG_SUBMIT, SP_MSG_SUBMIT_FIELDS, &msg);

@@ -256,6 +256,7 @@ static void test_migration(void **state)
 	sp_store_close(&w->store);
 	raw(w, "DROP INDEX recipient_notice;"
 	       "ALTER TABLE recipient DROP COLUMN notice_ms;"
+	       "ALTER TABLE message DROP COLUMN tls_optional;"
 	       "PRAGMA user_version = 1");
 	assert_int_equal(open_again(w, why), 0);
 	must(sp_store_next_notice(w->store, &notice_ms), w->store);

@@ -24,6 +24,7 @@ static struct sp_envelope envelope_new(void)
 		.envid = SP_STR("QQ1"),
 		.ret = SP_RET_HDRS,
 		.smtputf8 = true,
+		.tls_optional = true,
 		.client = SP_STR("127.0.0.1"),
 		.helo = SP_STR("client.test"),
 		.message_id = SP_STR("<1@s.test>"),
@@ -41,6 +42,7 @@ static void check_same(const struct sp_envelope *a, const struct sp_envelope *b)
 	assert_int_equal(a->smtputf8, b->smtputf8);
 	assert_int_equal(a->body_8bit, b->body_8bit);
 	assert_int_equal(a->requiretls, b->requiretls);
+	assert_int_equal(a->tls_optional, b->tls_optional);
 	assert_true(sp_str_eq(a->client, b->client));
 	assert_true(sp_str_eq(a->helo, b->helo));
 	assert_true(sp_str_eq(a->message_id, b->message_id));

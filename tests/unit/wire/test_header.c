@@ -20,7 +20,8 @@ struct scan_case {
 	struct sp_str text;
 	unsigned received_count;
 	const char *message_id;
-	const char *flags; /* From, Date, 8 header, b body 8-bit, malformed */
+	const char *flags; /* From, Date, TLS optional, 8 header, b body
+	                    * 8-bit, malformed */
 	size_t header_bytes;
 };
 
@@ -65,6 +66,24 @@ static const struct scan_case cases[] = {
          IN("From: a\r\n\rReceived: x\r\n\r\n"), 0, "", "Fm", 9},
 	{"RFC 5321 2.3.8 bare CR in a value",
          IN("Subject: a\rReceived: x\r\n\r\n"), 0, "", "", 26},
+	{"RFC 8689 5 TLS-Required: No",
+         IN("tls-required: no\r\nFrom: a\r\n\r\n"), 0, "", "FT", 29},
+	{"RFC 8689 5 TLS-Required folded, without the end of the header",
+         IN("TLS-Required :\r\n  NO \r\n\t\r\n"), 0, "", "T", 26},
+	{"RFC 8689 5 TLS-Required with another value",
+         IN("TLS-Required: Yes\r\n\r\n"), 0, "", "", 21},
+	{"RFC 8689 5 TLS-Required that begins with No",
+         IN("TLS-Required: No\r\n way\r\n\r\n"), 0, "", "", 26},
+	{"RFC 8689 5 TLS-Required with a long value",
+         IN("TLS-Required: No, no, no, no\r\n\r\n"), 0, "", "", 32},
+	{"RFC 8689 5 TLS-Required without value", IN("TLS-Required:\r\n\r\n"),
+         0, "", "", 17},
+	{"RFC 8689 5 TLS-Required twice",
+         IN("TLS-Required: No\r\nTLS-Required: No\r\n\r\n"), 0, "", "", 38},
+	{"RFC 8689 5 TLS-Required in the body",
+         IN("From: a\r\n\r\nTLS-Required: No\r\n"), 0, "", "F", 11},
+	{"RFC 8689 5 another name", IN("X-TLS-Required: No\r\n\r\n"), 0, "", "",
+         22},
 	{"longest name kept",
          IN("Receivedxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx: a\r\n\r\n"), 0,
          "", "", 54},
@@ -79,6 +98,8 @@ static void check_scan(const struct scan_case *c,
 		sp_str_eq(sp_header_message_id(s), sp_str_from(c->message_id)));
 	assert_int_equal(s->has_from, strchr(c->flags, 'F') != NULL);
 	assert_int_equal(s->has_date, strchr(c->flags, 'D') != NULL);
+	assert_int_equal(sp_header_tls_optional(s),
+	                 strchr(c->flags, 'T') != NULL);
 	assert_int_equal(s->header_8bit, strchr(c->flags, '8') != NULL);
 	assert_int_equal(s->body_8bit, strchr(c->flags, 'b') != NULL);
 	assert_int_equal(s->malformed, strchr(c->flags, 'm') != NULL);
