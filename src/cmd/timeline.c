@@ -93,6 +93,7 @@ static void put_tls(FILE *f, const struct sp_json *tls)
 	fputs(sp_json_get_bool(tls, "resumed") ? " resumed\n" : "\n", f);
 	sp_put(f, "      certificate sha256 ", sp_json_get_str(cert, "sha256"),
 	       "\n");
+	sp_put(f, "        key ", sp_json_get_str(cert, "key"), "\n");
 	sp_put(f, "        names ", sp_json_get_str(cert, "names"), "\n");
 	sp_put(f, "        issuer ", sp_json_get_str(cert, "issuer"), "\n");
 	sp_put(f, "        valid ", sp_json_get_str(cert, "not_before"),
@@ -136,6 +137,11 @@ static void put_try(FILE *f, const struct sp_json *try)
 	      f);
 	if (sp_json_is_object(sp_json_get(try, "tls"))) {
 		put_tls(f, sp_json_get(try, "tls"));
+	}
+	if (sp_json_is_object(sp_json_get(try, "other_key_tls"))) {
+		fputs("      the other handshake, for a key of another kind:\n",
+		      f);
+		put_tls(f, sp_json_get(try, "other_key_tls"));
 	}
 	sp_put(f, "      ", sp_json_get_str(try, "reply"), "\n");
 	sp_put(f, "      evidence: ", sp_json_get_str(try, "evidence"), "\n");

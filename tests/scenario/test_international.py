@@ -88,6 +88,7 @@ def test_utf8_domain_to_a_server_without_smtputf8(mail, lab):
     recipient, ascii_form = "bob@müller.test", "bob@xn--mller-kva.test"
     submit("al@bücher.test", [recipient], EIGHT_BIT, "SMTPUTF8", "BODY=8BITMIME")
     assert over(lab, recipient)[0] == "delivered"
+    assert lab.server.json("policy", "MÜLLER.test")["domain"] == mail.domain.name
     (message,) = [
         m for _, m in mail.domain.host.receiver.mails(ascii_form) if BODY in m.data
     ]

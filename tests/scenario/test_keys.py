@@ -36,13 +36,15 @@ def test_a34_tlsa_of_the_ecdsa_key(mail):
 
 
 @scenario(two_keys("a34-rsa.test", "3 1 1 second"))
-def test_a34_tlsa_of_the_rsa_key(mail):
+def test_a34_tlsa_of_the_rsa_key(mail, lab):
     mail.delivered("dane")
     assert len(mail.domain.host.receiver.sessions) == 2
     (attempt,) = tries(mail.end())
     assert keys(attempt) == ("RSA 2048", "ECDSA 256")
     assert attempt["tls"]["match"]["usage"] == 3
     assert attempt["other_key_tls"]["match"] is None
+    shown = lab.server.run("trace", "--detail", mail.end()["id"]).stdout
+    assert shown.index(b"key RSA 2048") < shown.index(b"key ECDSA 256")
 
 
 @scenario(two_keys("a34-tls12.test", "3 1 1 second", behaviour=TLS_1_2))
