@@ -258,9 +258,37 @@ struct sp_json *sp_json_copy_cut(const struct sp_json *value, size_t text_max)
 
 /* Writing */
 
+/* DEL and C1, which JSON lets pass and some terminals obey: how many bytes
+ * the one at the start takes; 0: there is none. */
+static size_t control_len(const char *at, size_t left)
+{
+	if (at[0] == '\x7f') {
+		return 1;
+	}
+	return left > 1 && at[0] == '\xc2' && (unsigned char)at[1] < 0xa0 ? 2
+	                                                                  : 0;
+}
+
+/* A piece of Jansson's begins and ends with whole characters. */
 static int append_piece(const char *piece, size_t len, void *arg)
 {
-	return sp_buf_append(arg, piece, len) == 0 ? 0 : -1;
+	size_t done = 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < len; i++) {
+		size_t size = control_len(piece + i, len - i);
+
+		if (size > 0) {
+			r = sp_buf_append(arg, piece + done, i - done);
+			i += size - 1;
+			done = i + 1;
+			r = r ? r
+			      : sp_buf_printf(arg, "\\u%04x",
+			                      (unsigned char)piece[i]);
+		}
+	}
+	r = r ? r : sp_buf_append(arg, piece + done, len - done);
+	return r == 0 ? 0 : -1;
 }
 
 static int write_value(const struct sp_json *value, size_t flags,

@@ -63,12 +63,15 @@ static void test_text_of_peers(void **state)
 		{"RFC 8259 8.1 byte FF", {"\xff", 1}, "[\"\xc3\xbf\"]"},
 		{"RFC 3629 3 surrogate",
 	         {"\xed\xa0\x80", 3},
-	         "[\"\xc3\xad\xc2\xa0\xc2\x80\"]"},
+	         "[\"\xc3\xad\xc2\xa0\\u0080\"]"},
 		{"RFC 8259 7 controls", {"\r\n\x01", 3}, "[\"\\r\\n\\u0001\"]"},
 		{"RFC 8259 7 NUL",
 	         {"a\0b", 3},
 	         "[\"a\xef\xbf\xbd"
 	         "b\"]"},
+		{"RFC 8259 7 DEL and C1",
+	         {"\x7f[2J\xc2\x9b\x9f\xc2\xa0\x7f", 10},
+	         "[\"\\u007f[2J\\u009b\\u009f\xc2\xa0\\u007f\"]"},
 		{"empty", {NULL, 0}, "[\"\"]"},
 	};
 
