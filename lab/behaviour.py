@@ -2,7 +2,8 @@
 """What an SMTP receiver does, as data.
 
 A step is what the receiver does at one point of the dialogue: a reply line
-(or several, as one string with newlines), raw bytes, or one of the acts below.
+(or several, as one string with newlines), raw bytes, a flood, or one of the
+acts below.
 Steps are given as a tuple; each time the point is reached the next one is
 used, and the last one for ever after.
 """
@@ -23,7 +24,18 @@ class Act(enum.Enum):
 
 NORMAL, SILENCE, HOLD, CLOSE, RESET, ALERT = Act
 
-Step = str | bytes | Act
+
+@dataclass(frozen=True)
+class Flood:
+    """These bytes again and again, until the peer has gone; `after` the peer
+    has said something, or at once."""
+
+    data: bytes
+    pause: float = 0.0
+    after: bool = False
+
+
+Step = str | bytes | Act | Flood
 
 EXTENSIONS = ("PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "DSN")
 

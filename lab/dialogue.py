@@ -7,7 +7,7 @@ import struct
 import time
 from dataclasses import dataclass, field
 
-from lab.behaviour import ALERT, NORMAL, RESET, SILENCE, Step
+from lab.behaviour import ALERT, NORMAL, RESET, SILENCE, Flood, Step
 
 TLS_ALERT = bytes.fromhex("15030300020228")
 LINE_LIMIT = 65536
@@ -109,6 +109,13 @@ class _Wire:
         for byte in data:
             self._socket.sendall(bytes([byte]))
 
+    def flood(self, step: Flood) -> None:
+        if step.after:
+            self._fill()
+        while True:
+            self._socket.sendall(step.data)
+            time.sleep(step.pause)
+
     def start_tls(self, context: ssl.SSLContext) -> ssl.SSLSocket:
         self._buffer.clear()
         self._socket = context.wrap_socket(self._socket, server_side=True)
@@ -166,6 +173,8 @@ class Dialogue:
         if isinstance(step, str):
             self._wire.send(step.replace("\n", "\r\n").encode() + b"\r\n")
             return step
+        if isinstance(step, Flood):
+            self._wire.flood(step)
         if step is SILENCE:
             self._wire.wait_for_end()
         if step is ALERT:

@@ -71,11 +71,6 @@ def submit(lab, name: str) -> None:
     assert time.monotonic() - began < GOOD_S
 
 
-def sessions(lab) -> int:
-    """How many the receive role has now."""
-    return len([s for s in lab.server.json_lines("sessions") if s["role"] == "receive"])
-
-
 def test_descriptors_are_what_the_system_allows(lab, usage):
     for role, pid in usage.pids:
         limits = Path(f"/proc/{pid}/limits").read_text()
