@@ -5,7 +5,8 @@
  * ended by a byte 0xfe and given whole or byte by byte; between turns the
  * driver acts on the events and writes. Both ways must end alike, every send
  * in one MESSAGE_DONE, and nothing counts as delivered but by a 2xx to an
- * end of data that was sent. The first byte chooses what the driver wants.
+ * end of data that was sent. Bytes beyond ASCII go only to a peer that offered
+ * SMTPUTF8 in this very session. The first byte chooses what the driver wants.
  */
 #include <stdlib.h>
 
@@ -22,6 +23,7 @@ enum option {
 	NO_PIPELINING = 8,
 	EIGHT_BIT = 16,
 	TWO_CHUNKS = 32,
+	BEYOND_ASCII = 64, /* addresses */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -32,6 +34,7 @@ struct run {
 	unsigned options;
 	size_t sent, done;
 	bool closed, garbage;
+	bool smtputf8; /* offered */
 };
 
 static const struct sp_envelope_rcpt RCPTS[] = {
@@ -40,12 +43,20 @@ static const struct sp_envelope_rcpt RCPTS[] = {
 	{.address = {"c@d.test", 8}},
 };
 
+static const struct sp_envelope_rcpt BEYOND[] = {
+	{.address = {"a@\xc3\xa9.test", 9},
+         .orcpt = {"utf-8;\xc3\xa9@d.test", 15}},
+	{.address = {"\xc3\xa9@d.test", 9}},
+	{.address = {"c@d.test", 8}},
+};
+
 static void send_one(struct run *r)
 {
+	bool beyond = (r->options & BEYOND_ASCII) != 0;
 	const struct sp_smtp_transaction tx = {
 		.sender = SP_STR("s@s.test"),
 		.envid = SP_STR("id"),
-		.rcpts = RCPTS,
+		.rcpts = beyond ? BEYOND : RCPTS,
 		.rcpt_count = 1 + r->sent % 3,
 		.size_bytes = 5,
 		.body_8bit = (r->options & EIGHT_BIT) != 0,
@@ -99,6 +110,9 @@ static void on_event(struct run *r, const struct sp_smtp_client_event *e)
 	(void)sp_buf_printf(&r->log, "event %d %u %u ", (int)e->type,
 	                    e->reply.code, e->caps.set);
 	(void)sp_buf_append_str(&r->log, e->reply.text);
+	if (e->type == SP_SMTP_CLIENT_READY) {
+		r->smtputf8 = (e->caps.set & SP_SMTP_CAP_SMTPUTF8) != 0;
+	}
 	switch (e->type) {
 	case SP_SMTP_CLIENT_MESSAGE_DONE:
 		check_result(r, e->result);
@@ -158,6 +172,7 @@ static void drain(struct run *r)
 	for (size_t i = 0; i < text.len; i++) {
 		SP_ASSERT(text.ptr[i] != '\n' ||
 		          (i > 0 && text.ptr[i - 1] == '\r'));
+		SP_ASSERT((unsigned char)text.ptr[i] < 0x80 || r->smtputf8);
 	}
 	(void)sp_buf_append_str(&r->log, text);
 	sp_buf_consume(out, sp_buf_len(out));
