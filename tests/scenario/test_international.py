@@ -226,13 +226,13 @@ def test_received_names_the_queue_id(mail, lab):
     assert f"for <{mail.recipient}>" in header
 
 
-@scenario(one_host("refused.test"))
+@scenario(one_host("submission.test"))
 @pytest.mark.parametrize(
     "line, code",
     [
         ("MAIL FROM:<änne@sender.test>", "5.6.7"),
         ("MAIL FROM:<al@bücher.test>", "5.6.7"),
-        ("RCPT TO:<jörg@refused.test>", "5.6.7"),
+        ("RCPT TO:<jörg@submission.test>", "5.6.7"),
         ("RCPT TO:<bob@bücher.test>", "5.6.7"),
         (f"MAIL FROM:<{SENDER}> SIZE=99999999999", "5.3.4"),
     ],
