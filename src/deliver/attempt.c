@@ -98,6 +98,16 @@ static struct sp_verdict keep(struct sp_attempt *a, const struct sp_verdict *v)
 	return copy;
 }
 
+/* What two hosts amount to. One that lacks something for the message and one
+ * that fails for now: the second may take it later. */
+static struct sp_verdict both(const struct sp_verdict *a,
+                              const struct sp_verdict *b)
+{
+	const struct sp_verdict *worse = sp_verdict_worse(a, b);
+
+	return a->class == b->class ? *worse : sp_verdict_defer(worse);
+}
+
 static void settle_rcpt(struct sp_attempt *a, size_t index,
                         const struct sp_verdict *v, bool final)
 {
@@ -106,7 +116,7 @@ static void settle_rcpt(struct sp_attempt *a, size_t index,
 	if (final || r->verdict.class == SP_VERDICT_DELIVERED) {
 		r->verdict = *v; /* DELIVERED: nothing was said before */
 	} else {
-		r->verdict = *sp_verdict_worse(&r->verdict, v);
+		r->verdict = both(&r->verdict, v);
 	}
 	r->settled = final;
 }
@@ -250,19 +260,27 @@ static void done(struct sp_attempt *a)
  * ever delivered by a verdict that nobody gave. */
 static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 {
+	bool unsaid;
+
 	if (last) {
 		note_host_verdict(a, last);
 	}
-	if (a->host_verdict.class == SP_VERDICT_DELIVERED) {
+	unsaid = a->host_verdict.class == SP_VERDICT_DELIVERED;
+	if (unsaid) {
 		a->host_verdict = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
 		                                        a->ask.domain,
 		                                        SP_STR(""), &a->arena);
 	}
 	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
-		if (!a->rcpts[i].settled) {
-			settle_rcpt(a, i, &a->host_verdict, false);
-			a->rcpts[i].settled = true;
+		struct sp_attempt_rcpt *r = &a->rcpts[i];
+
+		if (r->settled) {
+			continue;
 		}
+		if (!unsaid || r->verdict.class == SP_VERDICT_DELIVERED) {
+			settle_rcpt(a, i, &a->host_verdict, false);
+		}
+		r->settled = true;
 	}
 	done(a);
 }

@@ -135,6 +135,18 @@ const struct sp_verdict *sp_verdict_worse(const struct sp_verdict *a,
 	return weight(b) > weight(a) ? b : a;
 }
 
+struct sp_verdict sp_verdict_defer(const struct sp_verdict *v)
+{
+	struct sp_verdict out = *v;
+
+	if (v->class == SP_VERDICT_PERM && v->cause != SP_CAUSE_REMOTE_REPLY) {
+		out.class = SP_VERDICT_TEMP;
+		out.code = sp_cause_get(v->cause)->temp_code;
+		out.enhanced.class = 4;
+	}
+	return out;
+}
+
 struct sp_verdict sp_verdict_expire(const struct sp_verdict *v)
 {
 	struct sp_verdict out = *v;

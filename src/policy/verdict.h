@@ -52,6 +52,10 @@ struct sp_verdict sp_verdict_from_reply(const struct sp_reply *reply,
 const struct sp_verdict *sp_verdict_worse(const struct sp_verdict *a,
                                           const struct sp_verdict *b);
 
+/* The same verdict made temporary: a permanent one of ours where another host
+ * may still take the message. A peer's own reply stays as it is. */
+struct sp_verdict sp_verdict_defer(const struct sp_verdict *v);
+
 /* The same verdict made permanent: what a message shows at expiry. */
 struct sp_verdict sp_verdict_expire(const struct sp_verdict *v);
 

@@ -60,3 +60,20 @@ def test_421_then_taken(mail):
 )
 def test_greeting_451_then_next_host(mail):
     mail.delivered("dane", mail.domain.hosts[1])
+
+
+@scenario(
+    Domain(
+        "backup.test",
+        [
+            Host("mx1", 10, behaviour=replying("greeting", "421 4.3.2 busy", NORMAL)),
+            Host("mx2", 20, behaviour=Behaviour(extensions=("SIZE 10",))),
+        ],
+    )
+)
+def test_host_away_and_a_backup_that_takes_small_mail_only(mail):
+    """The first host may take later what the second one never will."""
+    mail.delivered("tls", mail.domain.host)
+    trace = mail.end()
+    told = [(e["event"], e["code"]) for e in trace["events"] if e["attempt"] > 0]
+    assert told == [("defer", "4.3.4"), ("send", "2.0.0")]

@@ -294,6 +294,47 @@ static void test_reply(void **state)
 	sp_arena_fini(&arena);
 }
 
+/* Permanent, then temporary, then what it shows at expiry. */
+static void test_defer(void **state)
+{
+	static const struct {
+		const char *scenario;
+		const char *queued;
+		const char *expired;
+	} cases[] = {
+		{"too-large-for-peer",
+	         "450 4.3.4 Message too big for the remote server",
+	         "552 5.3.4 Message too big for the remote server"},
+		{"smtputf8-not-supported",
+	         "450 4.6.7 Remote server does not support SMTPUTF8",
+	         "553 5.6.7 Remote server does not support SMTPUTF8"},
+	};
+	struct sp_reply refused =
+		reply(550, (struct sp_enhanced){5, 1, 1}, "no");
+	struct sp_verdict v, deferred;
+	struct sp_arena arena;
+	char line[128];
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		v = sp_verdict_from_cause(
+			sp_cause_find(sp_str_from(cases[i].scenario)),
+			SP_STR("d.test"), SP_STR(""), &arena);
+		assert_int_equal(v.class, SP_VERDICT_PERM);
+		deferred = sp_verdict_defer(&v);
+		assert_int_equal(deferred.class, SP_VERDICT_TEMP);
+		sp_verdict_line(&deferred, line, sizeof(line));
+		assert_string_equal(line, cases[i].queued);
+		v = sp_verdict_expire(&deferred);
+		sp_verdict_line(&v, line, sizeof(line));
+		assert_string_equal(line, cases[i].expired);
+	}
+	v = sp_verdict_from_reply(&refused, true, &arena);
+	assert_int_equal(sp_verdict_defer(&v).class, SP_VERDICT_PERM);
+	sp_arena_fini(&arena);
+}
+
 static void test_reply_speaks_first(void **state)
 {
 	struct sp_arena arena;
@@ -326,6 +367,7 @@ int main(void)
 		cmocka_unit_test(test_text_is_safe),
 		cmocka_unit_test(test_ranks),
 		cmocka_unit_test(test_reply),
+		cmocka_unit_test(test_defer),
 		cmocka_unit_test(test_reply_speaks_first),
 	};
 
