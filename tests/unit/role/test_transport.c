@@ -412,6 +412,116 @@ static void test_broken_link(void **state)
 	close_stage(&s);
 }
 
+/* --- a resolver that was taken over says anything --- */
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
+/* The worker may end the link before it has read all. */
+static void put_bytes(int fd, uint16_t type, const char *bytes, size_t len)
+{
+	struct sp_frame_head head = {(uint32_t)len, type};
+	uint8_t start[SP_FRAME_HEAD];
+
+	sp_frame_head_encode(&head, start);
+	(void)send(fd, start, sizeof(start), MSG_NOSIGNAL);
+	(void)send(fd, bytes, len, MSG_NOSIGNAL);
+}
+
+/* The next question; what is taken back of older ones comes before it. */
+static void skip_to_ask(struct stage *s, struct sp_msg_ask *out)
+{
+	struct sp_frame_head head = {0};
+	uint8_t bytes[SP_FRAME_HEAD];
+	char *payload;
+
+	do {
+		assert_true(get(s->resolve, bytes, sizeof(bytes)));
+		assert_int_equal(sp_frame_head_decode(bytes, &head), 0);
+		payload = sp_arena_alloc(&s->role.arena, head.length + 1);
+		assert_true(get(s->resolve, payload, head.length));
+	} while (head.type != SP_MSG_ASK);
+	memset(out, 0, sizeof(*out));
+	assert_int_equal(sp_unpack(SP_MSG_ASK_FIELDS,
+	                           sp_str_slice(payload, head.length), false,
+	                           &s->role.arena, out),
+	                 0);
+}
+
+/* An answer to the question with some bytes changed, cut or made up. */
+static void put_mutated(struct stage *s, const struct sp_msg_ask *ask,
+                        uint32_t *seed)
+{
+	struct sp_dns_answer *a =
+		sp_dns_answer_new(ask->name, (enum sp_dns_type)ask->type);
+	struct sp_msg_answer m = {.id = ask->id};
+	struct sp_buf bytes, frame;
+	char *at;
+	size_t len;
+
+	a->dnssec = SP_DNSSEC_SECURE;
+	a->result = SP_DNS_NODATA;
+	sp_buf_init(&bytes, SP_DNS_ANSWER_BYTES_MAX);
+	sp_buf_init(&frame, SP_FRAME_MAX);
+	assert_int_equal(sp_dns_answer_encode(a, &bytes), 0);
+	m.answer = sp_buf_str(&bytes);
+	assert_int_equal(sp_pack(SP_MSG_ANSWER_FIELDS, &m, &frame), 0);
+	len = sp_buf_len(&frame);
+	at = sp_arena_alloc(&s->role.arena, len);
+	memcpy(at, sp_buf_str(&frame).ptr, len);
+	for (uint32_t n = next_random(seed) % 8; n > 0; n--) {
+		at[next_random(seed) % len] = (char)next_random(seed);
+	}
+	len -= next_random(seed) % 4 == 0 ? next_random(seed) % len : 0;
+	put_bytes(s->resolve,
+	          next_random(seed) % 8 == 0 ? (uint16_t)next_random(seed)
+	                                     : SP_MSG_ANSWER,
+	          at, len);
+	sp_buf_fini(&frame);
+	sp_buf_fini(&bytes);
+	sp_dns_answer_free(&a);
+}
+
+/* Ends the link by a frame that has no place there, if it still stands. */
+static void link_again(struct stage *s)
+{
+	struct sp_msg_link link = {0};
+	char rest[256];
+
+	put_bytes(s->resolve, SP_MSG_JOB, "", 0);
+	while (recv(s->resolve, rest, sizeof(rest), 0) > 0) {
+	}
+	GET(&s->role, s->role.control, LINK, LINK, &link);
+	assert_int_equal(link.role, SP_ROLE_RESOLVE);
+	close(s->resolve);
+	s->resolve = link_to(&s->role, SP_ROLE_RESOLVE);
+}
+
+static void test_resolver_says_anything(void **state)
+{
+	struct sp_msg_attempt settled = {ATTEMPT};
+	uint32_t seed = 2463534242;
+	struct sp_msg_ask ask;
+	struct stage s;
+
+	(void)state;
+	open_stage(&s);
+	for (int round = 0; round < 300; round++) {
+		job(&s, true);
+		skip_to_ask(&s, &ask);
+		put_mutated(&s, &ask, &seed);
+		link_again(&s);
+		PUT(s.queue, SETTLED, ATTEMPT, &settled);
+	}
+	tell_stop(&s.role);
+	close_stage(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +534,7 @@ int main(void)
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_job_while_stopping),
 		cmocka_unit_test(test_broken_link),
+		cmocka_unit_test(test_resolver_says_anything),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
