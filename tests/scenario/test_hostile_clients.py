@@ -6,7 +6,9 @@ PSS, per session or in all.
 """
 
 import contextlib
+import json
 import resource
+import socket
 import threading
 import time
 from pathlib import Path
@@ -253,3 +255,60 @@ def test_large_messages_at_once(lab, usage):
         time.sleep(0.1)
     assert codes == [250] * count
     assert max(highest.values()) < count * SESSION_KIB, highest
+
+
+def control(lab) -> socket.socket:
+    """A connection to the control socket."""
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(10)
+    connection.connect(str(lab.server.directory / "control"))
+    return connection
+
+
+def answer_to(lab, data: bytes) -> bytes:
+    with control(lab) as connection:
+        with contextlib.suppress(OSError):
+            connection.sendall(data)
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            while part := connection.recv(65536):
+                answer += part
+    return answer
+
+
+RUBBISH = [
+    b"\0\n",
+    b"\xff\xfe[[[\n",
+    b"[" * 60000 + b"\n",
+    b'{"verb":"\\u0000"}\n',
+    b'{"verb":{"verb":"stats"}}\n',
+    b'{"verb":"rows","limit":-1,"what":1e400}\n',
+    b"x" * MIB,
+]
+
+
+@pytest.mark.parametrize("data", RUBBISH, ids=lambda data: repr(data[:20]))
+def test_rubbish_for_the_control_socket(lab, usage, data):
+    for line in answer_to(lab, data).splitlines():
+        assert "error" in json.loads(line)
+    assert usage.since()["console"].kib < SESSION_KIB
+
+
+def test_many_clients_of_the_control_socket(lab, usage):
+    """Those who say nothing, or not all, make room for those who ask."""
+    with contextlib.ExitStack() as stack:
+        for number in range(100):
+            connection = stack.enter_context(control(lab))
+            with contextlib.suppress(OSError):
+                connection.sendall(b'{"verb"' if number % 2 else b"")
+        began = time.monotonic()
+        assert lab.server.json("stats")["processes"]
+        assert time.monotonic() - began < GOOD_S
+        assert usage.since()["console"].cpu < 2
+
+
+def test_client_of_the_control_socket_that_does_not_read(lab):
+    with control(lab) as connection:
+        connection.sendall(b'{"verb":"stats"}\n')
+        submit(lab, "beside-control")
+        assert lab.server.json("stats")["processes"]

@@ -355,6 +355,22 @@ static void on_stream(void *arg, enum sp_stream_event event)
 	}
 }
 
+/* Who has asked nothing yet goes, the oldest first, when there are too many:
+ * they could keep an operator out. */
+static void make_room(struct console *role)
+{
+	SP_LIST_FOREACH_SAFE (it, next, &role->clients) {
+		struct client *c = SP_CONTAINER(it, struct client, node);
+
+		if (role->client_count < CLIENTS_MAX) {
+			return;
+		}
+		if (!c->answered && !c->open_questions) {
+			client_free(c);
+		}
+	}
+}
+
 static void on_accept(void *arg, int flags)
 {
 	struct console *role = arg;
@@ -371,6 +387,7 @@ static void on_accept(void *arg, int flags)
 		}
 		return;
 	}
+	make_room(role);
 	c = SP_NEW(struct client);
 	c->role = role;
 	sp_buf_init(&c->reply, REPLY_MAX);
