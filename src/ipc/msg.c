@@ -78,6 +78,7 @@ const struct sp_pack_field SP_MSG_JOB_FIELDS[] = {
 	SP_PACK(U32, struct sp_msg_job, attempt),
 	SP_PACK(U64, struct sp_msg_job, size_bytes),
 	SP_PACK(I64, struct sp_msg_job, expires_ms),
+	SP_PACK_LIM(STR, struct sp_msg_job, exception, SP_MSG_REASON_MAX),
 	SP_PACK_SUB(struct sp_msg_job, envelope, SP_ENVELOPE_FIELDS),
 	SP_PACK_ARR(struct sp_msg_job, rcpts, rcpt_count, JOB_RCPT_FIELDS,
                     SP_JOB_RCPT_MAX),

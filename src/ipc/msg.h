@@ -75,6 +75,7 @@ const char *sp_role_name(enum sp_role role);
 #define SP_DETAIL_MAX      (256u * 1024) /* JSON evidence of one attempt */
 #define SP_JOB_RCPT_MAX    100
 #define SP_MSG_ID_MAX      32
+#define SP_MSG_REASON_MAX  500
 #define SP_HELLO_MAX       20000
 
 struct sp_msg_link {       /* descriptor: the receiver's end of a new pair */
@@ -131,7 +132,8 @@ struct sp_msg_job {
 	struct sp_str domain;
 	uint32_t attempt; /* 1-based number of this attempt */
 	uint64_t size_bytes;
-	int64_t expires_ms;          /* wall */
+	int64_t expires_ms;      /* wall */
+	struct sp_str exception; /* why verdicts of TLS are waived; or empty */
 	struct sp_envelope envelope; /* its rcpts are empty */
 	struct sp_msg_job_rcpt *rcpts;
 	size_t rcpt_count;

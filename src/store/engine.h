@@ -48,6 +48,14 @@ struct sp_store_ops {
 	int (*reported)(struct sp_store *, const struct sp_store_report *,
 	                int64_t now_ms, struct sp_str detail);
 	int (*next_notice)(struct sp_store *, int64_t *);
+	int (*exception_set)(struct sp_store *,
+	                     const struct sp_store_exception *);
+	int (*exception_remove)(struct sp_store *, struct sp_str domain);
+	int (*exception_find)(struct sp_store *, struct sp_str domain,
+	                      int64_t now_ms, struct sp_arena *,
+	                      struct sp_store_exception *);
+	int (*exceptions)(struct sp_store *, int64_t now_ms,
+	                  sp_store_exception_fn *, void *);
 	int (*next_due)(struct sp_store *, unsigned worker, int64_t *);
 	int (*next_expiry)(struct sp_store *, int64_t *);
 	int (*read_body)(struct sp_store *, struct sp_str id, uint32_t seq,

@@ -158,6 +158,14 @@ int sp__reported(struct sp_store *, const struct sp_store_report *,
                  int64_t now_ms, struct sp_str detail);
 int sp__next_notice(struct sp_store *, int64_t *);
 
+/* sqlite_exception.c */
+int sp__exception_set(struct sp_store *, const struct sp_store_exception *);
+int sp__exception_remove(struct sp_store *, struct sp_str domain);
+int sp__exception_find(struct sp_store *, struct sp_str domain, int64_t now_ms,
+                       struct sp_arena *, struct sp_store_exception *);
+int sp__exceptions(struct sp_store *, int64_t now_ms, sp_store_exception_fn *,
+                   void *);
+
 /* sqlite_look.c */
 int sp__search(struct sp_store *, const struct sp_store_filter *,
                sp_store_row_fn *, void *);

@@ -160,8 +160,18 @@ static const char SCHEMA_TLS_OPTIONAL[] =
 	"ALTER TABLE message ADD COLUMN tls_optional INTEGER NOT NULL DEFAULT 0"
 	"  CHECK (tls_optional IN (0, 1));";
 
+/* Destinations for which verdicts of TLS are waived for a time. */
+static const char SCHEMA_EXCEPTION[] =
+	"CREATE TABLE exception ("
+	"  domain TEXT PRIMARY KEY CHECK (length(domain) BETWEEN 1 AND 255),"
+	"  until_ms INTEGER NOT NULL,"
+	"  reason TEXT NOT NULL CHECK (length(reason) <= 500),"
+	"  added_ms INTEGER NOT NULL"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX exception_until ON exception (until_ms);";
+
 static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE,
-                                         SCHEMA_TLS_OPTIONAL};
+                                         SCHEMA_TLS_OPTIONAL, SCHEMA_EXCEPTION};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

@@ -399,6 +399,38 @@ int sp_store_read_evidence(struct sp_store *store, uint64_t evidence_id,
 	return store->ops->read_evidence(store, evidence_id, arena, detail_out);
 }
 
+int sp_store_exception_set(struct sp_store *store,
+                           const struct sp_store_exception *exception)
+{
+	assert_turn(store);
+	if (exception->domain.len == 0 ||
+	    exception->domain.len > SP_ADDRESS_DOMAIN_MAX ||
+	    exception->reason.len > SP_STORE_REASON_MAX) {
+		return SP_ELIMIT;
+	}
+	return store->ops->exception_set(store, exception);
+}
+
+int sp_store_exception_remove(struct sp_store *store, struct sp_str domain)
+{
+	assert_turn(store);
+	return store->ops->exception_remove(store, domain);
+}
+
+int sp_store_exception_find(struct sp_store *store, struct sp_str domain,
+                            int64_t now_ms, struct sp_arena *arena,
+                            struct sp_store_exception *exception_out)
+{
+	return store->ops->exception_find(store, domain, now_ms, arena,
+	                                  exception_out);
+}
+
+int sp_store_exceptions(struct sp_store *store, int64_t now_ms,
+                        sp_store_exception_fn *fn, void *arg)
+{
+	return store->ops->exceptions(store, now_ms, fn, arg);
+}
+
 int sp_store_reported(struct sp_store *store,
                       const struct sp_store_report *report, int64_t now_ms,
                       struct sp_str detail)

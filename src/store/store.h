@@ -319,6 +319,37 @@ int sp_store_reported(struct sp_store *store,
 /* When the next delay notice is due; -1: none. */
 int sp_store_next_notice(struct sp_store *store, int64_t *notice_ms_out);
 
+/* ---- exceptions of destinations ---- */
+
+#define SP_STORE_REASON_MAX 500
+
+/* Until then verdicts of TLS are waived for a recipient domain. */
+struct sp_store_exception {
+	struct sp_str domain; /* lower-case A-labels */
+	int64_t until_ms;
+	struct sp_str reason;
+	int64_t added_ms;
+};
+
+/* [turn] In place of one that the domain may have; what was over by added_ms
+ * is forgotten. */
+int sp_store_exception_set(struct sp_store *store,
+                           const struct sp_store_exception *exception);
+/* [turn] SP_ENOTFOUND. */
+int sp_store_exception_remove(struct sp_store *store, struct sp_str domain);
+/* The one that holds at now_ms, strings in the arena. SP_ENOTFOUND. */
+int sp_store_exception_find(struct sp_store *store, struct sp_str domain,
+                            int64_t now_ms, struct sp_arena *arena,
+                            struct sp_store_exception *exception_out);
+
+/* A non-zero result ends the walk and is handed through. */
+typedef int sp_store_exception_fn(void *arg,
+                                  const struct sp_store_exception *exception);
+
+/* All that hold at now_ms, by domain; readers too. */
+int sp_store_exceptions(struct sp_store *store, int64_t now_ms,
+                        sp_store_exception_fn *fn, void *arg);
+
 /* ---- bodies, workers, the past (writer) ---- */
 
 /* Chunk seq of the body, copied into the arena. SP_ENOTFOUND. */

@@ -270,6 +270,14 @@ static void verb_rows(struct client *c, const struct sp_json *ask,
 	look_rows(c, ask);
 }
 
+static void verb_exceptions(struct client *c, const struct sp_json *ask,
+                            struct sp_str json)
+{
+	(void)ask;
+	(void)json;
+	look_exceptions(c);
+}
+
 static void verb_queue(struct client *c, const struct sp_json *ask,
                        struct sp_str json)
 {
@@ -285,10 +293,16 @@ static const struct verb {
 	void (*run)(struct client *c, const struct sp_json *ask,
 	            struct sp_str json);
 } VERBS[] = {
-	{"stats", verb_stats},        {"sessions", verb_sessions},
-	{"rows", verb_rows},          {"queue-retry", verb_queue},
-	{"queue-hold", verb_queue},   {"queue-release", verb_queue},
+	{"stats", verb_stats},
+	{"sessions", verb_sessions},
+	{"rows", verb_rows},
+	{"queue-retry", verb_queue},
+	{"queue-hold", verb_queue},
+	{"queue-release", verb_queue},
 	{"queue-remove", verb_queue},
+	{"exception-add", verb_queue},
+	{"exception-remove", verb_queue},
+	{"exceptions", verb_exceptions},
 };
 
 static void run(struct client *c, struct sp_str json)

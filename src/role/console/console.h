@@ -42,6 +42,9 @@ struct client {
 /* What the client asked for, from the store: rows and done. */
 void look_rows(struct client *client, const struct sp_json *ask);
 
+/* The exceptions of destinations that hold now. */
+void look_exceptions(struct client *client);
+
 /* Append a line to the reply; take is freed. */
 void client_row(struct client *client, struct sp_json *take);
 void client_done(struct client *client, struct sp_json *take);

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "role/console/console.h"
 #include "role/filter.h"
 
@@ -118,6 +119,32 @@ static void say_result(struct walk *walk, int r, bool full)
 		sp_json_set_int(done, "rows", (int64_t)walk->rows);
 		sp_json_set_bool(done, "more", full);
 		client_done(walk->client, done);
+	}
+}
+
+static int on_exception(void *arg, const struct sp_store_exception *e)
+{
+	struct walk *walk = arg;
+	struct sp_json *obj = sp_json_object();
+
+	sp_json_set_str(obj, "domain", e->domain);
+	sp_json_set_time(obj, "until", e->until_ms);
+	sp_json_set_str(obj, "reason", e->reason);
+	sp_json_set_time(obj, "added", e->added_ms);
+	walk->rows++;
+	client_row(walk->client, obj);
+	return sp_buf_error(&walk->client->reply);
+}
+
+void look_exceptions(struct client *client)
+{
+	struct walk walk = {.client = client, .store = console_store(client)};
+
+	if (walk.store) {
+		int r = sp_store_exceptions(walk.store, sp_time_wall_ms(),
+		                            on_exception, &walk);
+
+		say_result(&walk, r, false);
 	}
 }
 

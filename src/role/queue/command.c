@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands from the console, {"verb": ..., "filter": {...}}: statistics, and
- * the operator's retry, hold, release and remove. An action on many
+ * Commands from the console, {"verb": ..., "filter": {...}}: statistics, the
+ * exceptions of destinations ({"verb", "domain", "until", "reason"}), and the
+ * operator's retry, hold, release and remove. An action on many
  * recipients takes several turns, so that mail does not wait for it; it is
  * answered when the last of them is on disk. An action without any filter
  * must say "all": true.
@@ -12,6 +13,7 @@
 #include "base/time.h"
 #include "role/filter.h"
 #include "role/queue/queue.h"
+#include "wire/address.h"
 #include "wire/json.h"
 
 #define ACT_BATCH 500
@@ -121,6 +123,66 @@ static int stats(struct sp_queue *q, struct sp_queue_op *op)
 	return ret;
 }
 
+/* The domain of an exception as it is scheduled; false: refused. */
+static bool exception_domain(struct sp_queue_op *op,
+                             const struct sp_json *command,
+                             struct sp_str *domain_out)
+{
+	struct sp_str domain = sp_json_get_str(command, "domain");
+
+	if (sp_domain_to_ascii(domain, &op->arena, domain_out) == 0) {
+		return true;
+	}
+	set_error(op, "domain: not a domain");
+	return false;
+}
+
+static int exception_add(struct sp_queue *q, struct sp_queue_op *op,
+                         const struct sp_json *command)
+{
+	struct sp_store_exception e = {
+		.reason = sp_json_get_str(command, "reason"),
+		.added_ms = sp_time_wall_ms(),
+	};
+
+	if (!exception_domain(op, command, &e.domain)) {
+		return 0;
+	}
+	if (sp_time_parse(sp_json_get_str(command, "until"), &e.until_ms) ||
+	    e.until_ms <= e.added_ms) {
+		set_error(op, "until: not a time to come");
+		return 0;
+	}
+	if (e.reason.len == 0 || e.reason.len > SP_STORE_REASON_MAX) {
+		set_error(op, "reason: missing, or too long");
+		return 0;
+	}
+	sp_log(&q->ctx->log, SP_LOG_WARN, "queue.exception_added",
+	       SP_F_STR("domain", e.domain),
+	       SP_F_STR("until", sp_json_get_str(command, "until")),
+	       SP_F_STR("reason", e.reason));
+	op->changed_now = 1;
+	set_changed(op);
+	return sp_store_exception_set(q->store, &e);
+}
+
+static int exception_remove(struct sp_queue *q, struct sp_queue_op *op,
+                            const struct sp_json *command)
+{
+	struct sp_str domain;
+	int ret;
+
+	if (!exception_domain(op, command, &domain)) {
+		return 0;
+	}
+	ret = sp_store_exception_remove(q->store, domain);
+	op->changed_now = ret == 0;
+	set_changed(op);
+	sp_log(&q->ctx->log, SP_LOG_INFO, "queue.exception_removed",
+	       SP_F_STR("domain", domain), SP_F_INT("found", ret == 0));
+	return ret == SP_ENOTFOUND ? 0 : ret;
+}
+
 static int run(struct sp_queue *q, struct sp_queue_op *op,
                const struct sp_json *command)
 {
@@ -128,6 +190,12 @@ static int run(struct sp_queue *q, struct sp_queue_op *op,
 
 	if (sp_str_eq(verb, SP_STR("stats"))) {
 		return stats(q, op);
+	}
+	if (sp_str_eq(verb, SP_STR("exception-add"))) {
+		return exception_add(q, op, command);
+	}
+	if (sp_str_eq(verb, SP_STR("exception-remove"))) {
+		return exception_remove(q, op, command);
 	}
 	for (size_t i = 0; i < sizeof(ACTIONS) / sizeof(ACTIONS[0]); i++) {
 		if (sp_str_eq(verb, sp_str_from(ACTIONS[i].verb))) {

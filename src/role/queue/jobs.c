@@ -175,9 +175,24 @@ static int read_inline(struct sp_queue *q, const struct sp_store_job *from,
 	return 0;
 }
 
+/* The exception that holds for the destination now, if there is one. */
+static int find_exception(struct sp_queue *q, struct sp_msg_job *job)
+{
+	struct sp_store_exception exception = {0};
+	int ret = sp_store_exception_find(q->store, job->domain,
+	                                  sp_time_wall_ms(), &q->turn_arena,
+	                                  &exception);
+
+	_Static_assert(SP_STORE_REASON_MAX <= SP_MSG_REASON_MAX, "it fits");
+	job->exception = exception.reason;
+	return ret == SP_ENOTFOUND ? 0 : ret;
+}
+
 static int fill_job(struct sp_queue *q, const struct sp_store_job *from,
                     struct sp_msg_job *job)
 {
+	int ret;
+
 	job->attempt_id = from->attempt_id;
 	job->id = from->id;
 	job->domain = from->domain;
@@ -193,7 +208,11 @@ static int fill_job(struct sp_queue *q, const struct sp_store_job *from,
 		job->rcpts[i].rcpt = from->rcpts[i].rcpt;
 	}
 	job->inline_body = from->size_bytes <= SP_BODY_INLINE_MAX;
-	return job->inline_body ? read_inline(q, from, &job->body) : 0;
+	ret = find_exception(q, job);
+	if (ret || !job->inline_body) {
+		return ret;
+	}
+	return read_inline(q, from, &job->body);
 }
 
 /* How many attempts a domain may have in hand: what is set, but never so

@@ -164,6 +164,7 @@ static void start_attempt(struct job *job)
 		.rcpt_count = msg->rcpt_count,
 		.size_bytes = msg->size_bytes,
 		.fresh = msg->attempt > 1,
+		.exception = msg->exception,
 		.body = msg->body,
 		.inline_body = msg->inline_body,
 		.pull = pull,

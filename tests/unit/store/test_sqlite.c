@@ -257,6 +257,7 @@ static void test_migration(void **state)
 	raw(w, "DROP INDEX recipient_notice;"
 	       "ALTER TABLE recipient DROP COLUMN notice_ms;"
 	       "ALTER TABLE message DROP COLUMN tls_optional;"
+	       "DROP TABLE exception;"
 	       "PRAGMA user_version = 1");
 	assert_int_equal(open_again(w, why), 0);
 	must(sp_store_next_notice(w->store, &notice_ms), w->store);
