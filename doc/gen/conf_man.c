@@ -42,8 +42,9 @@ static const char HEAD[] =
 	"The server does not start then, and a reload keeps what it had.\n"
 	"A reload cannot change\n"
 	".Cm store , control , user , workers\n"
-	"and the addresses of\n"
-	".Cm listen .\n";
+	"and the addresses and certificates of\n"
+	".Cm listen ;\n"
+	"who may send by one follows it with the next session.\n";
 
 static const char FOOT[] = ".Sh REPORTS TO SENDERS\n"
 			   "The texts in the directory of\n"
