@@ -30,6 +30,8 @@ IDLE_KIB = 64  # of a session that says nothing
 SESSION_KIB = 3 * 1024  # of one that is sending a message of any size
 SOFT_LIMIT = 1024
 
+CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
+
 QUIET = Behaviour(keeps_data=False)
 GOOD = Domain("good.test", [Host(tlsa=["3 1 1"], behaviour=QUIET)])
 
@@ -174,7 +176,7 @@ def test_replies_that_nobody_reads(lab, usage):
         (b"NOPE\r\n" * 30, {500, 502, 421}),
         (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", {554, 421}),
         (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n" + b"RSET\r\n", {554, 421}),
-        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2, {500, 501, 502, 421}),
+        (CLIENT_HELLO, {500, 501, 502, 421}),
     ],
     ids=["endless line", "NUL", "errors", "HTTP GET", "HTTP POST", "TLS"],
 )

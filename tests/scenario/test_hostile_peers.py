@@ -96,7 +96,8 @@ def hosts() -> list[Domain]:
 
 
 TICKETS = Domain("tickets.test", [Host(tlsa=["3 1 1"])])
-KEYS = Domain("keys.test", [Host(tlsa=["3 1 1"], addresses=["127.25.9.1", "127.25.9.2"])])
+TWO_ADDRESSES = ["127.25.9.1", "127.25.9.2"]
+KEYS = Domain("keys.test", [Host(tlsa=["3 1 1"], addresses=TWO_ADDRESSES)])
 PLAIN = [
     Domain("names1000.test", [Host(tlsa=["3 1 1"], certificate=naming(1000))]),
     Domain("names10000.test", [Host(tlsa=["3 1 1"], certificate=naming(10000))]),
