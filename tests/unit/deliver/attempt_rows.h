@@ -29,7 +29,7 @@ struct row {
 	const char *name;
 	struct script scripts[HOSTS];
 	enum tlsa tlsa[HOSTS];
-	bool log_only;
+	bool log_only, requiretls;
 	bool body_8bit;
 	bool two_keys;
 	bool smtputf8;
@@ -52,6 +52,12 @@ struct row {
 	{                                                                      \
 		__VA_ARGS__, __VA_ARGS__                                       \
 	}
+
+#define UNMET                                                                  \
+	{                                                                      \
+		SP_VERDICT_PERM, "5.7.30", "requiretls-unmet"                  \
+	}
+#define OFFERS "\r\n250-REQUIRETLS\r\n250-8BITMIME"
 
 static const struct row ROWS[] = {
 	{"4 usage 3 matches", .tlsa = {GOOD, GOOD}, .expect = BOTH(OK),
@@ -145,6 +151,38 @@ static const struct row ROWS[] = {
          .scripts = {{.no_starttls = true}}, .tlsa = {GOOD, GOOD},
          .log_only = true, .expect = BOTH(OK), .security = "clear",
          .messages = {1}, .clear = {1}},
+	{"RFC 8689 4.2.1 REQUIRETLS: authenticated and offered",
+         .scripts = {{.ehlo_more = OFFERS}}, .tlsa = {GOOD, GOOD},
+         .requiretls = true, .expect = BOTH(OK), .security = "dane",
+         .messages = {1}, .tls = {1}},
+	{"RFC 8689 4.2.1 REQUIRETLS: the host that offers it",
+         .scripts = {{0}, {.ehlo_more = OFFERS}}, .tlsa = {GOOD, GOOD},
+         .requiretls = true, .expect = BOTH(OK), .security = "dane",
+         .messages = {0, 1}, .tls = {0, 1}},
+	{"RFC 8689 4.2.1 REQUIRETLS: the host with TLSA",
+         .scripts = {{.ehlo_more = OFFERS}, {.ehlo_more = OFFERS}},
+         .tlsa = {UNUSABLE, GOOD}, .requiretls = true, .expect = BOTH(OK),
+         .security = "dane", .messages = {0, 1}, .tls = {0, 1}},
+	{"RFC 8689 4.2.1 REQUIRETLS: no host offers it", .tlsa = {GOOD, GOOD},
+         .requiretls = true, .expect = BOTH(UNMET)},
+	{"RFC 8689 4.2.1 REQUIRETLS: offered, no TLSA",
+         .scripts = {{.ehlo_more = OFFERS}, {.ehlo_more = OFFERS}},
+         .requiretls = true, .expect = BOTH(UNMET)},
+	{"RFC 8689 4.2.1 REQUIRETLS: offered, all unusable",
+         .scripts = {{.ehlo_more = OFFERS}, {.ehlo_more = OFFERS}},
+         .tlsa = {UNUSABLE, UNUSABLE}, .requiretls = true,
+         .expect = BOTH(UNMET)},
+	{"RFC 8689 4.2.1 REQUIRETLS: not authenticated, no STARTTLS",
+         .scripts = {{.ehlo_more = OFFERS},
+                     {.no_starttls = true, .ehlo_more = OFFERS}},
+         .tlsa = {WRONG, GOOD}, .requiretls = true, .expect = BOTH(UNMET)},
+	{"RFC 8689 4.2.1 REQUIRETLS: log-only does not waive it",
+         .scripts = {{.ehlo_more = OFFERS}}, .tlsa = {WRONG, UNUSABLE},
+         .log_only = true, .requiretls = true, .expect = BOTH(UNMET)},
+	{"REQUIRETLS: another host may satisfy the next time",
+         .scripts = {{0}, {.greeting = "#"}}, .tlsa = {GOOD, GOOD},
+         .requiretls = true,
+         .expect = BOTH(TEMP("4.4.318", "connection-closed"))},
 	{"greeting: silence, then the next host", .scripts = {{.greeting = ""}},
          .expect = BOTH(OK), .security = "tls", .messages = {0, 1},
          .tls = {0, 1}},

@@ -410,11 +410,13 @@ static void test_rows(void **state)
 			}
 		}
 		envelope.body_8bit = row->body_8bit;
+		envelope.requiretls = row->requiretls;
 		envelope.smtputf8 = row->smtputf8;
 		RCPTS[1].address =
 			sp_str_from(row->local ? row->local : "b@d.example");
 		send_one(&w);
 		envelope.body_8bit = false;
+		envelope.requiretls = false;
 		envelope.smtputf8 = false;
 		RCPTS[1].address = SP_STR("b@d.example");
 		check(row, &w);
@@ -525,6 +527,32 @@ static void test_log_only_is_not_reused(void **state)
 	assert_int_equal(w.servers[0].connections, 8);
 	assert_int_equal(w.servers[0].messages, 2);
 	assert_int_equal(w.servers[1].messages, 1);
+	world_close(&w);
+}
+
+/* A connection that was judged for one kind of message is not found for
+ * another kind: RFC 8689 4.2.1 holds for each. */
+static void test_requiretls_has_its_own(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.tlsa[0] = GOOD;
+	w.servers[0].script.ehlo_more = OFFERS;
+	send_one(&w);
+	envelope.requiretls = true;
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 2);
+	send_one(&w); /* now it is known what the peer offers */
+	assert_int_equal(w.servers[0].connections, 2);
+	envelope.requiretls = false;
+	envelope.tls_optional = true;
+	send_one(&w);
+	envelope.tls_optional = false;
+	assert_int_equal(w.servers[0].connections, 3);
+	assert_int_equal(w.servers[0].messages, 4);
+	assert_string_equal(w.security, "dane");
 	world_close(&w);
 }
 
@@ -684,6 +712,7 @@ int main(void)
 		cmocka_unit_test(test_two_keys_evidence),
 		cmocka_unit_test(test_no_other_key_evidence),
 		cmocka_unit_test(test_log_only_is_not_reused),
+		cmocka_unit_test(test_requiretls_has_its_own),
 		cmocka_unit_test(test_chunks),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_deadline_behind_the_dot),
