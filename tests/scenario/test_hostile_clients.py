@@ -262,8 +262,8 @@ def test_large_messages_at_once(lab, usage):
 def control(lab) -> socket.socket:
     """A connection to the control socket."""
     connection = socket.socket(socket.AF_UNIX)
+    connection.connect(str(lab.server.directory / "control"))  # waits its turn
     connection.settimeout(10)
-    connection.connect(str(lab.server.directory / "control"))
     return connection
 
 
