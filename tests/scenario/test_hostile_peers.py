@@ -34,7 +34,7 @@ LINES = Flood(b"220-more\r\n" * 5000)
 DRIP = Flood(b"2", pause=0.4)
 BANNER = b"220-hello\r\n" * 10000 + b"220 here I am\r\n"
 KEYWORDS = b"250-STARTTLS\r\n" * 10000 + b"250 PIPELINING\r\n"
-RECORD = Flood(b"\x16\x03\x03\x40\x00" + bytes(16384))
+RECORD_BYTES = b"\x16\x03\x03\x40\x00" + bytes(16384)
 #: a ServerHello of 16 MiB that is about to come
 START = b"\x16\x03\x03\x40\x00\x02\xff\xff\xff\x03\x03" + bytes(16378)
 HELLO = Flood(START, after=True)
@@ -63,7 +63,10 @@ PEERS = {
     "ehlo-line": (replying("EHLO", LINE), PROTOCOL),
     "ehlo-lines": (replying("EHLO", LINES), PROTOCOL),
     "keywords": (replying("EHLO", KEYWORDS), PROTOCOL),
-    "behind-220": (Behaviour(handshake=RECORD), (NO_TLS, "starttls-garbage")),
+    "behind-220": (
+        replying("STARTTLS", b"220 2.0.0 go\r\n" + RECORD_BYTES),
+        (NO_TLS, "starttls-garbage"),
+    ),
     "handshake": (Behaviour(handshake=HELLO), (NO_TLS, "handshake-failed")),
     "shake-drip": (Behaviour(handshake=HELLO_DRIP), (NO_TLS, "handshake-failed")),
     "tls-lines": (Behaviour(after_handshake=LINES), PROTOCOL),
