@@ -4,12 +4,15 @@
  * computed here (proleptic Gregorian, UTC), because the C library's depends
  * on the environment's time zone and locale.
  */
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/time.h"
 
 #define MS_PER_SECOND INT64_C(1000)
@@ -44,6 +47,18 @@ int64_t sp_time_wall_ms(void)
 int64_t sp_time_mono_ms(void)
 {
 	return clock_us(CLOCK_MONOTONIC) / 1000;
+}
+
+uint64_t sp_time_boot(void)
+{
+	char id[64];
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t len = fd < 0 ? 0 : read(fd, id, sizeof(id));
+
+	if (fd >= 0) {
+		close(fd);
+	}
+	return len > 0 ? sp_hash_stable(sp_str_slice(id, (size_t)len)) : 0;
 }
 
 int64_t sp_time_mono_us(void)

@@ -17,6 +17,10 @@ int64_t sp_time_wall_ms(void);
 int64_t sp_time_mono_ms(void);
 int64_t sp_time_mono_us(void);
 
+/* A number of this boot of the machine; 0: not known. Two boots have two
+ * numbers, one boot always the same. */
+uint64_t sp_time_boot(void);
+
 #define SP_TIME_TEXT 40
 
 /* "2026-11-23T10:00:00.123Z" (RFC 3339). */

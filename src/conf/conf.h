@@ -93,7 +93,8 @@ struct sp_conf {
 		const char *source6;
 		int64_t max_connections;
 		int64_t max_per_host;
-		int64_t max_per_domain;
+		int64_t max_per_domain; /* jobs at one time */
+		int64_t domain_pause_ms;
 		int64_t messages_per_connection;
 		int64_t connect_timeout_ms;
 		int64_t greeting_timeout_ms; /* RFC 5321 4.5.3.2.1 */
@@ -102,6 +103,7 @@ struct sp_conf {
 		int64_t data_block_timeout_ms;
 		int64_t data_done_timeout_ms;
 		int64_t attempt_timeout_ms; /* the whole attempt */
+		int64_t plan_timeout_ms;    /* its DNS */
 		int64_t idle_timeout_ms;    /* of a connection kept for reuse */
 		int64_t hosts_max;
 		int64_t addresses_max;

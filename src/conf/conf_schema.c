@@ -80,10 +80,14 @@ static const struct sp_conf_key SMTP[] = {
 	{"max_per_host", SP_CONF_NUMBER, KEY(smtp, max_per_host), 1, 10000,
          NULL, "20", "Connections at one time to one address of a host."},
 	{"max_per_domain", SP_CONF_NUMBER, KEY(smtp, max_per_domain), 1, 10000,
-         NULL, "100",
+         NULL, "20",
          "Deliveries at one time to one domain, and never more than a quarter "
-         "of those of its worker: what else there is waits, so that a domain "
-         "whose servers are slow holds up its own mail only."},
+         "of those of its worker. It begins with 5 and grows with success."},
+	{"domain_pause", SP_CONF_TIME, KEY(smtp, domain_pause_ms), 0, DAY_MS,
+         NULL, "5m",
+         "How long a domain is left alone when all of its hosts failed; its "
+         "mail is deferred for the same reason meanwhile. Never more than "
+         "half of the shortest retry step."},
 	{"messages_per_connection", SP_CONF_NUMBER,
          KEY(smtp, messages_per_connection), 1, 100000, NULL, "100",
          "Messages sent over one connection before it is closed."},
@@ -106,6 +110,10 @@ static const struct sp_conf_key SMTP[] = {
 	{"attempt_timeout", SP_CONF_TIME, KEY(smtp, attempt_timeout_ms), 1,
          DAY_MS, NULL, "30m",
          "For a whole attempt: all hosts and addresses together."},
+	{"plan_timeout", SP_CONF_TIME, KEY(smtp, plan_timeout_ms), 1, HOUR_MS,
+         NULL, "2m",
+         "For all DNS questions of an attempt together; what is open then "
+         "counts as not answered."},
 	{"idle_timeout", SP_CONF_TIME, KEY(smtp, idle_timeout_ms), 0, HOUR_MS,
          NULL, "2s",
          "How long an idle connection waits for the next message "

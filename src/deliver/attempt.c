@@ -48,7 +48,8 @@ struct sp_attempt {
 	bool has_place; /* at place_address */
 	char place_address[SP_ADDR_TEXT];
 	bool reused;
-	bool anew; /* no idle connection for the next try */
+	bool ready; /* a session came about under the host's rule */
+	bool anew;  /* no idle connection for the next try */
 	struct sp_smtp_transaction transaction;
 	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
 	size_t *open_index;                  /* their places in rcpts */
@@ -233,11 +234,44 @@ static void drop_connection(struct sp_attempt *a)
 	}
 }
 
+/* Under a rule of its own a message tells nothing about others. */
+static bool has_own_rule(const struct sp_attempt *a)
+{
+	const struct sp_envelope *e = a->ask.envelope;
+
+	return e->requiretls || e->tls_optional;
+}
+
+/* A reply to the envelope or the data is about this message; a permanent
+ * verdict of the plan is an answer as well. What is our own fault tells
+ * nothing. */
+static enum sp_attempt_news news_of(const struct sp_attempt *a)
+{
+	bool ours = false;
+
+	if (a->result.interrupted || has_own_rule(a)) {
+		return SP_ATTEMPT_NO_NEWS;
+	}
+	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
+		const struct sp_verdict *v = &a->rcpts[i].verdict;
+
+		if (v->class != SP_VERDICT_TEMP || v->at_envelope) {
+			return SP_ATTEMPT_REACHED;
+		}
+		ours |= sp_cause_get(v->cause)->culprit == SP_CULPRIT_US;
+	}
+	if (a->ready) {
+		return SP_ATTEMPT_REACHED;
+	}
+	return ours ? SP_ATTEMPT_NO_NEWS : SP_ATTEMPT_FAILED;
+}
+
 static void on_finish(void *arg)
 {
 	struct sp_attempt *a = arg;
 
 	a->result.rcpts = a->rcpts;
+	a->result.news = news_of(a);
 	a->result.rcpt_count = a->ask.rcpt_count;
 	a->result.waiver = sp_filter_waiver(&a->judge.filter);
 	a->result.detail = write_detail(a);
@@ -478,6 +512,7 @@ static void on_dial(void *arg, enum sp_dial_event event)
 
 	switch (event) {
 	case SP_DIAL_READY:
+		a->ready = true;
 		open_transaction(a);
 		break;
 	case SP_DIAL_WANT_BODY:
@@ -629,6 +664,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 		.loop = ask->loop,
 		.lookup = ask->lookup,
 		.fresh = ask->fresh,
+		.timeout_ms = ask->conf->smtp.plan_timeout_ms,
 	};
 
 	sp_arena_init(&a->arena);

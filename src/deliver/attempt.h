@@ -47,6 +47,13 @@ struct sp_attempt_rcpt {
 
 #define SP_ATTEMPT_WAIVED_MAX 16
 
+/* What the attempt says about the destination as a whole. */
+enum sp_attempt_news {
+	SP_ATTEMPT_NO_NEWS, /* interrupted, or the reason is ours */
+	SP_ATTEMPT_REACHED, /* a session came about, or it has said no */
+	SP_ATTEMPT_FAILED,  /* no host could be talked to under its rule */
+};
+
 /* Owned by the attempt. */
 struct sp_attempt_result {
 	const struct sp_attempt_rcpt *rcpts; /* as asked */
@@ -61,6 +68,7 @@ struct sp_attempt_result {
 	enum sp_cause_id waived[SP_ATTEMPT_WAIVED_MAX]; /* "would have
 	                                                 * blocked" */
 	size_t waived_count;
+	enum sp_attempt_news news;
 };
 
 struct sp_attempt;

@@ -13,6 +13,8 @@ struct question {
 	struct sp_list node;
 	struct sp_gather *gather;
 	unsigned id;        /* of the plan */
+	struct sp_str name; /* the plan's */
+	enum sp_dns_type type;
 	uint64_t lookup_id; /* of the lookup */
 };
 
@@ -21,6 +23,8 @@ struct sp_gather {
 	struct sp_plan *plan;     /* owned until done */
 	struct sp_list questions; /* outstanding */
 	bool fresh;
+	bool late; /* past the deadline */
+	struct sp_timer *deadline;
 	struct sp_deferred *finish; /* owned */
 	sp_gather_fn *fn;
 	void *arg;
@@ -28,15 +32,33 @@ struct sp_gather {
 
 static void on_answer(void *arg, struct sp_dns_answer *answer);
 
+static void answer_late(struct sp_gather *g, unsigned id, struct sp_str name,
+                        enum sp_dns_type type)
+{
+	struct sp_dns_answer *answer = sp_dns_answer_new(name, type);
+
+	answer->scenario = SP_STR("dns-timeout");
+	sp_dns_answer_set_why(answer, SP_STR("no answer before the deadline "
+	                                     "for all questions"));
+	sp_plan_answer(g->plan, id, &answer);
+}
+
 static void ask_open(struct sp_gather *g)
 {
 	struct sp_plan_question q;
 
 	while (sp_plan_next(g->plan, &q)) {
-		struct question *mine = SP_NEW(struct question);
+		struct question *mine;
 
+		if (g->late) {
+			answer_late(g, q.id, q.name, q.type);
+			continue;
+		}
+		mine = SP_NEW(struct question);
 		mine->gather = g;
 		mine->id = q.id;
+		mine->name = q.name;
+		mine->type = q.type;
 		sp_list_append(&g->questions, &mine->node);
 		mine->lookup_id = g->lookup->ask(g->lookup, q.name, q.type,
 		                                 g->fresh, on_answer, mine);
@@ -65,11 +87,33 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 	ask_open(g);
 }
 
+static void on_deadline(void *arg)
+{
+	struct sp_gather *g = arg;
+
+	if (!g->plan || sp_plan_done(g->plan)) {
+		return; /* its end is on its way */
+	}
+	g->late = true;
+	SP_LIST_FOREACH_SAFE (it, next, &g->questions) {
+		struct question *mine = SP_CONTAINER(it, struct question, node);
+
+		g->lookup->cancel(g->lookup, mine->lookup_id);
+		sp_list_remove(it);
+		if (!sp_plan_done(g->plan)) {
+			answer_late(g, mine->id, mine->name, mine->type);
+		}
+		sp_free(mine);
+	}
+	ask_open(g);
+}
+
 static void on_finish(void *arg)
 {
 	struct sp_gather *g = arg;
 	struct sp_plan *plan = g->plan;
 
+	sp_timer_stop(g->deadline);
 	g->plan = NULL;
 	g->fn(g->arg, plan); /* may free g */
 }
@@ -84,6 +128,10 @@ struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
 	g->fn = fn;
 	g->arg = arg;
 	g->finish = sp_deferred_new(ask->loop, on_finish, g);
+	g->deadline = sp_timer_new(ask->loop, on_deadline, g);
+	if (ask->timeout_ms) {
+		sp_timer_set(g->deadline, ask->timeout_ms);
+	}
 	sp_list_init(&g->questions);
 	g->plan = sp_plan_new(ask->conf, ask->domain, sp_rand_u64());
 	ask_open(g);
@@ -106,6 +154,7 @@ void sp_gather_free(struct sp_gather **gather)
 		sp_free(mine);
 	}
 	sp_deferred_free(&g->finish);
+	sp_timer_free(&g->deadline);
 	sp_plan_free(&g->plan);
 	sp_free(g);
 }

@@ -12,6 +12,10 @@
  * Runs a plan: asks the questions that policy/mxplan poses, hands back the
  * answers, until the plan is done. Used by transport, by `sealpost policy`
  * and by the analyzer alike.
+ *
+ * At the deadline all questions that are open, and those that would follow,
+ * count as failed for want of an answer: what is known by then still serves,
+ * and the plan ends with the verdict that belongs to what is missing.
  */
 
 struct sp_gather;
@@ -25,7 +29,8 @@ struct sp_gather_ask {
 	struct sp_lookup *lookup;
 	const struct sp_plan_conf *conf; /* borrowed until the plan is done */
 	struct sp_str domain;
-	bool fresh; /* cached failures do not count */
+	bool fresh;         /* cached failures do not count */
+	int64_t timeout_ms; /* for all questions together; 0: none */
 };
 
 struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,

@@ -109,6 +109,8 @@ static const struct sp_pack_field OUTCOME_RCPT_FIELDS[] = {
 
 const struct sp_pack_field SP_MSG_OUTCOME_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_outcome, attempt_id),
+	SP_PACK_LIM(ENUM, struct sp_msg_outcome, destination,
+                    SP_MSG_DESTINATION_FAILED),
 	SP_PACK_LIM(STR, struct sp_msg_outcome, id, SP_MSG_ID_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_outcome, security, 16),
 	SP_PACK_LIM(STR, struct sp_msg_outcome, host, HOST_MAX),

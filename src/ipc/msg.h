@@ -160,8 +160,15 @@ struct sp_msg_outcome_rcpt {
 	struct sp_str expired_reply;
 };
 
+enum sp_msg_destination { /* what the attempt says about all of it */
+	SP_MSG_DESTINATION_UNKNOWN,
+	SP_MSG_DESTINATION_REACHED,
+	SP_MSG_DESTINATION_FAILED,
+};
+
 struct sp_msg_outcome {
 	uint64_t attempt_id;
+	enum sp_msg_destination destination;
 	struct sp_str id;
 	struct sp_str security; /* "dane" "half-dane" "tls" "clear" or empty */
 	struct sp_str host;

@@ -57,6 +57,11 @@ struct sp_store_ops {
 	int (*exceptions)(struct sp_store *, int64_t now_ms,
 	                  sp_store_exception_fn *, void *);
 	int (*next_due)(struct sp_store *, unsigned worker, int64_t *);
+	int (*overdue)(struct sp_store *, int64_t now_ms, size_t limit,
+	               struct sp_arena *, struct sp_store_failure *,
+	               struct sp_store_lease_rcpt **, size_t *count_out);
+	int (*next_overdue)(struct sp_store *, int64_t *);
+	int (*end_pauses)(struct sp_store *, int64_t now_ms);
 	int (*next_expiry)(struct sp_store *, int64_t *);
 	int (*read_body)(struct sp_store *, struct sp_str id, uint32_t seq,
 	                 struct sp_arena *, struct sp_str *, bool *last_out);
@@ -65,6 +70,9 @@ struct sp_store_ops {
 	                   int64_t now_ms, uint64_t *changed_out);
 	int (*purge)(struct sp_store *, int64_t before_ms, size_t limit,
 	             uint64_t *count_out);
+	int (*clock)(struct sp_store *, struct sp_store_clock *);
+	int (*set_clock)(struct sp_store *, const struct sp_store_clock *);
+	int (*shift)(struct sp_store *, int64_t by_ms);
 
 	int (*search)(struct sp_store *, const struct sp_store_filter *,
 	              sp_store_row_fn *, void *);
@@ -81,6 +89,8 @@ struct sp_store {
 	const struct sp_store_ops *ops;
 	enum sp_store_mode mode;
 	bool in_turn;
+	enum sp_store_check checked;
+	struct sp_store_limits limits;
 	char why[SP_STORE_WHY_MAX];
 };
 

@@ -17,16 +17,25 @@
  * the disk. Opening therefore writes the whole log into the file, syncs it
  * and truncates the log before anything else: whatever was in doubt is then
  * either durable or gone, and later commits don't stand on it.
+ *
+ * How far a file is looked over at the start depends on its last end, which
+ * `opened` in meta tells. A process that was killed leaves every page that it
+ * wrote whole in the kernel's cache, and the log makes commits of them all or
+ * nothing: that is what the log is for, and a restart must not cost a pass
+ * over a large file. Only when the machine went down with the file open, or
+ * after a failed write, may pages be torn or lost: then every page is read.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/time.h"
 #include "store/sqlite.h"
 
 #define PATH_BYTES_MAX   4000
@@ -172,6 +181,101 @@ static int quick_check(struct sp__sqlite *s)
 	return ret || ok ? ret : SP_ESTORE;
 }
 
+/* ---- looking the file over ---- */
+
+enum { /* meta.opened: one of these, or the boot in which it is open */
+	OPENED_UNKNOWN = 0,
+	OPENED_CLOSED = 1
+};
+
+static int64_t this_boot(void)
+{
+	int64_t boot = (int64_t)(sp_time_boot() >> 1);
+
+	return boot > OPENED_CLOSED ? boot : OPENED_UNKNOWN;
+}
+
+static int decide_check(struct sp__sqlite *s)
+{
+	int64_t version = 0;
+	int64_t opened = OPENED_UNKNOWN;
+	int ret = sp__exec_int(s, "PRAGMA user_version", &version);
+
+	if (ret == 0 && version > 0) {
+		ret = sp__meta_get(s, "opened", &opened);
+	}
+	s->base.checked =
+		opened == OPENED_CLOSED || (opened && opened == this_boot())
+			? SP_STORE_CHECK_BRIEF
+			: SP_STORE_CHECK_FULL;
+	return ret;
+}
+
+/* The file is as long as its header says: nobody has cut it. */
+static int check_length(struct sp__sqlite *s)
+{
+	struct stat st;
+	int64_t pages = 0;
+	int64_t page_bytes = 0;
+	int ret = sp__exec_int(s, "PRAGMA page_count", &pages);
+
+	ret = ret ? ret : sp__exec_int(s, "PRAGMA page_size", &page_bytes);
+	if (ret) {
+		return ret;
+	}
+	if (stat(s->path, &st)) {
+		return why_errno(s, "file", errno);
+	}
+	if ((int64_t)st.st_size < pages * page_bytes) {
+		why_damaged(s, SP_STR("the file is cut short"));
+		return SP_ESTORE;
+	}
+	return 0;
+}
+
+/* Both ends of each table, where reading and writing begin. */
+static int brief_check(struct sp__sqlite *s)
+{
+	static const char *const ends[] = {
+		"SELECT * FROM message ORDER BY id LIMIT 1",
+		"SELECT * FROM message ORDER BY id DESC LIMIT 1",
+		"SELECT id FROM body ORDER BY id LIMIT 1",
+		"SELECT id FROM body ORDER BY id DESC LIMIT 1",
+		"SELECT * FROM recipient ORDER BY id LIMIT 1",
+		"SELECT * FROM recipient ORDER BY id DESC LIMIT 1",
+		"SELECT id FROM event ORDER BY id LIMIT 1",
+		"SELECT id FROM event ORDER BY id DESC LIMIT 1",
+		"SELECT * FROM destination ORDER BY id DESC LIMIT 1",
+		"SELECT sum(n) FROM counter",
+	};
+	int ret = check_length(s);
+
+	for (size_t i = 0; ret == 0 && i < sizeof(ends) / sizeof(ends[0]);
+	     i++) {
+		ret = sp__exec(s, ends[i]);
+	}
+	return ret;
+}
+
+/* The full check comes before anything is changed; the brief one knows the
+ * tables of this version. */
+static int check_and_migrate(struct sp__sqlite *s, bool check)
+{
+	int ret = check ? decide_check(s) : 0;
+
+	s->in_doubt = !check;
+	if (ret == 0 && s->base.checked == SP_STORE_CHECK_FULL) {
+		ret = quick_check(s);
+	}
+	ret = ret ? ret : sp__migrate(s);
+	if (ret == 0 && s->base.checked == SP_STORE_CHECK_BRIEF) {
+		ret = brief_check(s);
+	}
+	return ret ? ret
+	           : sp__meta_set(s, "opened",
+	                          s->in_doubt ? OPENED_UNKNOWN : this_boot());
+}
+
 static int set_wal(struct sp__sqlite *s)
 {
 	struct sp__use u = sp__use_text(s, "PRAGMA journal_mode = WAL");
@@ -225,8 +329,8 @@ static int set_up_writer(struct sp__sqlite *s, bool check)
 	                        "PRAGMA temp_store = MEMORY;"
 	                        "PRAGMA cache_size = -16384");
 	ret = ret ? ret : checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
-	ret = ret || !check ? ret : quick_check(s);
-	ret = ret ? ret : sp__migrate(s);
+	ret = ret ? ret : check_and_migrate(s, check);
+	s->usable = ret == 0;
 	sqlite3_wal_hook(s->db, log_grew, s);
 	return ret;
 }
@@ -258,6 +362,11 @@ static void close_engine(struct sp_store *store)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 
+	/* Whether that can be noted does not matter: the next start then looks
+	 * longer. */
+	if (s->usable && !s->in_doubt) {
+		(void)sp__meta_set(s, "opened", OPENED_CLOSED);
+	}
 	for (size_t i = 0; i < SP__SQL_COUNT; i++) {
 		(void)sqlite3_finalize(s->stmts[i]); /* repeats old errors */
 	}
@@ -286,6 +395,7 @@ static int open_engine(struct sp_str rest, enum sp_store_mode mode, bool check,
 	s = SP_NEW(struct sp__sqlite);
 	s->base.ops = &SP_STORE_SQLITE;
 	s->base.mode = mode;
+	s->base.limits = (struct sp_store_limits){INT64_MAX, INT64_MAX};
 	s->lock_fd = -1;
 	s->path = sp_str_dup(rest);
 	ret = set_up(s, check);
@@ -368,10 +478,16 @@ const struct sp_store_ops SP_STORE_SQLITE = {
 	.exception_find = sp__exception_find,
 	.exceptions = sp__exceptions,
 	.next_due = sp__next_due,
+	.overdue = sp__overdue,
+	.next_overdue = sp__next_overdue,
+	.end_pauses = sp__end_pauses,
 	.next_expiry = sp__next_expiry,
 	.read_body = sp__read_body,
 	.set_workers = sp__set_workers,
 	.purge = sp__purge,
+	.clock = sp__clock,
+	.set_clock = sp__set_clock,
+	.shift = sp__shift,
 	.search = sp__search,
 	.events = sp__events,
 	.act = sp__act,

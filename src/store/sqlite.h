@@ -8,6 +8,7 @@
 #include <sqlite3.h>
 
 #include "store/engine.h"
+#include "wire/address.h"
 
 /*
  * Inside of the SQLite engine: its connection, its prepared statements, and
@@ -31,7 +32,10 @@ struct sp__sqlite {
 	char *path; /* owned */
 	sqlite3 *db;
 	int lock_fd;   /* writer; -1: none */
+	bool usable;   /* writer; opening succeeded */
+	bool in_doubt; /* opened again after a failure */
 	int wal_pages; /* in the log after the last commit */
+	int64_t turns; /* claims so far; the order of equals among due ones */
 	sqlite3_stmt *stmts[SP__SQL_COUNT];
 };
 
@@ -102,6 +106,80 @@ struct sp__event {
 };
 int sp__event_insert(struct sp__sqlite *s, const struct sp__event *event);
 
+/* A domain kept over the next statement. */
+struct sp__domain {
+	size_t len;
+	char text[SP_ADDRESS_DOMAIN_MAX];
+};
+static inline struct sp_str sp__domain_str(const struct sp__domain *d)
+{
+	return (struct sp_str){d->text, d->len};
+}
+void sp__domain_set(struct sp__domain *d, struct sp_str domain);
+
+struct sp__domains {
+	struct sp_str *items;
+	size_t count;
+};
+
+/*
+ * Destinations: sqlite_destination.c. A row exists while recipients of the
+ * domain are queued or leased; whoever changes those refreshes it. now_ms
+ * INT64_MIN: not known.
+ */
+int sp__destination_refresh(struct sp__sqlite *s, struct sp_str domain,
+                            int64_t now_ms);
+/* The same for a walk over rows: refreshes the last domain when another one
+ * comes, and at the end (flush). last starts with len 0. */
+int sp__destination_note(struct sp__sqlite *s, struct sp__domain *last,
+                         struct sp_str domain, int64_t now_ms);
+int sp__destination_flush(struct sp__sqlite *s, struct sp__domain *last,
+                          int64_t now_ms);
+/* The domain of a recipient; empty: there is no such recipient. */
+int sp__destination_of(struct sp__sqlite *s, int64_t rcpt,
+                       struct sp__domain *out);
+/* Domains of the open recipients of a message (queue id). */
+int sp__destinations_of(struct sp__sqlite *s, struct sp_str id,
+                        struct sp_arena *arena, struct sp__domains *out);
+int sp__destinations_refresh(struct sp__sqlite *s,
+                             const struct sp__domains *domains);
+/* Recipients are queued: of a message, one of them (then refresh). */
+int sp__destinations_join(struct sp__sqlite *s, struct sp_str id);
+int sp__destination_join_one(struct sp__sqlite *s, int64_t rcpt);
+
+/* Whose turn it is. SP_ENOTFOUND: nobody's. */
+struct sp__offer {
+	bool any;     /* false: the row was stale */
+	bool waiting; /* those that wait are due too */
+};
+int sp__destination_next(struct sp__sqlite *s, unsigned worker, int64_t now_ms,
+                         struct sp__domain *domain_out,
+                         struct sp__offer *offer_out);
+/* It has been asked, and something was found or not. */
+int sp__destination_asked(struct sp__sqlite *s, struct sp_str domain,
+                          int64_t now_ms, bool found);
+/* What the outcome of an attempt says about it, before the recipients are
+ * settled; waits_out: those that are deferred wait for it. */
+int sp__destination_news(struct sp__sqlite *s, struct sp_str domain,
+                         const struct sp_store_outcome *o, bool *waits_out);
+/* Not left alone any more (then refresh). */
+int sp__destination_lift(struct sp__sqlite *s, struct sp_str domain,
+                         int64_t now_ms);
+
+int sp__next_due(struct sp_store *, unsigned worker, int64_t *);
+int sp__overdue(struct sp_store *, int64_t now_ms, size_t limit,
+                struct sp_arena *, struct sp_store_failure *,
+                struct sp_store_lease_rcpt **, size_t *count_out);
+int sp__next_overdue(struct sp_store *, int64_t *);
+int sp__end_pauses(struct sp_store *, int64_t now_ms);
+
+/* Facts about the file: 0 where there is none. sqlite_meta.c */
+int sp__meta_get(struct sp__sqlite *s, const char *name, int64_t *value_out);
+int sp__meta_set(struct sp__sqlite *s, const char *name, int64_t value);
+int sp__clock(struct sp_store *, struct sp_store_clock *);
+int sp__set_clock(struct sp_store *, const struct sp_store_clock *);
+int sp__shift(struct sp_store *, int64_t by_ms);
+
 /* The verbs, by file. sqlite_incoming.c */
 int sp__enqueue(struct sp_store *, const struct sp_store_incoming *);
 int sp__append_body(struct sp_store *, struct sp_str id, uint32_t seq,
@@ -131,7 +209,9 @@ struct sp__message {
 };
 int sp__message_read(struct sp__sqlite *s, int64_t message,
                      struct sp_arena *arena, struct sp__message *out);
-int sp__next_due(struct sp_store *, unsigned worker, int64_t *);
+/* A row of LEASE or OVERDUE. */
+void sp__lease_read(struct sp__use *u, struct sp_arena *arena,
+                    struct sp_store_lease_rcpt *out);
 int sp__next_expiry(struct sp_store *, int64_t *);
 int sp__set_workers(struct sp_store *, unsigned workers,
                     unsigned (*worker_of)(struct sp_str, unsigned),

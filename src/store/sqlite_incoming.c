@@ -23,6 +23,23 @@ static void bind_envelope(struct sp__use *u, const struct sp_envelope *e)
 	sp__bind_int(u, e->tls_optional);
 }
 
+static int64_t expiry_of(const struct sp_store_incoming *in, size_t i)
+{
+	return in->rcpt_expires_ms ? in->rcpt_expires_ms[i] : in->expires_ms;
+}
+
+static int64_t last_expiry(const struct sp_store_incoming *in)
+{
+	int64_t last_ms = expiry_of(in, 0);
+
+	for (size_t i = 1; i < in->envelope->rcpt_count; i++) {
+		if (expiry_of(in, i) > last_ms) {
+			last_ms = expiry_of(in, i);
+		}
+	}
+	return last_ms;
+}
+
 static int insert_message(struct sp__sqlite *s,
                           const struct sp_store_incoming *in, int64_t *row_out)
 {
@@ -32,7 +49,7 @@ static int insert_message(struct sp__sqlite *s,
 	sp__bind_str(&u, in->id);
 	sp__bind_int(&u, !in->complete);
 	bind_envelope(&u, in->envelope);
-	sp__bind_int(&u, in->expires_ms);
+	sp__bind_int(&u, last_expiry(in));
 	sp__bind_int(&u, (int64_t)in->body.len);
 	ret = sp__run(&u);
 	*row_out = sqlite3_last_insert_rowid(s->db);
@@ -65,7 +82,7 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 	sp__bind_int(&u, in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING);
 	sp__bind_int(&u, in->workers[i]);
 	sp__bind_int(&u, in->due_ms);
-	sp__bind_int(&u, in->expires_ms);
+	sp__bind_int(&u, expiry_of(in, i));
 	if (in->notice_ms &&
 	    sp_store_wants_notice(rcpt->notify, e->sender.len == 0)) {
 		sp__bind_int(&u, in->notice_ms);
@@ -97,6 +114,7 @@ int sp__enqueue(struct sp_store *store, const struct sp_store_incoming *in)
 	}
 	if (ret == 0 && in->complete) {
 		ret = received(s, message, in->envelope->received_ms);
+		ret = ret ? ret : sp__destinations_join(s, in->id);
 	}
 	return ret;
 }
@@ -143,18 +161,31 @@ int sp__finish(struct sp_store *store, struct sp_str id, bool body_8bit)
 	u = sp__use(s, SP__SQL_RCPT_FINISH);
 	sp__bind_int(&u, message);
 	ret = sp__run(&u);
-	return ret ? ret : received(s, message, received_ms);
+	ret = ret ? ret : received(s, message, received_ms);
+	return ret ? ret : sp__destinations_join(s, id);
 }
 
 int sp__abort(struct sp_store *store, struct sp_str id)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
-	struct sp__use u = sp__use(s, SP__SQL_MESSAGE_DELETE);
+	struct sp__domains domains;
+	struct sp_arena arena;
+	struct sp__use u;
 	int ret;
 
-	sp__bind_str(&u, id);
-	ret = sp__run(&u);
-	return ret == 0 && sqlite3_changes(s->db) == 0 ? SP_ENOTFOUND : ret;
+	sp_arena_init(&arena);
+	ret = sp__destinations_of(s, id, &arena, &domains);
+	if (ret == 0) {
+		u = sp__use(s, SP__SQL_MESSAGE_DELETE);
+		sp__bind_str(&u, id);
+		ret = sp__run(&u);
+	}
+	if (ret == 0 && sqlite3_changes(s->db) == 0) {
+		ret = SP_ENOTFOUND;
+	}
+	ret = ret ? ret : sp__destinations_refresh(s, &domains);
+	sp_arena_fini(&arena);
+	return ret;
 }
 
 int sp__sweep_incoming(struct sp_store *store, uint64_t *count_out)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Looking at the store. A search is put together from constant conditions;
- * what the caller asks for is always a bound parameter. Two drivers: all
- * pending recipients come from the index of open ones, so that the length of
- * the trace doesn't matter; everything else walks messages, newest first.
+ * what the caller asks for is always a bound parameter. What drives it: an
+ * id, a recipient or a sender where one is named, each by an index of its
+ * own; else for pending recipients the index of open ones, so that the length
+ * of the trace doesn't matter; everything else walks messages, newest first.
  */
 #include <string.h>
 
@@ -123,22 +124,59 @@ static bool only_open(const struct sp_store_filter *f)
 	return f->held || f->statuses == SP_STORE_PENDING;
 }
 
-/* From FROM to WHERE; open: only recipients in the index of open ones. */
+enum driver {
+	BY_MESSAGE,
+	BY_OPEN,
+	BY_RECIPIENT,
+	BY_SENDER
+};
+
+/* Newest first; r.message grows with the time of reception. */
+static const struct {
+	const char *from;
+	const char *order;
+} DRIVERS[] = {
+	[BY_MESSAGE] = {" FROM message m CROSS JOIN recipient r"
+                        " INDEXED BY recipient_message ON r.message = m.id"
+                        " WHERE m.incoming = 0",
+                        " ORDER BY m.received_ms DESC, m.id DESC, r.id"},
+	[BY_OPEN] = {" FROM recipient r INDEXED BY recipient_open"
+                     " CROSS JOIN message m ON m.id = r.message"
+                     " WHERE r.state <= 2",
+                     " ORDER BY r.message DESC, r.id"},
+	[BY_RECIPIENT] = {" FROM recipient r INDEXED BY recipient_address"
+                          " CROSS JOIN message m ON m.id = r.message"
+                          " WHERE m.incoming = 0",
+                          " ORDER BY r.message DESC, r.id DESC"},
+	[BY_SENDER] = {" FROM message m INDEXED BY message_sender"
+                       " CROSS JOIN recipient r INDEXED BY recipient_message"
+                       " ON r.message = m.id WHERE m.incoming = 0",
+                       " ORDER BY m.received_ms DESC, m.id DESC, r.id"},
+};
+
+static enum driver driver_of(const struct sp_store_filter *f, bool open)
+{
+	if (f->id.len || f->message_id.len) {
+		return BY_MESSAGE;
+	}
+	if (f->recipient.len) {
+		return BY_RECIPIENT;
+	}
+	/* The null sender may be half of the mail. */
+	if (f->sender.len && !sp_str_eq(f->sender, SP_STR("<>"))) {
+		return BY_SENDER;
+	}
+	return open ? BY_OPEN : BY_MESSAGE;
+}
+
+/* From FROM to WHERE; open: only recipients that are not done. */
 static void add_filter(struct query *q, const struct sp_store_filter *f,
                        bool open)
 {
-	bool by_message = f->id.len > 0 || f->message_id.len > 0;
+	enum driver driver = driver_of(f, open);
 
-	if (open && !by_message) {
-		add(q, " FROM recipient r INDEXED BY recipient_open"
-		       " CROSS JOIN message m ON m.id = r.message"
-		       " WHERE r.state <= 2");
-	} else {
-		add(q, " FROM message m CROSS JOIN recipient r"
-		       " INDEXED BY recipient_message ON r.message = m.id"
-		       " WHERE m.incoming = 0");
-		add(q, open ? " AND r.state <= 2" : "");
-	}
+	add(q, DRIVERS[driver].from);
+	add(q, open && driver != BY_OPEN ? " AND r.state <= 2" : "");
 	add_text(q, " AND m.queue_id = ?", f->id);
 	add_message_id(q, f->message_id);
 	add_sender(q, f->sender);
@@ -213,7 +251,7 @@ static void read_row(struct sp__use *u, struct sp_store_row *r)
 
 static const char SEARCH[] =
 	"SELECT r.id, m.queue_id, m.message_id, m.sender, r.address, r.domain,"
-	" m.client, m.size_bytes, m.received_ms, m.expires_ms, r.state, r.code,"
+	" m.client, m.size_bytes, m.received_ms, r.expires_ms, r.state, r.code,"
 	" r.cause, r.reply, r.security, r.attempts, r.due_ms, r.done_ms,"
 	" r.report_due";
 
@@ -229,8 +267,7 @@ int sp__search(struct sp_store *store, const struct sp_store_filter *filter,
 
 	query_init(&q, SEARCH);
 	add_filter(&q, filter, open);
-	add(&q, open ? " ORDER BY r.message DESC, r.id"
-	             : " ORDER BY m.received_ms DESC, m.id DESC, r.id");
+	add(&q, DRIVERS[driver_of(filter, open)].order);
 	if (filter->limit) {
 		add_number(&q, " LIMIT ?", clamp_size(filter->limit));
 	}

@@ -34,23 +34,26 @@ struct claim {
 	int64_t message; /* of the job in hand */
 };
 
-/* The recipient that is due first. SP_ENOTFOUND: none. */
-static int claim_find(struct sp__sqlite *s, struct claim *c,
+/* Of the destination in turn, the recipient that is due first, else one that
+ * waits. SP_ENOTFOUND: neither. */
+static int claim_find(struct sp__sqlite *s, struct claim *c, bool waiting,
                       struct sp_store_job *job)
 {
-	struct sp__use u = sp__use(s, SP__SQL_CLAIM_FIND);
+	struct sp__use u = sp__use(s, waiting ? SP__SQL_CLAIM_FIND_WAITING
+	                                      : SP__SQL_CLAIM_FIND);
 	bool found = false;
 	int ret;
 
-	sp__bind_int(&u, c->worker);
-	sp__bind_int(&u, c->now_ms);
+	sp__bind_str(&u, job->domain);
+	if (!waiting) {
+		sp__bind_int(&u, c->now_ms);
+	}
 	sp__bind_int(&u, c->now_ms);
 	if (sp__row(&u)) {
 		found = true;
 		c->message = sp__int(&u, 0, 1, INT64_MAX);
-		job->domain = sp_arena_str(
-			c->arena, sp__str(&u, 1, SP_ADDRESS_DOMAIN_MAX));
-		job->attempt = (uint32_t)sp__int(&u, 2, 0, UINT32_MAX - 1) + 1;
+		job->attempt = (uint32_t)sp__int(&u, 1, 0, UINT32_MAX - 1) + 1;
+		job->expires_ms = sp__int(&u, 2, INT64_MIN, INT64_MAX);
 	}
 	ret = sp__end(&u);
 	return ret || found ? ret : SP_ENOTFOUND;
@@ -69,7 +72,7 @@ static void read_rcpt(struct sp__use *u, const struct claim *c,
 }
 
 /* It and its neighbours: same message, domain and attempt. */
-static int claim_take(struct sp__sqlite *s, const struct claim *c,
+static int claim_take(struct sp__sqlite *s, const struct claim *c, bool waiting,
                       struct sp_store_job *job)
 {
 	struct sp__use u = sp__use(s, SP__SQL_CLAIM_TAKE);
@@ -81,9 +84,9 @@ static int claim_take(struct sp__sqlite *s, const struct claim *c,
 	sp__bind_int(&u, c->now_ms);
 	sp__bind_int(&u, c->message);
 	sp__bind_str(&u, job->domain);
-	sp__bind_int(&u, c->worker);
 	sp__bind_int(&u, job->attempt - 1);
 	sp__bind_int(&u, c->now_ms);
+	sp__bind_int(&u, waiting ? 1 : 2);
 	sp__bind_int(&u, c->now_ms);
 	sp__bind_int(&u, (int64_t)c->rcpt_max);
 	while (job->rcpt_count < c->rcpt_max && sp__row(&u)) {
@@ -135,37 +138,70 @@ static int claim_message(struct sp__sqlite *s, const struct claim *c,
 
 	job->id = m.id;
 	job->envelope = m.envelope;
-	job->expires_ms = m.expires_ms;
 	job->size_bytes = m.size_bytes;
 	return ret == SP_ENOTFOUND ? SP_ESTORE : ret;
+}
+
+/* A job of the destination in turn. SP_ENOTFOUND: it has none after all. */
+static int claim_job(struct sp__sqlite *s, struct claim *c, bool waiting,
+                     struct sp_store_job *job)
+{
+	int ret = claim_find(s, c, false, job);
+
+	if (ret == SP_ENOTFOUND && waiting) {
+		ret = claim_find(s, c, true, job);
+	}
+	ret = ret ? ret : claim_take(s, c, waiting, job);
+	return ret ? ret : claim_message(s, c, job);
+}
+
+/* One turn of one destination. SP_ENOTFOUND: it is nobody's turn. */
+static int claim_turn(struct sp__sqlite *s, struct claim *c,
+                      struct sp_store_job *job, bool *found_out)
+{
+	struct sp__offer offer = {.any = false};
+	struct sp__domain domain;
+	int ret =
+		sp__destination_next(s, c->worker, c->now_ms, &domain, &offer);
+
+	*found_out = false;
+	if (ret) {
+		return ret;
+	}
+	job->domain = sp_arena_str(c->arena, sp__domain_str(&domain));
+	if (offer.any) {
+		ret = claim_job(s, c, offer.waiting, job);
+		*found_out = ret == 0;
+	}
+	if (ret && ret != SP_ENOTFOUND) {
+		return ret;
+	}
+	return sp__destination_asked(s, job->domain, c->now_ms, *found_out);
 }
 
 int sp__claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
                   size_t job_max, size_t rcpt_max, struct sp_arena *arena,
                   struct sp_store_job **jobs_out, size_t *count_out)
 {
-	struct sp__sqlite *s = sp__sqlite_of(store);
 	struct claim c = {worker, now_ms, rcpt_max, arena, 0};
 	struct sp_store_job *jobs =
 		sp_arena_array(arena, job_max, sizeof(*jobs));
 	size_t count = 0;
+	bool found;
 	int ret = 0;
 
 	while (ret == 0 && count < job_max) {
-		struct sp_store_job *job = &jobs[count];
-
-		ret = claim_find(s, &c, job);
-		ret = ret ? ret : claim_take(s, &c, job);
-		ret = ret ? ret : claim_message(s, &c, job);
-		count += ret == 0;
+		ret = claim_turn(sp__sqlite_of(store), &c, &jobs[count],
+		                 &found);
+		count += found;
 	}
 	*jobs_out = jobs;
 	*count_out = count;
 	return ret == SP_ENOTFOUND ? 0 : ret;
 }
 
-static void read_lease(struct sp__use *u, struct sp_arena *arena,
-                       struct sp_store_lease_rcpt *out)
+void sp__lease_read(struct sp__use *u, struct sp_arena *arena,
+                    struct sp_store_lease_rcpt *out)
 {
 	out->rcpt_id = (uint64_t)sp__int(u, 0, 1, INT64_MAX);
 	out->attempts = (uint32_t)sp__int(u, 1, 0, UINT32_MAX);
@@ -176,6 +212,7 @@ static void read_lease(struct sp__use *u, struct sp_arena *arena,
 	out->null_sender = sp__bool(u, 6);
 	out->domain = sp_arena_str(arena, sp__str(u, 7, SP_ADDRESS_DOMAIN_MAX));
 	out->id = sp_arena_str(arena, sp__str(u, 8, SP_STORE_ID_MAX));
+	out->own_rule = sp__bool(u, 9);
 }
 
 int sp__lease(struct sp_store *store, uint64_t attempt_id,
@@ -188,7 +225,7 @@ int sp__lease(struct sp_store *store, uint64_t attempt_id,
 
 	sp__bind_int(&u, (int64_t)attempt_id);
 	while (sp__row(&u)) {
-		read_lease(&u, arena, &one);
+		sp__lease_read(&u, arena, &one);
 		if (*count_out == cap) {
 			void *old = *rcpts_out;
 
@@ -238,13 +275,22 @@ static int stale_leases(struct sp__sqlite *s, unsigned worker,
 	return sp__end(&u);
 }
 
-static int release_one(struct sp__sqlite *s, int64_t id, int64_t now_ms)
+static int release_one(struct sp__sqlite *s, int64_t id, int64_t now_ms,
+                       struct sp__domain *last)
 {
 	struct sp__use u = sp__use(s, SP__SQL_LEASE_RELEASE);
+	struct sp__domain domain = {.len = 0};
+	int ret;
 
 	sp__bind_int(&u, now_ms);
 	sp__bind_int(&u, id);
-	return sp__run(&u);
+	while (sp__row(&u)) {
+		sp__domain_set(&domain, sp__str(&u, 0, SP_ADDRESS_DOMAIN_MAX));
+	}
+	ret = sp__end(&u);
+	return ret ? ret
+	           : sp__destination_note(s, last, sp__domain_str(&domain),
+	                                  now_ms);
 }
 
 int sp__release_leases(struct sp_store *store, unsigned worker,
@@ -253,6 +299,7 @@ int sp__release_leases(struct sp_store *store, unsigned worker,
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 	uint64_t *sorted = sp_calloc(keep_count + 1, sizeof(*sorted));
+	struct sp__domain last = {.len = 0};
 	struct sp_buf ids;
 	int64_t id;
 	int ret;
@@ -267,9 +314,10 @@ int sp__release_leases(struct sp_store *store, unsigned worker,
 	while (ret == 0 && sp_buf_len(&ids) > 0) {
 		memcpy(&id, sp_buf_str(&ids).ptr, sizeof(id));
 		sp_buf_consume(&ids, sizeof(id));
-		ret = release_one(s, id, now_ms);
+		ret = release_one(s, id, now_ms, &last);
 		*count_out += ret == 0;
 	}
+	ret = ret ? ret : sp__destination_flush(s, &last, now_ms);
 	sp_buf_fini(&ids);
 	sp_free(sorted);
 	return ret;
@@ -285,14 +333,6 @@ static int first_time(struct sp__use *u, int64_t *time_ms_out)
 		*time_ms_out = *time_ms_out < 0 ? 0 : *time_ms_out;
 	}
 	return sp__end(u);
-}
-
-int sp__next_due(struct sp_store *store, unsigned worker, int64_t *due_ms_out)
-{
-	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_NEXT_DUE);
-
-	sp__bind_int(&u, worker);
-	return first_time(&u, due_ms_out);
 }
 
 int sp__next_expiry(struct sp_store *store, int64_t *expires_ms_out)
@@ -320,9 +360,19 @@ static void owner_of(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	                                    owner->workers));
 }
 
+/* The statement knows the function; neither is needed again soon. */
+static int run_once(struct sp__sqlite *s, enum sp__sql sql)
+{
+	struct sp__use u = sp__use(s, sql);
+	int ret = sp__run(&u);
+
+	(void)sqlite3_finalize(s->stmts[sql]);
+	s->stmts[sql] = NULL;
+	return ret;
+}
+
 static int move_to_owners(struct sp__sqlite *s, struct owner *owner)
 {
-	struct sp__use u;
 	int rc = sqlite3_create_function(s->db, "sp_worker", 1,
 	                                 SQLITE_UTF8 | SQLITE_DETERMINISTIC,
 	                                 owner, owner_of, NULL, NULL);
@@ -331,23 +381,8 @@ static int move_to_owners(struct sp__sqlite *s, struct owner *owner)
 	if (rc != SQLITE_OK) {
 		return sp__fail(s, rc, "set-up");
 	}
-	u = sp__use(s, SP__SQL_WORKERS_MOVE);
-	ret = sp__run(&u);
-	/* The statement knows the function; neither is needed again soon. */
-	(void)sqlite3_finalize(s->stmts[SP__SQL_WORKERS_MOVE]);
-	s->stmts[SP__SQL_WORKERS_MOVE] = NULL;
-	return ret;
-}
-
-static int workers_get(struct sp__sqlite *s, int64_t *workers_out)
-{
-	struct sp__use u = sp__use(s, SP__SQL_WORKERS_GET);
-
-	*workers_out = 0;
-	if (sp__row(&u)) {
-		*workers_out = sp__int(&u, 0, 0, INT64_MAX);
-	}
-	return sp__end(&u);
+	ret = run_once(s, SP__SQL_WORKERS_DESTINATION);
+	return ret ? ret : run_once(s, SP__SQL_WORKERS_MOVE);
 }
 
 int sp__set_workers(struct sp_store *store, unsigned workers,
@@ -358,7 +393,7 @@ int sp__set_workers(struct sp_store *store, unsigned workers,
 	struct owner owner = {workers, worker_of};
 	struct sp__use u;
 	int64_t before;
-	int ret = workers_get(s, &before);
+	int ret = sp__meta_get(s, "workers", &before);
 
 	*changed_out = 0;
 	if (ret || before == (int64_t)workers) {
@@ -369,10 +404,5 @@ int sp__set_workers(struct sp_store *store, unsigned workers,
 	ret = sp__run(&u);
 	ret = ret ? ret : move_to_owners(s, &owner);
 	*changed_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
-	if (ret == 0) {
-		u = sp__use(s, SP__SQL_WORKERS_SET);
-		sp__bind_int(&u, workers);
-		ret = sp__run(&u);
-	}
-	return ret;
+	return ret ? ret : sp__meta_set(s, "workers", workers);
 }

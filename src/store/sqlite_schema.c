@@ -5,10 +5,12 @@
  * scheduler asks for, so that a claim costs the same with ten recipients
  * queued and with ten million:
  *
- *   recipient_due      queued, by worker and due time   (claim, next due)
+ *   recipient_due      queued, by domain and due time   (claim)
+ *   recipient_waiting  those that wait for their destination to come back
  *   recipient_expiry   queued, by expiry                (expire)
  *   recipient_open     not done, by message and domain  (grouping, lists)
  *   recipient_leased   leased, by attempt               (settle, release)
+ *   recipient_flying   leased, by domain                (share)
  *   recipient_report   report due, by message
  *   recipient_notice   queued and a delay notice to come, by its time
  *
@@ -170,8 +172,61 @@ static const char SCHEMA_EXCEPTION[] =
 	") STRICT, WITHOUT ROWID;"
 	"CREATE INDEX exception_until ON exception (until_ms);";
 
+/* Destinations: sqlite_destination.c tells what the columns mean. A next_ms
+ * of 0 is looked up anew at the first claim. */
+static const char SCHEMA_DESTINATION[] =
+	"ALTER TABLE recipient ADD COLUMN waits INTEGER NOT NULL DEFAULT 0"
+	"  CHECK (waits IN (0, 1));"
+	"DROP INDEX recipient_due;"
+	"CREATE INDEX recipient_due ON recipient (domain, due_ms, expires_ms)"
+	"  WHERE state = 0;"
+	"CREATE INDEX recipient_waiting"
+	"  ON recipient (domain, due_ms, expires_ms)"
+	"  WHERE state = 0 AND waits = 1;"
+	"CREATE INDEX recipient_flying ON recipient (domain, attempt_id)"
+	"  WHERE state = 1;"
+	"CREATE INDEX recipient_address"
+	"  ON recipient (address COLLATE NOCASE, message);"
+	"CREATE INDEX message_sender"
+	"  ON message (sender COLLATE NOCASE, received_ms);"
+	"CREATE TABLE destination ("
+	"  id INTEGER PRIMARY KEY,"
+	"  domain TEXT NOT NULL UNIQUE CHECK (length(domain) <= 255),"
+	"  worker INTEGER NOT NULL CHECK (worker BETWEEN 0 AND 1023),"
+	"  window INTEGER NOT NULL DEFAULT 5 CHECK (window >= 1),"
+	"  in_flight INTEGER NOT NULL DEFAULT 0 CHECK (in_flight >= 0),"
+	"  asked_ms INTEGER NOT NULL DEFAULT 0,"
+	"  turn INTEGER NOT NULL DEFAULT 0,"
+	"  failing INTEGER NOT NULL DEFAULT 0 CHECK (failing IN (0, 1)),"
+	"  revived INTEGER NOT NULL DEFAULT 0 CHECK (revived IN (0, 1)),"
+	"  pause_ms INTEGER NOT NULL DEFAULT 0,"
+	"  next_ms INTEGER,"  /* null: no claim */
+	"  sweep_ms INTEGER," /* null: nothing to defer */
+	"  failed_ms INTEGER NOT NULL DEFAULT 0,"
+	"  probe TEXT NOT NULL DEFAULT '',"
+	"  code TEXT NOT NULL DEFAULT '',"
+	"  cause TEXT NOT NULL DEFAULT '',"
+	"  reply TEXT NOT NULL DEFAULT '',"
+	"  expired_code TEXT NOT NULL DEFAULT '',"
+	"  expired_reply TEXT NOT NULL DEFAULT '',"
+	"  security TEXT NOT NULL DEFAULT '',"
+	"  host TEXT NOT NULL DEFAULT '',"
+	"  address TEXT NOT NULL DEFAULT ''"
+	") STRICT;"
+	"CREATE INDEX destination_next"
+	"  ON destination (worker, failing, next_ms, turn)"
+	"  WHERE next_ms IS NOT NULL;"
+	"CREATE INDEX destination_sweep ON destination (sweep_ms)"
+	"  WHERE sweep_ms IS NOT NULL;"
+	"CREATE INDEX destination_probed ON destination (worker)"
+	"  WHERE failing = 1 AND in_flight > 0;"
+	"INSERT INTO destination (domain, worker, next_ms)"
+	"  SELECT domain, max(worker), 0 FROM recipient WHERE state IN (0, 1)"
+	"  GROUP BY domain;";
+
 static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE,
-                                         SCHEMA_TLS_OPTIONAL, SCHEMA_EXCEPTION};
+                                         SCHEMA_TLS_OPTIONAL, SCHEMA_EXCEPTION,
+                                         SCHEMA_DESTINATION};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

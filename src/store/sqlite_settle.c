@@ -59,13 +59,16 @@ int sp__check_done(struct sp__sqlite *s, int64_t message, int64_t now_ms)
 
 struct settling {
 	const struct sp_store_outcome *outcome;
+	bool waits;        /* those deferred wait for the destination */
 	int64_t message;   /* 0: none settled yet */
 	int64_t detail_of; /* first event of this attempt */
 };
 
-static void bind_outcome(struct sp__use *u, const struct sp_store_outcome *o,
+static void bind_outcome(struct sp__use *u, const struct settling *st,
                          const struct sp_store_outcome_rcpt *r)
 {
+	const struct sp_store_outcome *o = st->outcome;
+
 	sp__bind_int(u, r->state);
 	sp__bind_int(u, r->state == SP_STORE_QUEUED ? r->due_ms : o->now_ms);
 	sp__bind_str(u, r->code);
@@ -80,10 +83,23 @@ static void bind_outcome(struct sp__use *u, const struct sp_store_outcome *o,
 	} else {
 		sp__bind_int(u, o->now_ms);
 	}
+	sp__bind_int(u, r->state == SP_STORE_QUEUED && st->waits);
+	sp__bind_int(u, o->now_ms);
+}
+
+/* Leased under the attempt; without one, queued. */
+static void bind_lease(struct sp__use *u, uint64_t attempt_id)
+{
+	sp__bind_int(u, attempt_id ? SP_STORE_LEASED : SP_STORE_QUEUED);
+	if (attempt_id) {
+		sp__bind_int(u, (int64_t)attempt_id);
+	} else {
+		sp__bind_null(u);
+	}
 }
 
 /* 0, SP_ENOTFOUND when it isn't leased under the attempt. */
-static int settle_row(struct sp__sqlite *s, const struct sp_store_outcome *o,
+static int settle_row(struct sp__sqlite *s, const struct settling *st,
                       const struct sp_store_outcome_rcpt *r,
                       struct sp__target *target_out)
 {
@@ -95,10 +111,10 @@ static int settle_row(struct sp__sqlite *s, const struct sp_store_outcome *o,
 	if (r->uncounted) {
 		sp__bind_int(&u, r->due_ms);
 	} else {
-		bind_outcome(&u, o, r);
+		bind_outcome(&u, st, r);
 	}
 	sp__bind_int(&u, (int64_t)r->rcpt_id);
-	sp__bind_int(&u, (int64_t)o->attempt_id);
+	bind_lease(&u, st->outcome->attempt_id);
 	while (sp__row(&u)) {
 		found = true;
 		target_out->message = sp__int(&u, 0, 1, INT64_MAX);
@@ -145,7 +161,7 @@ static int settle_one(struct sp__sqlite *s, struct settling *st,
                       const struct sp_store_outcome_rcpt *r)
 {
 	struct sp__target target = {0};
-	int ret = settle_row(s, st->outcome, r, &target);
+	int ret = settle_row(s, st, r, &target);
 
 	if (ret == 0) {
 		st->message = target.message;
@@ -156,20 +172,62 @@ static int settle_one(struct sp__sqlite *s, struct settling *st,
 	return ret == SP_ENOTFOUND ? 0 : ret;
 }
 
+static bool any_done(const struct sp_store_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->rcpt_count; i++) {
+		if (outcome->rcpts[i].state != SP_STORE_QUEUED) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int settle_all(struct sp__sqlite *s, struct settling *st)
+{
+	const struct sp_store_outcome *o = st->outcome;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < o->rcpt_count; i++) {
+		ret = settle_one(s, st, &o->rcpts[i]);
+	}
+	if (ret == 0 && st->message == 0) {
+		return SP_ENOTFOUND;
+	}
+	return ret == 0 && any_done(o)
+	               ? sp__check_done(s, st->message, o->now_ms)
+	               : ret;
+}
+
+/* By the state of a destination: nothing new about it. sp__overdue looks at
+ * the destination again before anybody claims. */
+static int settle_unattempted(struct sp__sqlite *s,
+                              const struct sp_store_outcome *outcome)
+{
+	struct settling st = {.outcome = outcome, .waits = true};
+
+	return settle_all(s, &st);
+}
+
 int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 	struct settling st = {.outcome = outcome};
-	int ret = 0;
+	struct sp__domain domain;
+	struct sp_str name;
+	int ret;
 
-	for (size_t i = 0; ret == 0 && i < outcome->rcpt_count; i++) {
-		ret = settle_one(s, &st, &outcome->rcpts[i]);
+	if (outcome->attempt_id == 0) {
+		return settle_unattempted(s, outcome);
 	}
-	if (ret) {
-		return ret;
+	if (outcome->rcpt_count == 0) {
+		return SP_ENOTFOUND;
 	}
-	return st.message ? sp__check_done(s, st.message, outcome->now_ms)
-	                  : SP_ENOTFOUND;
+	ret = sp__destination_of(s, (int64_t)outcome->rcpts[0].rcpt_id,
+	                         &domain);
+	name = sp__domain_str(&domain);
+	ret = ret ? ret : sp__destination_news(s, name, outcome, &st.waits);
+	ret = ret ? ret : settle_all(s, &st);
+	return ret ? ret : sp__destination_refresh(s, name, outcome->now_ms);
 }
 
 /* ---- by the clock ---- */
@@ -178,7 +236,7 @@ struct expiring {
 	int64_t rcpt, message;
 	uint32_t attempts;
 	bool report_due;
-	struct sp_str code, cause, reply, security;
+	struct sp_str code, cause, reply, security, domain;
 };
 
 static void read_expiring(struct sp__use *u, struct sp_arena *a,
@@ -194,6 +252,7 @@ static void read_expiring(struct sp__use *u, struct sp_arena *a,
 	e->cause = sp_arena_str(a, sp__str(u, 5, SP_STORE_CAUSE_MAX));
 	e->reply = sp_arena_str(a, sp__str(u, 6, SP_STORE_REPLY_MAX));
 	e->security = sp_arena_str(a, sp__str(u, 7, SP_STORE_SECURITY_MAX));
+	e->domain = sp_arena_str(a, sp__str(u, 8, SP_ADDRESS_DOMAIN_MAX));
 }
 
 static int find_expiring(struct sp__sqlite *s, int64_t now_ms, size_t limit,
@@ -247,6 +306,7 @@ int sp__expire(struct sp_store *store, int64_t now_ms, size_t limit,
                uint64_t *count_out)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__domain last = {.len = 0};
 	struct sp_arena arena;
 	struct expiring *list;
 	size_t count;
@@ -261,7 +321,11 @@ int sp__expire(struct sp_store *store, int64_t now_ms, size_t limit,
 			list[i].reply = reply;
 		}
 		ret = expire_one(s, &list[i], now_ms);
+		ret = ret ? ret
+		          : sp__destination_note(s, &last, list[i].domain,
+		                                 now_ms);
 	}
+	ret = ret ? ret : sp__destination_flush(s, &last, now_ms);
 	*count_out = ret ? 0 : count;
 	sp_arena_fini(&arena);
 	return ret;
@@ -287,6 +351,23 @@ static const struct {
                                  " AND ?",
                                  SP_STORE_REMOVED, SP_STORE_EVENT_REMOVE, true},
 };
+
+/* A destination whose mail the operator wants tried is not left alone. */
+static int act_on_destination(struct sp__sqlite *s, enum sp_store_action action,
+                              int64_t rcpt, struct sp__domain *last,
+                              int64_t now_ms)
+{
+	struct sp__domain domain;
+	int ret = sp__destination_of(s, rcpt, &domain);
+	struct sp_str name = sp__domain_str(&domain);
+
+	if (ret == 0 && action == SP_STORE_ACT_RETRY) {
+		ret = sp__destination_lift(s, name, now_ms);
+	} else if (ret == 0 && action == SP_STORE_ACT_RELEASE) {
+		ret = sp__destination_join_one(s, rcpt);
+	}
+	return ret ? ret : sp__destination_note(s, last, name, now_ms);
+}
 
 static int act_on(struct sp__sqlite *s, enum sp_store_action action,
                   const struct sp__target *target, int64_t now_ms)
@@ -323,6 +404,7 @@ int sp__act(struct sp_store *store, enum sp_store_action action,
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 	struct sp__target *targets = NULL;
+	struct sp__domain last = {.len = 0};
 	struct sp_arena arena;
 	size_t count = 0;
 	int ret;
@@ -332,7 +414,11 @@ int sp__act(struct sp_store *store, enum sp_store_action action,
 	                 &arena, &targets, &count);
 	for (size_t i = 0; ret == 0 && i < count; i++) {
 		ret = act_on(s, action, &targets[i], now_ms);
+		ret = ret ? ret
+		          : act_on_destination(s, action, targets[i].rcpt,
+		                               &last, now_ms);
 	}
+	ret = ret ? ret : sp__destination_flush(s, &last, now_ms);
 	*changed_out = ret ? 0 : count;
 	sp_arena_fini(&arena);
 	return ret;

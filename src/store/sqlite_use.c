@@ -127,6 +127,15 @@ void sp__bind_str(struct sp__use *u, struct sp_str value)
 	}
 }
 
+void sp__domain_set(struct sp__domain *d, struct sp_str domain)
+{
+	SP_ASSERT(domain.len <= sizeof(d->text));
+	d->len = domain.len;
+	if (domain.len) {
+		memcpy(d->text, domain.ptr, domain.len);
+	}
+}
+
 void sp__bind_blob(struct sp__use *u, struct sp_str value)
 {
 	if (!u->error) {

@@ -124,6 +124,11 @@ int sp_store_open(struct sp_str url, enum sp_store_mode mode, bool check,
 	return SP_ECONFIG;
 }
 
+enum sp_store_check sp_store_checked(const struct sp_store *store)
+{
+	return store->checked;
+}
+
 void sp_store_close(struct sp_store **store)
 {
 	if (*store) {
@@ -269,6 +274,23 @@ static int check_outcome(const struct sp_store_outcome *o)
 	return ret;
 }
 
+static int check_failure(const struct sp_store_failure *f)
+{
+	const struct limit limits[] = {
+		{f->id, SP_STORE_ID_MAX},
+		{f->code, SP_STORE_CODE_MAX},
+		{f->cause, SP_STORE_CAUSE_MAX},
+		{f->reply, SP_STORE_REPLY_MAX},
+		{f->expired_code, SP_STORE_CODE_MAX},
+		{f->expired_reply, SP_STORE_REPLY_MAX},
+		{f->security, SP_STORE_SECURITY_MAX},
+		{f->host, SP_STORE_HOST_MAX},
+		{f->address, SP_STORE_ADDRESS_MAX},
+	};
+
+	return check_limits(limits, COUNT(limits));
+}
+
 /* ---- a message comes in ---- */
 
 int sp_store_enqueue(struct sp_store *store,
@@ -349,6 +371,9 @@ int sp_store_settle(struct sp_store *store,
 
 	assert_turn(store);
 	ret = check_outcome(outcome);
+	if (ret == 0 && outcome->failure) {
+		ret = check_failure(outcome->failure);
+	}
 	if (ret == 0 && outcome->attempt_id > INT64_MAX) {
 		ret = SP_ENOTFOUND;
 	}
@@ -445,6 +470,55 @@ int sp_store_reported(struct sp_store *store,
 int sp_store_next_notice(struct sp_store *store, int64_t *notice_ms_out)
 {
 	return store->ops->next_notice(store, notice_ms_out);
+}
+
+void sp_store_set_limits(struct sp_store *store,
+                         const struct sp_store_limits *limits)
+{
+	SP_ASSERT(limits->destination_max > 0 && limits->probe_max > 0);
+	store->limits = *limits;
+}
+
+int sp_store_overdue(struct sp_store *store, int64_t now_ms, size_t limit,
+                     struct sp_arena *arena,
+                     struct sp_store_failure *failure_out,
+                     struct sp_store_lease_rcpt **rcpts_out, size_t *count_out)
+{
+	assert_turn(store);
+	memset(failure_out, 0, sizeof(*failure_out));
+	*count_out = 0;
+	return store->ops->overdue(store, now_ms, limit, arena, failure_out,
+	                           rcpts_out, count_out);
+}
+
+int sp_store_next_overdue(struct sp_store *store, int64_t *time_ms_out)
+{
+	return store->ops->next_overdue(store, time_ms_out);
+}
+
+int sp_store_end_pauses(struct sp_store *store, int64_t now_ms)
+{
+	assert_turn(store);
+	return store->ops->end_pauses(store, now_ms);
+}
+
+int sp_store_clock(struct sp_store *store, struct sp_store_clock *clock_out)
+{
+	memset(clock_out, 0, sizeof(*clock_out));
+	return store->ops->clock(store, clock_out);
+}
+
+int sp_store_set_clock(struct sp_store *store,
+                       const struct sp_store_clock *clock)
+{
+	assert_turn(store);
+	return store->ops->set_clock(store, clock);
+}
+
+int sp_store_shift(struct sp_store *store, int64_t by_ms)
+{
+	assert_turn(store);
+	return store->ops->shift(store, by_ms);
 }
 
 int sp_store_next_due(struct sp_store *store, unsigned worker,

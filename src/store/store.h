@@ -114,10 +114,20 @@ enum sp_store_mode {
 	SP_STORE_READER
 };
 
+/* How far the file was looked over at opening. */
+enum sp_store_check {
+	SP_STORE_CHECK_NONE,
+	SP_STORE_CHECK_BRIEF, /* the ends of each table */
+	SP_STORE_CHECK_FULL,  /* every page */
+};
+enum sp_store_check sp_store_checked(const struct sp_store *store);
+
 /*
  * Opens "sqlite:/path". The writer takes the lock of the file (SP_EBUSY: it
  * belongs to another server), creates or migrates it, finishes recovery and,
- * with check, has the engine look the whole file over. A reader meets
+ * with check, looks it over: every page when the machine went down with the
+ * file open or nothing is known about its last end, briefly otherwise (a
+ * process that was killed leaves whole pages behind). A reader meets
  * SP_ENOTFOUND before a writer has ever created the file, SP_EUNSUPPORTED
  * where its version is another one.
  * On failure one clear line stands in why_out (cap bytes, NUL-terminated).
@@ -147,6 +157,7 @@ struct sp_store_incoming {
 	const unsigned *workers;            /* one per recipient */
 	int64_t due_ms;                     /* first attempt */
 	int64_t expires_ms;
+	const int64_t *rcpt_expires_ms; /* one per recipient, or null */
 	int64_t notice_ms;  /* when the sender hears of a delay; 0: never */
 	bool complete;      /* body is the whole body: queued at once */
 	struct sp_str body; /* chunk 0 */
@@ -190,9 +201,20 @@ struct sp_store_job {
 	size_t rcpt_count;
 };
 
+/* How much one destination, and all that fail together, may have in flight.
+ * Limits may change at any time; without a call there are none. */
+struct sp_store_limits {
+	int64_t destination_max; /* jobs of one destination */
+	int64_t probe_max; /* failing destinations tried at once, per worker */
+};
+void sp_store_set_limits(struct sp_store *store,
+                         const struct sp_store_limits *limits);
+
 /* [turn] Leases what is due for the worker: at most job_max jobs, each the
  * due recipients of one message in one domain, at most rcpt_max of them.
- * Expired recipients are left to sp_store_expire. */
+ * Destinations take turns, each within its share; one that fails is tried by
+ * one job at a time, when its pause is over. Expired recipients are left to
+ * sp_store_expire. */
 int sp_store_claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
                        size_t job_max, size_t rcpt_max, struct sp_arena *arena,
                        struct sp_store_job **jobs_out, size_t *count_out);
@@ -208,6 +230,7 @@ struct sp_store_lease_rcpt {
 	int64_t expires_ms;
 	uint8_t notify;
 	bool null_sender;
+	bool own_rule; /* of TLS (RFC 8689): others say nothing about it */
 };
 
 /* The recipients leased under an attempt; count 0 when the lease is not
@@ -226,9 +249,21 @@ struct sp_store_outcome_rcpt {
 	struct sp_str expired_code, expired_reply; /* with QUEUED */
 };
 
+/* How an attempt failed on its destination as a whole. */
+struct sp_store_failure {
+	int64_t time_ms;
+	struct sp_str id; /* of the message that was tried */
+	struct sp_str code, cause, reply, expired_code, expired_reply;
+	struct sp_str security, host, address;
+	int64_t pause_ms; /* it is left alone until then */
+};
+
 struct sp_store_outcome {
-	uint64_t attempt_id;
+	uint64_t attempt_id; /* 0: no attempt, by the state of the destination;
+	                      * its recipients are queued (sp_store_overdue) */
 	int64_t now_ms;
+	bool reached;                           /* the destination works */
+	const struct sp_store_failure *failure; /* or it failed */
 	struct sp_str security, host, address;
 	struct sp_str detail; /* JSON object, or empty */
 	const struct sp_store_outcome_rcpt *rcpts;
@@ -262,8 +297,21 @@ int sp_store_expire(struct sp_store *store, int64_t now_ms, size_t limit,
                     struct sp_str code, struct sp_str cause,
                     struct sp_str reply, uint64_t *count_out);
 
-/* When the next queued recipient of the worker is due; when the next queued
- * recipient of all expires. -1: none. */
+/* [turn] The recipients, at most limit, of one destination that is left alone
+ * just now, which are due: they are to be settled (attempt 0) by its failure.
+ * Count 0: there are none. */
+int sp_store_overdue(struct sp_store *store, int64_t now_ms, size_t limit,
+                     struct sp_arena *arena,
+                     struct sp_store_failure *failure_out,
+                     struct sp_store_lease_rcpt **rcpts_out, size_t *count_out);
+/* When that is worth another look. -1: never. */
+int sp_store_next_overdue(struct sp_store *store, int64_t *time_ms_out);
+/* [turn] Something has changed that may make failing destinations work: the
+ * next due message of each is tried. */
+int sp_store_end_pauses(struct sp_store *store, int64_t now_ms);
+
+/* When a claim for the worker is worth another look; when the next queued
+ * recipient of all expires. -1: never. */
 int sp_store_next_due(struct sp_store *store, unsigned worker,
                       int64_t *due_ms_out);
 int sp_store_next_expiry(struct sp_store *store, int64_t *expires_ms_out);
@@ -364,6 +412,19 @@ int sp_store_set_workers(struct sp_store *store, unsigned workers,
                          unsigned (*worker_of)(struct sp_str domain,
                                                unsigned workers),
                          int64_t now_ms, uint64_t *changed_out);
+
+/* The clocks as they were at some turn; boot 0: never noted. */
+struct sp_store_clock {
+	uint64_t boot; /* sp_time_boot */
+	int64_t wall_ms, mono_ms;
+};
+int sp_store_clock(struct sp_store *store, struct sp_store_clock *clock_out);
+/* [turn] */
+int sp_store_set_clock(struct sp_store *store,
+                       const struct sp_store_clock *clock);
+/* [turn] The wall clock was set by so much: all times to come move with it.
+ * This looks at every open recipient. */
+int sp_store_shift(struct sp_store *store, int64_t by_ms);
 
 /* [turn] Forgets messages that were done with before the time, at most
  * limit. */

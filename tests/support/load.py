@@ -18,11 +18,14 @@ PER_CONNECTION = 20
 
 
 class Load:
-    def __init__(self, domain_of: Callable[[int], str], limit: int | None = None):
-        """`domain_of` tells where the n-th message goes; `limit` how many."""
+    def __init__(
+        self, domain_of: Callable[[int], str], limit: int | None = None, first: int = 0
+    ):
+        """`domain_of` tells where the n-th message goes; `limit` how many, from
+        the number `first` on."""
         self._domain_of = domain_of
-        self._numbers = itertools.count()
-        self._limit = limit
+        self._numbers = itertools.count(first)
+        self._limit = None if limit is None else first + limit
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []

@@ -162,6 +162,7 @@ static int exception_add(struct sp_queue *q, struct sp_queue_op *op,
 	       SP_F_STR("until", sp_json_get_str(command, "until")),
 	       SP_F_STR("reason", e.reason));
 	op->changed_now = 1;
+	q->end_pauses = true; /* mail that waits may go now */
 	set_changed(op);
 	return sp_store_exception_set(q->store, &e);
 }

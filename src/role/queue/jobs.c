@@ -8,10 +8,9 @@
  *   UNKNOWN ──HELLO──▶ KNOWN ──link down──▶ UNKNOWN
  *                      claims go to known workers only, up to their slots
  *
- * No domain gets more than its share of a worker: what is due beyond that is
- * put off (share.h). A job is sent behind the commit of its lease. No more than
- * CLAIM_MAX are claimed for a worker in one turn, and none while its link is
- * clogged: it has work then, whose outcome brings the next turn.
+ * A job is sent behind the commit of its lease. No more than CLAIM_MAX are
+ * claimed for a worker in one turn, and none while its link is clogged: it
+ * has work then, whose outcome brings the next turn.
  */
 #include <stdio.h>
 #include <string.h>
@@ -22,8 +21,6 @@
 #include "role/queue/queue.h"
 
 #define CLAIM_MAX     64
-#define SEEN_MAX      512
-#define SHARES_MIN    4 /* domains that it takes to fill a worker */
 #define CLOGGED_BYTES (8u * 1024 * 1024)
 
 struct sp_queue_worker *sp_queue_worker_find(struct sp_queue *q,
@@ -38,8 +35,16 @@ struct sp_queue_worker *sp_queue_worker_find(struct sp_queue *q,
 
 static void clear_attempts(struct sp_queue_worker *w)
 {
-	sp_share_fini(&w->share);
-	sp_share_init(&w->share);
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	while (sp_map_next(&w->attempts, &it, &key, &value)) {
+		uint64_t id;
+
+		memcpy(&id, key.ptr, sizeof(id));
+		(void)sp_map_remove(&w->attempts, sp_map_key_u64(&id));
+	}
 }
 
 void sp_queue_worker_down(struct sp_queue *q, unsigned index)
@@ -55,7 +60,7 @@ size_t sp_queue_in_flight(const struct sp_queue *q)
 	size_t count = 0;
 
 	for (unsigned i = 0; i < q->ctx->worker_count; i++) {
-		count += sp_share_count(&q->workers[i].share);
+		count += q->workers[i].attempts.count;
 	}
 	return count;
 }
@@ -90,8 +95,7 @@ static int take_over(struct sp_queue *q, const struct sp_msg_hello *m,
 		ret = sp_store_lease(q->store, *id, &q->turn_arena, &lease,
 		                     &count);
 		if (ret == 0 && count > 0) {
-			sp_share_begin(&w->share, *id, lease[0].domain,
-			               sp_time_mono_ms());
+			(void)sp_map_set(&w->attempts, sp_map_key_u64(id), w);
 		}
 	}
 	return ret;
@@ -138,14 +142,14 @@ static size_t room(struct sp_queue *q, unsigned index)
 {
 	const struct sp_queue_worker *w = &q->workers[index];
 	const struct sp_role_link *link = link_of(q, index);
-	size_t taken = sp_share_count(&w->share);
 	size_t free_slots;
 
 	if (!w->known || !link || !q->ctx->conf->deliver || q->ctx->stopping ||
 	    sp_channel_waiting(link->channel) > CLOGGED_BYTES) {
 		return 0;
 	}
-	free_slots = w->slots > taken ? w->slots - taken : 0;
+	free_slots =
+		w->slots > w->attempts.count ? w->slots - w->attempts.count : 0;
 	return free_slots < CLAIM_MAX ? free_slots : CLAIM_MAX;
 }
 
@@ -215,108 +219,22 @@ static int fill_job(struct sp_queue *q, const struct sp_store_job *from,
 	return read_inline(q, from, &job->body);
 }
 
-/* How many attempts a domain may have in hand: what is set, but never so
- * much that a few domains fill the worker. */
-static size_t share_max(const struct sp_queue *q,
-                        const struct sp_queue_worker *w)
-{
-	size_t set = (size_t)q->ctx->conf->smtp.max_per_domain;
-	size_t part = w->slots / SHARES_MIN;
-
-	part = part ? part : 1;
-	return set < part ? set : part;
-}
-
-/* Of this domain in hand, and claimed for it in this turn. */
-static size_t in_hand(const struct sp_queue *q, unsigned worker,
-                      struct sp_str domain, const struct sp_list *claims)
-{
-	size_t count = sp_share_of(&q->workers[worker].share, domain);
-
-	SP_LIST_FOREACH (it, claims) {
-		const struct sp_queue_claim *c =
-			SP_CONTAINER(it, struct sp_queue_claim, node);
-
-		count +=
-			c->worker == worker && sp_str_eq(c->job.domain, domain);
-	}
-	return count;
-}
-
-/* Due again when its domain may have a place; no attempt was made. */
-static int put_off(struct sp_queue *q, unsigned worker, int64_t now_ms,
-                   const struct sp_store_job *job)
-{
-	struct sp_queue_worker *w = &q->workers[worker];
-	struct sp_store_outcome_rcpt *rcpts =
-		sp_arena_array(&q->turn_arena, job->rcpt_count, sizeof(*rcpts));
-	const struct sp_store_outcome outcome = {
-		.attempt_id = job->attempt_id,
-		.now_ms = now_ms,
-		.rcpts = rcpts,
-		.rcpt_count = job->rcpt_count,
-	};
-	int64_t due_ms =
-		now_ms + sp_share_later_ms(&w->share, job->domain,
-	                                   share_max(q, w), sp_time_mono_ms());
-
-	for (size_t i = 0; i < job->rcpt_count; i++) {
-		rcpts[i] = (struct sp_store_outcome_rcpt){
-			.rcpt_id = job->rcpts[i].rcpt_id,
-			.state = SP_STORE_QUEUED,
-			.uncounted = true,
-			.due_ms = due_ms,
-		};
-	}
-	return sp_store_settle(q->store, &outcome);
-}
-
-static int take(struct sp_queue *q, unsigned worker,
-                const struct sp_store_job *from, struct sp_list *claims)
-{
-	struct sp_queue_claim *c = sp_arena_alloc(&q->turn_arena, sizeof(*c));
-
-	c->worker = worker;
-	sp_list_append(claims, &c->node);
-	return fill_job(q, from, &c->job);
-}
-
-/* One batch of what is due: how many of it there were, and were taken. */
-static int claim_batch(struct sp_queue *q, unsigned worker, size_t max,
-                       int64_t now_ms, struct sp_list *claims,
-                       size_t *count_out, size_t *taken_out)
-{
-	size_t share = share_max(q, &q->workers[worker]);
-	struct sp_store_job *jobs;
-	int ret = sp_store_claim_due(q->store, worker, now_ms, max,
-	                             SP_JOB_RCPT_MAX, &q->turn_arena, &jobs,
-	                             count_out);
-
-	*taken_out = 0;
-	for (size_t i = 0; ret == 0 && i < *count_out; i++) {
-		if (in_hand(q, worker, jobs[i].domain, claims) < share) {
-			ret = take(q, worker, &jobs[i], claims);
-			++*taken_out;
-		} else {
-			ret = put_off(q, worker, now_ms, &jobs[i]);
-		}
-	}
-	return ret;
-}
-
-/* What is put off takes no place: behind it there may be other mail. */
 static int claim_for(struct sp_queue *q, unsigned worker, size_t max,
                      int64_t now_ms, struct sp_list *claims)
 {
-	size_t seen = 0;
-	size_t count = max;
-	size_t taken = 0;
-	int ret = 0;
+	struct sp_store_job *jobs;
+	size_t count = 0;
+	int ret = sp_store_claim_due(q->store, worker, now_ms, max,
+	                             SP_JOB_RCPT_MAX, &q->turn_arena, &jobs,
+	                             &count);
 
-	while (ret == 0 && count == max && taken == 0 && seen < SEEN_MAX) {
-		ret = claim_batch(q, worker, max, now_ms, claims, &count,
-		                  &taken);
-		seen += count;
+	for (size_t i = 0; ret == 0 && i < count; i++) {
+		struct sp_queue_claim *c =
+			sp_arena_alloc(&q->turn_arena, sizeof(*c));
+
+		c->worker = worker;
+		sp_list_append(claims, &c->node);
+		ret = fill_job(q, &jobs[i], &c->job);
 	}
 	return ret;
 }
@@ -343,8 +261,8 @@ void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims)
 			SP_CONTAINER(it, struct sp_queue_claim, node);
 		struct sp_queue_worker *w = &q->workers[c->worker];
 
-		sp_share_begin(&w->share, c->job.attempt_id, c->job.domain,
-		               sp_time_mono_ms());
+		(void)sp_map_set(&w->attempts,
+		                 sp_map_key_u64(&c->job.attempt_id), w);
 		sp_role_send(link_of(q, c->worker), SP_MSG_JOB,
 		             SP_MSG_JOB_FIELDS, &c->job);
 		sp_log(&q->ctx->log, SP_LOG_DEBUG, "queue.job",

@@ -78,10 +78,9 @@ static void expire_now(struct sp_arena *arena,
 	}
 }
 
-static void defer(struct sp_queue *q, struct sp_arena *arena,
-                  const struct sp_store_lease_rcpt *lease,
-                  const struct sp_msg_outcome_rcpt *m, int64_t now_ms,
-                  struct sp_store_outcome_rcpt *out)
+void sp_queue_defer(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
+                    const struct sp_msg_outcome_rcpt *m, int64_t now_ms,
+                    struct sp_store_outcome_rcpt *out)
 {
 	struct sp_retry retry = retry_of(q->ctx->conf, lease);
 	int64_t due_ms = sp_retry_next_ms(&retry, lease->received_ms,
@@ -89,7 +88,7 @@ static void defer(struct sp_queue *q, struct sp_arena *arena,
 	                                  lease->attempts + 1, now_ms);
 
 	if (due_ms < 0 && now_ms >= lease->expires_ms) {
-		expire_now(arena, lease, m, out);
+		expire_now(&q->turn_arena, lease, m, out);
 		return;
 	}
 	/* After the last attempt it waits for its expiry, when the sender is
@@ -102,8 +101,16 @@ static void defer(struct sp_queue *q, struct sp_arena *arena,
 	}
 }
 
-static void decide(struct sp_queue *q, struct sp_arena *arena,
-                   const struct sp_store_lease_rcpt *lease,
+int64_t sp_queue_expires_ms(const struct sp_conf *conf, struct sp_str domain,
+                            int64_t now_ms)
+{
+	const struct sp_conf_route *route = sp_conf_route_find(conf, domain);
+
+	return now_ms +
+	       (route && route->expire_ms ? route->expire_ms : conf->expire_ms);
+}
+
+static void decide(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
                    const struct sp_msg_outcome_rcpt *m, int64_t now_ms,
                    struct sp_store_outcome_rcpt *out)
 {
@@ -125,7 +132,7 @@ static void decide(struct sp_queue *q, struct sp_arena *arena,
 		out->state = SP_STORE_FAILED;
 		out->report_due = sp_store_wants_report(lease->notify);
 	} else { /* also who was left out: tried again on the schedule */
-		defer(q, arena, lease, m, now_ms, out);
+		sp_queue_defer(q, lease, m, now_ms, out);
 	}
 }
 
@@ -138,15 +145,52 @@ static void log_rcpt(const struct sp_queue *q, struct sp_str id,
 	       SP_F_STR("code", r->code), SP_F_STR("cause", r->cause));
 }
 
+/* What stands for all other mail to the destination. */
+static struct sp_store_failure failure_of(const struct sp_msg_outcome *m,
+                                          int64_t now_ms)
+{
+	const struct sp_msg_outcome_rcpt *r = &m->rcpts[0];
+
+	return (struct sp_store_failure){
+		.time_ms = now_ms,
+		.id = m->id,
+		.code = r->code,
+		.cause = r->cause,
+		.reply = r->reply,
+		.expired_code = r->expired_code,
+		.expired_reply = r->expired_reply,
+		.security = m->security,
+		.host = m->host,
+		.address = m->address,
+	};
+}
+
+/* -1: none of them is tried again. */
+static int64_t first_due(const struct sp_store_outcome_rcpt *rcpts,
+                         size_t count)
+{
+	int64_t first_ms = -1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (rcpts[i].state == SP_STORE_QUEUED &&
+		    (first_ms < 0 || rcpts[i].due_ms < first_ms)) {
+			first_ms = rcpts[i].due_ms;
+		}
+	}
+	return first_ms;
+}
+
 static int settle(struct sp_queue *q, struct sp_queue_op *op,
                   const struct sp_store_lease_rcpt *lease, size_t count)
 {
 	const struct sp_msg_outcome *m = op->msg;
 	struct sp_store_outcome_rcpt *rcpts =
 		sp_arena_array(&q->turn_arena, count, sizeof(*rcpts));
-	const struct sp_store_outcome outcome = {
+	struct sp_store_failure failure;
+	struct sp_store_outcome outcome = {
 		.attempt_id = m->attempt_id,
 		.now_ms = sp_time_wall_ms(),
+		.reached = m->destination == SP_MSG_DESTINATION_REACHED,
 		.security = m->security,
 		.host = m->host,
 		.address = m->address,
@@ -156,10 +200,16 @@ static int settle(struct sp_queue *q, struct sp_queue_op *op,
 	};
 
 	for (size_t i = 0; i < count; i++) {
-		decide(q, &q->turn_arena, &lease[i],
-		       find_rcpt(m, lease[i].rcpt_id), outcome.now_ms,
-		       &rcpts[i]);
+		decide(q, &lease[i], find_rcpt(m, lease[i].rcpt_id),
+		       outcome.now_ms, &rcpts[i]);
 		log_rcpt(q, lease[i].id, &rcpts[i]);
+	}
+	if (m->destination == SP_MSG_DESTINATION_FAILED && m->rcpt_count > 0) {
+		failure = failure_of(m, outcome.now_ms);
+		outcome.failure = &failure;
+		failure.pause_ms = sp_queue_pause_ms(
+			q->ctx->conf, lease[0].domain, outcome.now_ms,
+			first_due(rcpts, count));
 	}
 	return sp_store_settle(q->store, &outcome);
 }
@@ -209,7 +259,7 @@ static void outcome_answer(struct sp_queue *q, struct sp_queue_op *op)
 	if (!w) {
 		return; /* its worker has gone; the outcome stays true */
 	}
-	sp_share_end(&w->share, m->attempt_id, sp_time_mono_ms());
+	(void)sp_map_remove(&w->attempts, sp_map_key_u64(&m->attempt_id));
 	sp_role_send(op->link, SP_MSG_SETTLED, SP_MSG_ATTEMPT_FIELDS, &settled);
 }
 

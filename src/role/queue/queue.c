@@ -152,7 +152,11 @@ static int prepare_store(struct sp_queue *q)
 {
 	uint64_t swept = 0;
 	uint64_t moved = 0;
-	int ret = sp_store_begin(q->store);
+	int ret;
+
+	sp_queue_set_limits(q);
+	ret = sp_store_clock(q->store, &q->clock);
+	ret = ret ? ret : sp_store_begin(q->store);
 
 	if (ret) {
 		return ret;
@@ -168,7 +172,11 @@ static int prepare_store(struct sp_queue *q)
 	}
 	ret = sp_store_commit(q->store);
 	sp_log(&q->ctx->log, SP_LOG_INFO, "queue.opened",
-	       SP_F_INT("half_received", swept), SP_F_INT("reassigned", moved));
+	       SP_F_INT("half_received", swept), SP_F_INT("reassigned", moved),
+	       SP_F_CSTR("check",
+	                 sp_store_checked(q->store) == SP_STORE_CHECK_FULL
+	                         ? "full"
+	                         : "brief"));
 	return ret;
 }
 
@@ -178,7 +186,7 @@ static void free_queue(struct sp_queue **queue)
 
 	for (unsigned i = 0; i < q->ctx->worker_count; i++) {
 		sp_queue_worker_down(q, i);
-		sp_share_fini(&q->workers[i].share);
+		sp_map_fini(&q->workers[i].attempts);
 	}
 	sp_store_close(&q->store);
 	sp_deferred_free(&q->turn);
@@ -195,6 +203,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	struct sp_queue *q = SP_NEW(struct sp_queue);
 
 	q->ctx = ctx;
+	q->boot = sp_time_boot();
 	sp_list_init(&q->ops);
 	sp_list_init(&q->done);
 	sp_list_init(&q->sessions);
@@ -202,7 +211,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	sp_arena_init(&q->turn_arena);
 	q->workers = sp_calloc(ctx->worker_count, sizeof(*q->workers));
 	for (unsigned i = 0; i < ctx->worker_count; i++) {
-		sp_share_init(&q->workers[i].share);
+		sp_map_init(&q->workers[i].attempts);
 	}
 	q->turn = sp_deferred_new(ctx->loop, sp_queue_turn, q);
 	q->wake = sp_timer_new(ctx->loop, sp_queue_turn, q);
@@ -245,6 +254,10 @@ static void on_reload(struct sp_role_ctx *ctx)
 	                    sizeof(why))) {
 		sp_log(&ctx->log, SP_LOG_ERROR, "queue.notices_kept",
 		       SP_F_CSTR("why", why));
+	}
+	q->end_pauses = true;
+	if (q->store) {
+		sp_queue_set_limits(q);
 	}
 	sp_queue_wake(q); /* deliver may be true now */
 }

@@ -10,7 +10,6 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "role/queue/notice.h"
-#include "role/queue/share.h"
 #include "role/role.h"
 #include "store/store.h"
 
@@ -72,7 +71,7 @@ struct sp_queue_session {
 struct sp_queue_worker {
 	bool known; /* has said HELLO on the link that is up */
 	uint32_t slots;
-	struct sp_share share;   /* what it works on */
+	struct sp_map attempts;  /* attempt id -> itself; what it works on */
 	int64_t paused_until_ms; /* monotonic; it handed work back */
 };
 
@@ -88,9 +87,13 @@ struct sp_queue {
 	struct sp_timer *wake;
 	struct sp_timer *reopen;
 	int64_t reopen_delay_ms;
-	unsigned failures;         /* lost turns in a row */
-	int64_t next_purge_ms;     /* monotonic */
-	struct sp_store_job *jobs; /* of this turn; in its arena */
+	unsigned failures;     /* lost turns in a row */
+	int64_t next_purge_ms; /* monotonic */
+	bool end_pauses; /* new configuration: destinations may work now */
+	uint64_t boot;   /* sp_time_boot */
+	struct sp_store_clock clock;     /* as noted in the store */
+	struct sp_store_clock clock_now; /* what this turn notes */
+	struct sp_store_job *jobs;       /* of this turn; in its arena */
 	struct sp_arena turn_arena;
 	struct sp_notices notices;
 };
@@ -117,6 +120,24 @@ extern const struct sp_queue_verb SP_QUEUE_OUTCOME;
 /* "5.4.300" and its line: expired without an attempt that left a cause. */
 void sp_queue_expired_text(struct sp_arena *arena, struct sp_str *code_out,
                            struct sp_str *cause_out, struct sp_str *reply_out);
+
+/* A deferral by the schedule, or the end where its time is over. m may be
+ * null: nothing is known of the reason. */
+void sp_queue_defer(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
+                    const struct sp_msg_outcome_rcpt *m, int64_t now_ms,
+                    struct sp_store_outcome_rcpt *out);
+/* When mail for the domain that comes in at now_ms expires: by its route. */
+int64_t sp_queue_expires_ms(const struct sp_conf *conf, struct sp_str domain,
+                            int64_t now_ms);
+
+/* destination.c: those that fail as a whole. */
+void sp_queue_set_limits(struct sp_queue *q);
+/* Until when a destination is left alone that failed at now_ms and whose
+ * message is due again at due_ms (-1: not at all). */
+int64_t sp_queue_pause_ms(const struct sp_conf *conf, struct sp_str domain,
+                          int64_t now_ms, int64_t due_ms);
+/* In the turn, before claims: what is due and would not be tried. */
+int sp_queue_defer_overdue(struct sp_queue *q, int64_t now_ms);
 
 /* jobs.c */
 extern const struct sp_queue_verb SP_QUEUE_HELLO, SP_QUEUE_PULL;

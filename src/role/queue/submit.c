@@ -91,12 +91,14 @@ static int enqueue(struct sp_queue *q, struct sp_queue_op *op)
 	int64_t now_ms = sp_time_wall_ms();
 	unsigned *workers =
 		sp_arena_array(&op->arena, e->rcpt_count, sizeof(*workers));
+	int64_t *expires_ms =
+		sp_arena_array(&op->arena, e->rcpt_count, sizeof(*expires_ms));
 	const struct sp_store_incoming in = {
 		.id = sp_str_from(op->id),
 		.envelope = e,
 		.workers = workers,
 		.due_ms = now_ms,
-		.expires_ms = now_ms + q->ctx->conf->expire_ms,
+		.rcpt_expires_ms = expires_ms,
 		.notice_ms = q->ctx->conf->delay_notice_ms
 	                             ? now_ms + q->ctx->conf->delay_notice_ms
 	                             : 0,
@@ -107,6 +109,8 @@ static int enqueue(struct sp_queue *q, struct sp_queue_op *op)
 	for (size_t i = 0; i < e->rcpt_count; i++) {
 		workers[i] =
 			sp_worker_of(e->rcpts[i].domain, q->ctx->worker_count);
+		expires_ms[i] = sp_queue_expires_ms(q->ctx->conf,
+		                                    e->rcpts[i].domain, now_ms);
 	}
 	return sp_store_enqueue(q->store, &in);
 }

@@ -13,9 +13,9 @@
  * were answered 451 and will come again, so they are withdrawn by their ids
  * as the first thing of the next turn, before anybody can claim them.
  *
- * Clocks: times in the store are wall time. When the clock goes back,
- * recipients are due later than planned, never lost; the wake timer looks
- * again at least every WAKE_MAX_MS, so a step forward is seen as well.
+ * Clocks: times in the store are wall time, and move when somebody sets the
+ * clock (clock.h). Every turn looks whether it was set, before anything is
+ * expired by it, and the wake timer makes a turn at least every WAKE_MAX_MS.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "role/queue/clock.h"
 #include "role/queue/queue.h"
 
 #define EXPIRE_BATCH        200
@@ -111,6 +112,7 @@ void sp_queue_reopen(void *arg)
 
 	if (ret == 0) {
 		sp_log(&q->ctx->log, SP_LOG_WARN, "queue.reopened");
+		sp_queue_set_limits(q);
 		sp_queue_wake(q);
 		return;
 	}
@@ -207,6 +209,30 @@ static int purge(struct sp_queue *q, int64_t now_ms)
 	return ret;
 }
 
+/* The clock is noted seldom, so that a turn with nothing to write stays one;
+ * what was noted before a lost turn is found again in the store. */
+static int check_clock(struct sp_queue *q, int64_t now_ms)
+{
+	const struct sp_store_clock now = {
+		.boot = q->boot,
+		.wall_ms = now_ms,
+		.mono_ms = sp_time_mono_ms(),
+	};
+	int64_t step_ms = sp_queue_clock_step(&q->clock, &now);
+	int ret = 0;
+
+	if (step_ms) {
+		sp_log(&q->ctx->log, SP_LOG_WARN, "queue.clock_set",
+		       SP_F_INT("by_ms", step_ms));
+		ret = sp_store_shift(q->store, step_ms);
+	} else if (q->clock.boot == now.boot &&
+	           now.mono_ms - q->clock.mono_ms < WAKE_MAX_MS) {
+		return 0;
+	}
+	q->clock_now = now;
+	return ret ? ret : sp_store_set_clock(q->store, &now);
+}
+
 static int do_turn(struct sp_queue *q, struct sp_list *claims)
 {
 	int64_t now_ms = sp_time_wall_ms();
@@ -215,16 +241,31 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims)
 	if (ret) {
 		return ret;
 	}
-	ret = apply_all(q, &q->withdraw);
+	q->clock_now = q->clock;
+	ret = check_clock(q, now_ms);
+	ret = ret ? ret : apply_all(q, &q->withdraw);
 	ret = ret ? ret : apply_all(q, &q->ops);
 	ret = ret ? ret : expire(q, now_ms);
 	ret = ret ? ret : sp_queue_report(q, now_ms);
 	ret = ret ? ret : purge(q, now_ms);
+	if (ret == 0 && q->end_pauses) {
+		ret = sp_store_end_pauses(q->store, now_ms);
+	}
+	ret = ret ? ret : sp_queue_defer_overdue(q, now_ms);
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
 	return ret ? ret : sp_store_commit(q->store);
 }
 
 /* ---- between turns ---- */
+
+/* time_ms -1: never. */
+static int64_t sooner(int64_t delay_ms, int64_t time_ms, int64_t now_ms)
+{
+	if (time_ms < 0 || time_ms - now_ms >= delay_ms) {
+		return delay_ms;
+	}
+	return time_ms > now_ms ? time_ms - now_ms : 0;
+}
 
 static int set_wake(struct sp_queue *q)
 {
@@ -232,22 +273,21 @@ static int set_wake(struct sp_queue *q)
 	int64_t delay_ms = WAKE_MAX_MS;
 	int64_t claim_ms = -1;
 	int64_t expiry_ms = -1;
+	int64_t overdue_ms = -1;
 	int64_t notice_ms = -1;
 	int ret = sp_queue_next_claim(q, now_ms, &claim_ms);
 
 	if (ret == 0 && q->ctx->conf->deliver) {
 		ret = sp_store_next_expiry(q->store, &expiry_ms);
+		ret = ret ? ret : sp_store_next_overdue(q->store, &overdue_ms);
 		ret = ret ? ret : sp_store_next_notice(q->store, &notice_ms);
-	}
-	if (notice_ms >= 0 && (expiry_ms < 0 || notice_ms < expiry_ms)) {
-		expiry_ms = notice_ms;
 	}
 	if (claim_ms >= 0 && claim_ms < delay_ms) {
 		delay_ms = claim_ms;
 	}
-	if (expiry_ms >= 0 && expiry_ms - now_ms < delay_ms) {
-		delay_ms = expiry_ms > now_ms ? expiry_ms - now_ms : 0;
-	}
+	delay_ms = sooner(delay_ms, expiry_ms, now_ms);
+	delay_ms = sooner(delay_ms, overdue_ms, now_ms);
+	delay_ms = sooner(delay_ms, notice_ms, now_ms);
 	sp_timer_set(q->wake, delay_ms);
 	return ret;
 }
@@ -285,6 +325,8 @@ void sp_queue_turn(void *arg)
 	ret = do_turn(q, &claims);
 	if (ret == 0) {
 		q->failures = 0;
+		q->clock = q->clock_now;
+		q->end_pauses = false;
 		answer_all(q);
 		sp_queue_send_jobs(q, &claims);
 		sp_arena_fini(&q->turn_arena);

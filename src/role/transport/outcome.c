@@ -43,12 +43,19 @@ static void fill_rcpt(struct sp_msg_outcome_rcpt *out, uint64_t rcpt_id,
 	}
 }
 
+static const enum sp_msg_destination DESTINATION[] = {
+	[SP_ATTEMPT_NO_NEWS] = SP_MSG_DESTINATION_UNKNOWN,
+	[SP_ATTEMPT_REACHED] = SP_MSG_DESTINATION_REACHED,
+	[SP_ATTEMPT_FAILED] = SP_MSG_DESTINATION_FAILED,
+};
+
 void outcome_pack(const struct sp_msg_job *job,
                   const struct sp_attempt_result *result,
                   struct sp_arena *arena, struct sp_buf *out)
 {
 	struct sp_msg_outcome msg = {
 		.attempt_id = job->attempt_id,
+		.destination = DESTINATION[result->news],
 		.id = job->id,
 		.security = sp_str_from(result->security),
 		.host = result->host,

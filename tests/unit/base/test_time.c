@@ -19,6 +19,8 @@ static void clocks_run(void **state)
 	int64_t now_ms = sp_time_mono_ms();
 	assert_true(now_ms >= before_us / 1000);
 	assert_true(sp_time_wall_ms() > INT64_C(1700000000000));
+	assert_true(sp_time_boot() != 0);
+	assert_true(sp_time_boot() == sp_time_boot());
 }
 
 static void dates_in_both_forms(void **state)

@@ -48,8 +48,11 @@ struct world {
 	struct sp_list answers;
 	struct sp_deferred *deliver_answers;
 	uint64_t last_id;
+	enum sp_dns_type silent_type; /* never answered ... */
+	const char *silent_name;      /* ... for names with this; null: none */
 
 	struct sp_attempt *attempt;
+	enum sp_attempt_news news;
 	size_t chunks_left; /* of a body that is pulled */
 	bool finished;
 	struct expect got[2];
@@ -111,9 +114,15 @@ static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
                     void *arg)
 {
 	struct world *w = SP_CONTAINER(lookup, struct world, lookup);
-	struct answer *a = SP_NEW(struct answer);
+	struct answer *a;
 
 	(void)fresh;
+	if (w->silent_name && type == w->silent_type &&
+	    memmem(name.ptr, name.len, w->silent_name,
+	           strlen(w->silent_name))) {
+		return ++w->last_id;
+	}
+	a = SP_NEW(struct answer);
 	a->id = ++w->last_id;
 	a->answer = sp_dns_answer_new(name, type);
 	fill(w, a->answer);
@@ -317,6 +326,7 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 	snprintf(w->security, sizeof(w->security), "%s",
 	         result->security ? result->security : "");
 	w->interrupted = result->interrupted;
+	w->news = result->news;
 	sp_free(w->detail);
 	sp_buf_init(&text, 1024 * 1024);
 	assert_int_equal(sp_json_write(result->detail, &text), 0);
@@ -685,6 +695,98 @@ static void on_leave(void *arg)
 	sp_loop_stop(w->loop);
 }
 
+/* What an attempt says about the destination as a whole. */
+static const struct news_row {
+	const char *name;
+	struct script scripts[HOSTS];
+	enum tlsa tlsa[HOSTS];
+	bool requiretls;
+	enum sp_attempt_news news;
+} NEWS[] = {
+	{"taken", .news = SP_ATTEMPT_REACHED},
+	{"the second host takes it", .tlsa = {WRONG},
+         .news = SP_ATTEMPT_REACHED},
+	{"DANE fails at all hosts", .tlsa = {WRONG, WRONG},
+         .news = SP_ATTEMPT_FAILED},
+	{"no host lets us in",
+         .scripts = {{.greeting = "#421 no\r\n"}, {.greeting = "554 no\r\n"}},
+         .news = SP_ATTEMPT_FAILED},
+	{"RCPT: this message only",
+         .scripts = {{.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"},
+                     {.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"}},
+         .news = SP_ATTEMPT_REACHED},
+	{"MAIL: the end, from both", .scripts = {{.mail = "#"}, {.mail = "#"}},
+         .news = SP_ATTEMPT_REACHED},
+	{"one message wants more than others (RFC 8689)",
+         .scripts = {{.greeting = "#"}, {.greeting = "#"}}, .requiretls = true,
+         .news = SP_ATTEMPT_NO_NEWS},
+};
+
+static void test_news(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(NEWS) / sizeof(NEWS[0]); i++) {
+		const struct news_row *row = &NEWS[i];
+		struct world w;
+
+		world_open(&w, false, "");
+		for (size_t k = 0; k < HOSTS; k++) {
+			w.tlsa[k] = row->tlsa[k];
+			w.servers[k].script = row->scripts[k];
+		}
+		envelope.requiretls = row->requiretls;
+		begin(&w, true);
+		run(&w);
+		envelope.requiretls = false;
+		if (w.news != row->news) {
+			fail_msg("%s: %d", row->name, (int)w.news);
+		}
+		world_close(&w);
+	}
+}
+
+/* One silent zone costs the deadline of the plan, and itself. */
+static const struct silent_row {
+	const char *name;
+	enum sp_dns_type type;
+	const char *silent;
+	enum sp_verdict_class class;
+	const char *code, *cause;
+} SILENT[] = {
+	{"MX", SP_DNS_TYPE_MX, "d.example", SP_VERDICT_TEMP, "4.4.312",
+         "mx-lookup-failed"},
+	{"TLSA of all hosts", SP_DNS_TYPE_TLSA, "mx", SP_VERDICT_TEMP,
+         "4.7.324", "tlsa-timeout"},
+	{"TLSA of one host", SP_DNS_TYPE_TLSA, "mx1", SP_VERDICT_DELIVERED,
+         "2.0.0", NULL},
+	{"addresses of one host", SP_DNS_TYPE_AAAA, "mx1", SP_VERDICT_DELIVERED,
+         "2.0.0", NULL},
+};
+
+static void test_plan_timeout(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(SILENT) / sizeof(SILENT[0]); i++) {
+		const struct silent_row *row = &SILENT[i];
+		struct world w;
+
+		world_open(&w, false, "plan_timeout = \"100ms\"");
+		w.tlsa[0] = w.tlsa[1] = GOOD;
+		w.silent_type = row->type;
+		w.silent_name = row->silent;
+		begin(&w, true);
+		run(&w);
+		if (w.got[0].class != row->class ||
+		    strcmp(w.got[0].code, row->code) ||
+		    (row->cause && strcmp(w.got[0].cause, row->cause))) {
+			fail_msg("%s: %s %s", row->name, w.got[0].code,
+			         w.got[0].cause);
+		}
+		assert_int_equal(w.servers[0].clear_mails, 0);
+		world_close(&w);
+	}
+}
+
 static void test_free_at_any_time(void **state)
 {
 	(void)state;
@@ -718,6 +820,8 @@ int main(void)
 		cmocka_unit_test(test_deadline_behind_the_dot),
 		cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_free_at_any_time),
+		cmocka_unit_test(test_news),
+		cmocka_unit_test(test_plan_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

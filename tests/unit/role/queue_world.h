@@ -384,11 +384,13 @@ static inline struct sp_msg_outcome_rcpt result(const struct sp_msg_job *j,
 	return r;
 }
 
-static inline void outcome(struct world *w, const struct sp_msg_job *j,
-                           struct sp_msg_outcome_rcpt r)
+static inline void outcome_of(struct world *w, const struct sp_msg_job *j,
+                              struct sp_msg_outcome_rcpt r,
+                              enum sp_msg_destination destination)
 {
 	struct sp_msg_outcome m = {
 		.attempt_id = j->attempt_id,
+		.destination = destination,
 		.id = j->id,
 		.security = SP_STR("dane"),
 		.detail = SP_STR("{}"),
@@ -400,6 +402,12 @@ static inline void outcome(struct world *w, const struct sp_msg_job *j,
 	SEND(w->transport, OUTCOME, OUTCOME, &m);
 	EXPECT(w->transport, SETTLED, ATTEMPT, &settled);
 	assert_int_equal(settled.attempt_id, j->attempt_id);
+}
+
+static inline void outcome(struct world *w, const struct sp_msg_job *j,
+                           struct sp_msg_outcome_rcpt r)
+{
+	outcome_of(w, j, r, SP_MSG_DESTINATION_UNKNOWN);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

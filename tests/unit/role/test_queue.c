@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the queue promises to receive, transport and console. */
+#include "role/queue/queue.h"
 #include "unit/role/queue_world.h"
 
 /* ---- tests ---- */
+
+static int count_row(void *arg, const struct sp_store_row *row)
+{
+	(void)row;
+	(*(int64_t *)arg)++;
+	return 0;
+}
 
 static void test_submit_deliver(void **state)
 {
@@ -214,6 +222,205 @@ static void test_retry_until_expiry(void **state)
 	}
 	assert_int_equal(in_state(w, "report_due"), 0); /* reported */
 	assert_int_equal(in_state(w, "messages"), 2);
+	finish(w);
+}
+
+/* ---- destinations that fail as a whole ---- */
+
+static struct sp_msg_job job_that_fails(struct world *w)
+{
+	struct sp_msg_job j = job(w);
+
+	outcome_of(w, &j, result(&j, SP_VERDICT_TEMP),
+	           SP_MSG_DESTINATION_FAILED);
+	return j;
+}
+
+static int64_t deferred(struct world *w)
+{
+	struct sp_store *store;
+	struct sp_store_filter filter = {.cause = SP_STR("tlsa-mismatch")};
+	char url[128];
+	char why[SP_STORE_WHY_MAX];
+	int64_t count = 0;
+
+	snprintf(url, sizeof(url), "sqlite:%s/s.db", w->dir);
+	assert_int_equal(sp_store_open(sp_str_from(url), SP_STORE_READER, false,
+	                               &store, why, sizeof(why)),
+	                 0);
+	assert_int_equal(sp_store_search(store, &filter, count_row, &count), 0);
+	sp_store_close(&store);
+	return count;
+}
+
+static void test_dead_destination(void **state)
+{
+	struct world *w = *state;
+	struct sp_msg_hello one = {.slots = 1}; /* answers in their order */
+	struct sp_json *reply;
+	struct sp_msg_job j;
+
+	start(w, "");
+	SEND(w->transport, HELLO, HELLO, &one);
+	submit(w);
+	(void)job_that_fails(w);
+	for (int i = 0; i < 20; i++) {
+		submit(w);
+	}
+	while (deferred(w) < 21) { /* without a single attempt */
+		(void)in_state(w, "queued");
+	}
+	assert_true(sp_list_empty(&w->transport.frames));
+	reply = ask(w, "{\"verb\":\"queue-retry\",\"filter\":"
+	               "{\"domain\":\"d.test\"}}");
+	assert_true(sp_json_get_bool(reply, "ok"));
+	sp_json_free(&reply);
+	j = job_that_fails(w); /* one for all */
+	assert_int_equal(in_state(w, "queued"), 21);
+	assert_true(sp_list_empty(&w->transport.frames));
+	reply = ask(w, "{\"verb\":\"queue-retry\",\"filter\":"
+	               "{\"limit\":1,\"domain\":\"d.test\"}}");
+	sp_json_free(&reply);
+	for (int i = 0; i < 21; i++) {
+		j = job(w);
+		outcome_of(w, &j, result(&j, SP_VERDICT_DELIVERED),
+		           SP_MSG_DESTINATION_REACHED);
+	}
+	assert_int_equal(in_state(w, "delivered"), 21);
+	finish(w);
+}
+
+/* Its pause never outlasts the schedule of the message that was tried. */
+static void test_lone_message_is_always_tried(void **state)
+{
+	struct world *w = *state;
+
+	start(w, "retry = {\"40ms\"}\nexpire = \"1h\"\n");
+	hello(w, 0);
+	submit(w);
+	for (unsigned attempt = 1; attempt <= 5; attempt++) {
+		struct sp_msg_job j = job_that_fails(w);
+
+		assert_int_equal(j.attempt, attempt);
+	}
+	finish(w);
+}
+
+/* RFC 8689 5: it may be delivered where others may not. */
+static void test_own_rule_is_tried(void **state)
+{
+	struct world *w = *state;
+	struct sp_msg_submit m = submission(1, "a@s.test");
+	struct sp_msg_submit_done done = {0};
+	struct sp_msg_job j;
+
+	start(w, "smtp { domain_pause = \"300ms\" }\n");
+	hello(w, 0);
+	submit(w);
+	(void)job_that_fails(w);
+	m.envelope.tls_optional = true;
+	SEND(w->receive, SUBMIT, SUBMIT, &m);
+	EXPECT(w->receive, SUBMIT_DONE, SUBMIT_DONE, &done);
+	assert_int_equal(in_state(w, "queued"), 2);
+	assert_true(sp_list_empty(&w->transport.frames));
+	j = job(w); /* when the pause is over, and for the first time */
+	assert_true(j.envelope.tls_optional);
+	assert_int_equal(j.attempt, 1);
+	finish(w);
+}
+
+static const struct pause_case {
+	const char *name;
+	const char *conf;
+	int64_t due_ms;
+	int64_t pause_ms;
+} PAUSES[] = {
+	{"default", "", 900000, 300000},
+	{"half of the shortest step", "retry = {\"15m\", \"4m\"}\n", 900000,
+         120000},
+	{"of the route", "route \"d.test\" { retry = {\"2s\"} }\n", 900000,
+         1000},
+	{"the message is due before", "", 100, 100},
+	{"the message is not tried again", "", -1, 300000},
+	{"the setting", "smtp { domain_pause = \"1s\" }\n", 900000, 1000},
+	{"none", "smtp { domain_pause = \"0\" }\n", 900000, 0},
+};
+
+static void test_pauses(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(PAUSES) / sizeof(PAUSES[0]); i++) {
+		const struct pause_case *c = &PAUSES[i];
+		int64_t pause_ms;
+
+		configure(w, c->conf);
+		pause_ms = sp_queue_pause_ms(w->conf, SP_STR("d.test"), 0,
+		                             c->due_ms);
+		if (pause_ms != c->pause_ms) {
+			fail_msg("%s: %lld", c->name, (long long)pause_ms);
+		}
+		sp_conf_free(&w->conf);
+	}
+}
+
+static void test_destination_share(void **state)
+{
+	struct world *w = *state;
+	struct sp_msg_job j;
+
+	start(w, "smtp { max_per_domain = 2 }\n");
+	hello(w, 0);
+	for (int i = 0; i < 5; i++) {
+		submit(w);
+	}
+	j = job(w);
+	(void)job(w);
+	assert_int_equal(in_state(w, "leased"), 2);
+	assert_true(sp_list_empty(&w->transport.frames));
+	outcome(w, &j, result(&j, SP_VERDICT_DELIVERED));
+	(void)job(w);
+	finish(w);
+}
+
+static void test_expiry_of_the_route(void **state)
+{
+	struct world *w = *state;
+
+	start(w, "route \"d.test\" { expire = \"50ms\" }\n");
+	submit(w);
+	while (in_state(w, "failed") == 0) {
+	}
+	finish(w);
+}
+
+/* The clock is set forward by an hour while the role is away. */
+static void test_clock_is_set(void **state)
+{
+	struct sp_store_clock clock = {.boot = sp_time_boot()};
+	struct world *w = *state;
+	struct sp_store *store;
+	char url[128];
+	char why[SP_STORE_WHY_MAX];
+
+	start(w, "expire = \"30m\"\ndeliver = false\n");
+	submit(w);
+	finish(w);
+	snprintf(url, sizeof(url), "sqlite:%s/s.db", w->dir);
+	assert_int_equal(sp_store_open(sp_str_from(url), SP_STORE_WRITER, false,
+	                               &store, why, sizeof(why)),
+	                 0);
+	clock.wall_ms = sp_time_wall_ms() - 3600000;
+	clock.mono_ms = sp_time_mono_ms();
+	assert_int_equal(sp_store_begin(store), 0);
+	assert_int_equal(sp_store_set_clock(store, &clock), 0);
+	assert_int_equal(sp_store_shift(store, -3600000), 0);
+	assert_int_equal(sp_store_commit(store), 0);
+	sp_store_close(&store);
+	start(w, "");
+	hello(w, 0);
+	(void)job(w);
+	assert_int_equal(in_state(w, "failed"), 0);
 	finish(w);
 }
 
@@ -553,6 +760,13 @@ int main(void)
 		TEST(test_receive_dies),
 		TEST(test_malformed_frame),
 		TEST(test_retry_until_expiry),
+		TEST(test_dead_destination),
+		TEST(test_lone_message_is_always_tried),
+		TEST(test_own_rule_is_tried),
+		TEST(test_pauses),
+		TEST(test_destination_share),
+		TEST(test_expiry_of_the_route),
+		TEST(test_clock_is_set),
 		TEST(test_expiry_without_worker),
 		TEST(test_permanent),
 		TEST(test_handed_back),
