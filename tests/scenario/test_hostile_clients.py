@@ -25,7 +25,7 @@ MIB = 1024 * 1024
 SETTINGS_OF_SERVER = {
     "extra": 'receive { size_max = "12MiB" idle_timeout = "3s" }\n',
 }
-GOOD_S = 8.0
+GOOD_S = 10.0
 IDLE_KIB = 64  # of a session that says nothing
 SESSION_KIB = 3 * 1024  # of one that is sending a message of any size
 SOFT_LIMIT = 1024

@@ -19,7 +19,7 @@ from tests.support.delivery import SENDER
 
 SETTINGS_OF_SERVER = {"smtp": "max_connections = 100", "retry": '"1h"'}
 MESSAGES = 300
-GOOD_S = 5.0
+GOOD_S = 8.0
 
 sink = Host("mx.good0.test.", tlsa=["3 1 1"])
 GOOD = [Domain(f"good{i}.test", [sink]) for i in range(6)]
