@@ -151,6 +151,20 @@ static void put_try(FILE *f, const struct sp_json *try)
 	put_timings(f, sp_json_get(try, "timings"));
 }
 
+/* Deferred by what another message met. */
+static void put_untried(FILE *f, const struct sp_json *failed)
+{
+	char time[24];
+
+	if (sp_json_is_object(failed)) {
+		sp_put(f, "    not tried itself: failed for ",
+		       sp_json_get_str(failed, "probe"), "");
+		sp_put(f, " at ",
+		       sp_text_time(sp_json_get_str(failed, "time"), time),
+		       "\n");
+	}
+}
+
 static void put_event(FILE *f, const struct sp_json *event)
 {
 	const struct sp_json *detail = sp_json_get(event, "detail");
@@ -171,6 +185,7 @@ static void put_event(FILE *f, const struct sp_json *event)
 	fputc('\n', f);
 	sp_put(f, "    ", sp_json_get_str(event, "reply"), "\n");
 	sp_put(f, "    scenario ", sp_json_get_str(event, "scenario"), "\n");
+	put_untried(f, sp_json_get(detail, "destination_failed"));
 	sp_put(f, "    the sender was told, by ",
 	       sp_json_get_str(sp_json_get(detail, "report"), "id"), "\n");
 	if (plan) {

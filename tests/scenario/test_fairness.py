@@ -89,7 +89,9 @@ def test_dead_destination(stage):
 
     by_state = lab.server.wait_trace(f"m{2 * EACH - 1}@{DEAD}", bool)
     events = [e for e in by_state["events"] if e["event"] == "defer"]
-    assert "destination_failed" in events[0]["detail"]
+    probe = events[0]["detail"]["destination_failed"]["probe"]
+    told = lab.server.run("trace", "--detail", by_state["id"]).stdout.decode()
+    assert f"not tried itself: failed for {probe} at " in told
 
     receiver.behaviour = HONEST
     receiver.wait_for(lambda: receiver.taken >= 2 * EACH, 90)
