@@ -21,6 +21,29 @@
 #define RCPTS_MAX  50 /* named in a group; the status part has all */
 #define INDENT_MAX 40
 
+/* What a failure and a delay say of each recipient in the same words. */
+#define WHAT_WHO_STEPS                                                         \
+	"What happened:\n"                                                     \
+	"\n"                                                                   \
+	"    {meaning}\n"                                                      \
+	"\n"                                                                   \
+	"    {reply}\n"                                                        \
+	"    code {code}, scenario {scenario}\n"                               \
+	"    attempts: {attempts}, the last {last_attempt}\n"                  \
+	"\n"                                                                   \
+	"Who has to act:\n"                                                    \
+	"\n"                                                                   \
+	"    {who}\n"                                                          \
+	"\n"                                                                   \
+	"What has to be done:\n"                                               \
+	"\n"                                                                   \
+	"    {steps}\n"                                                        \
+	"\n"                                                                   \
+	"Evidence:\n"                                                          \
+	"\n"                                                                   \
+	"    {evidence}\n"                                                     \
+	"\n"
+
 static const char FAILED[] =
 	"Subject: Your message could not be delivered\n"
 	"\n"
@@ -31,28 +54,7 @@ static const char FAILED[] =
 	"Recipient:\n"
 	"\n"
 	"    {recipients}\n"
-	"\n"
-	"What happened:\n"
-	"\n"
-	"    {meaning}\n"
-	"\n"
-	"    {reply}\n"
-	"    code {code}, scenario {scenario}\n"
-	"    attempts: {attempts}, the last {last_attempt}\n"
-	"\n"
-	"Who has to act:\n"
-	"\n"
-	"    {who}\n"
-	"\n"
-	"What has to be done:\n"
-	"\n"
-	"    {steps}\n"
-	"\n"
-	"Evidence:\n"
-	"\n"
-	"    {evidence}\n"
-	"\n"
-	"{end}\n"
+	"\n" WHAT_WHO_STEPS "{end}\n"
 	"What you can do: check the address; pass this whole report on to\n"
 	"whoever has to act; give them time; then send your message again.\n"
 	"\n"
@@ -71,28 +73,7 @@ static const char DELAYED[] =
 	"Recipient (tried until {retry_until}):\n"
 	"\n"
 	"    {recipients}\n"
-	"\n"
-	"What happened:\n"
-	"\n"
-	"    {meaning}\n"
-	"\n"
-	"    {reply}\n"
-	"    code {code}, scenario {scenario}\n"
-	"    attempts: {attempts}, the last {last_attempt}\n"
-	"\n"
-	"Who has to act:\n"
-	"\n"
-	"    {who}\n"
-	"\n"
-	"What has to be done:\n"
-	"\n"
-	"    {steps}\n"
-	"\n"
-	"Evidence:\n"
-	"\n"
-	"    {evidence}\n"
-	"\n"
-	"{end}\n"
+	"\n" WHAT_WHO_STEPS "{end}\n"
 	"Your message {message_id}\n"
 	"came here {arrived} and was queued as {queue_id}.\n"
 	"Questions about this server: {postmaster}\n";
