@@ -29,6 +29,13 @@ struct sp_store_ops {
 	int (*abort)(struct sp_store *, struct sp_str id);
 	int (*sweep_incoming)(struct sp_store *, uint64_t *count_out);
 
+	int (*list_to_sign)(struct sp_store *, uint64_t seq, size_t max,
+	                    struct sp_arena *, struct sp_store_to_sign **,
+	                    size_t *count_out);
+	int (*sign)(struct sp_store *, struct sp_str id,
+	            struct sp_str signature, int64_t now_ms,
+	            struct sp_str detail);
+
 	int (*claim_due)(struct sp_store *, unsigned worker, int64_t now_ms,
 	                 size_t job_max, size_t rcpt_max, struct sp_arena *,
 	                 struct sp_store_job **, size_t *count_out);

@@ -192,6 +192,15 @@ int sp__read_body(struct sp_store *, struct sp_str id, uint32_t seq,
 int sp__purge(struct sp_store *, int64_t before_ms, size_t limit,
               uint64_t *count_out);
 
+/* sqlite_sign.c. Messages to be signed have this due time. */
+#define SP__NEVER_MS (INT64_C(1) << 62)
+int sp__set_to_sign(struct sp__sqlite *s, int64_t message);
+int sp__list_to_sign(struct sp_store *, uint64_t seq, size_t max,
+                     struct sp_arena *, struct sp_store_to_sign **,
+                     size_t *count_out);
+int sp__sign(struct sp_store *, struct sp_str id, struct sp_str signature,
+             int64_t now_ms, struct sp_str detail);
+
 /* sqlite_queue.c */
 int sp__claim_due(struct sp_store *, unsigned worker, int64_t now_ms,
                   size_t job_max, size_t rcpt_max, struct sp_arena *,

@@ -81,7 +81,7 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 	sp__bind_int(&u, rcpt->notify);
 	sp__bind_int(&u, in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING);
 	sp__bind_int(&u, in->workers[i]);
-	sp__bind_int(&u, in->due_ms);
+	sp__bind_int(&u, in->to_sign ? SP__NEVER_MS : in->due_ms);
 	sp__bind_int(&u, expiry_of(in, i));
 	if (in->notice_ms &&
 	    sp_store_wants_notice(rcpt->notify, e->sender.len == 0)) {
@@ -109,6 +109,9 @@ int sp__enqueue(struct sp_store *store, const struct sp_store_incoming *in)
 	int ret = insert_message(s, in, &message);
 
 	ret = ret ? ret : insert_body(s, message, 0, in->body);
+	if (ret == 0 && in->to_sign) {
+		ret = sp__set_to_sign(s, message);
+	}
 	for (size_t i = 0; ret == 0 && i < in->envelope->rcpt_count; i++) {
 		ret = insert_rcpt(s, message, in, i);
 	}

@@ -247,13 +247,14 @@ static void read_row(struct sp__use *u, struct sp_store_row *r)
 	}
 	r->done_ms = sp__int(u, 17, INT64_MIN, INT64_MAX);
 	r->report_due = sp__bool(u, 18);
+	r->to_sign = sp__bool(u, 19);
 }
 
 static const char SEARCH[] =
 	"SELECT r.id, m.queue_id, m.message_id, m.sender, r.address, r.domain,"
 	" m.client, m.size_bytes, m.received_ms, r.expires_ms, r.state, r.code,"
 	" r.cause, r.reply, r.security, r.attempts, r.due_ms, r.done_ms,"
-	" r.report_due";
+	" r.report_due, m.to_sign";
 
 int sp__search(struct sp_store *store, const struct sp_store_filter *filter,
                sp_store_row_fn *fn, void *arg)

@@ -224,9 +224,18 @@ static const char SCHEMA_DESTINATION[] =
 	"  SELECT domain, max(worker), 0 FROM recipient WHERE state IN (0, 1)"
 	"  GROUP BY domain;";
 
-static const char *const MIGRATIONS[] = {SCHEMA_1, SCHEMA_NOTICE,
-                                         SCHEMA_TLS_OPTIONAL, SCHEMA_EXCEPTION,
-                                         SCHEMA_DESTINATION};
+/* DKIM: to_sign while the message waits for its signature, which then goes
+ * out before the body. */
+static const char SCHEMA_SIGNATURE[] =
+	"ALTER TABLE message ADD COLUMN to_sign INTEGER NOT NULL DEFAULT 0"
+	"  CHECK (to_sign IN (0, 1));"
+	"ALTER TABLE message ADD COLUMN signature TEXT"
+	"  CHECK (length(signature) <= 16384);"
+	"CREATE INDEX message_to_sign ON message (id) WHERE to_sign = 1;";
+
+static const char *const MIGRATIONS[] = {
+	SCHEMA_1,         SCHEMA_NOTICE,      SCHEMA_TLS_OPTIONAL,
+	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

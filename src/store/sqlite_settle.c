@@ -340,7 +340,7 @@ static const struct {
 	bool done;
 } ACTIONS[] = {
 	[SP_STORE_ACT_RETRY] = {" AND r.state <= 2 AND r.state = 0"
-                                " AND r.due_ms > ?",
+                                " AND m.to_sign = 0 AND r.due_ms > ?",
                                 SP_STORE_QUEUED, SP_STORE_EVENT_RETRY, false},
 	[SP_STORE_ACT_HOLD] = {" AND r.state <= 2 AND r.state = 0 AND ?",
                                SP_STORE_HELD, SP_STORE_EVENT_HOLD, false},

@@ -327,6 +327,29 @@ int sp_store_finish(struct sp_store *store, struct sp_str id, bool body_8bit)
 	                 : SP_ENOTFOUND;
 }
 
+int sp_store_list_to_sign(struct sp_store *store, uint64_t seq, size_t max,
+                          struct sp_arena *arena,
+                          struct sp_store_to_sign **list_out, size_t *count_out)
+{
+	*list_out = NULL;
+	*count_out = 0;
+	return store->ops->list_to_sign(store, seq, max, arena, list_out,
+	                                count_out);
+}
+
+int sp_store_sign(struct sp_store *store, struct sp_str id,
+                  struct sp_str signature, int64_t now_ms, struct sp_str detail)
+{
+	assert_turn(store);
+	if (signature.len > SP_STORE_SIGNATURE_MAX ||
+	    detail.len > SP_STORE_DETAIL_MAX) {
+		return SP_ELIMIT;
+	}
+	return id_ok(id)
+	               ? store->ops->sign(store, id, signature, now_ms, detail)
+	               : SP_ENOTFOUND;
+}
+
 int sp_store_abort(struct sp_store *store, struct sp_str id)
 {
 	assert_turn(store);

@@ -31,17 +31,18 @@
  * results live in the caller's arena.
  */
 
-#define SP_STORE_ID_MAX       32 /* queue id */
-#define SP_STORE_CODE_MAX     16 /* "4.7.323" */
-#define SP_STORE_CAUSE_MAX    64 /* "tlsa-mismatch" */
-#define SP_STORE_REPLY_MAX    4096
-#define SP_STORE_SECURITY_MAX 16
-#define SP_STORE_HOST_MAX     255
-#define SP_STORE_ADDRESS_MAX  128
-#define SP_STORE_DETAIL_MAX   (256u * 1024)
-#define SP_STORE_CHUNK_MAX    (256u * 1024)
-#define SP_STORE_WORKER_MAX   1024
-#define SP_STORE_WHY_MAX      512
+#define SP_STORE_ID_MAX        32 /* queue id */
+#define SP_STORE_CODE_MAX      16 /* "4.7.323" */
+#define SP_STORE_CAUSE_MAX     64 /* "tlsa-mismatch" */
+#define SP_STORE_REPLY_MAX     4096
+#define SP_STORE_SECURITY_MAX  16
+#define SP_STORE_HOST_MAX      255
+#define SP_STORE_ADDRESS_MAX   128
+#define SP_STORE_DETAIL_MAX    (256u * 1024)
+#define SP_STORE_CHUNK_MAX     (256u * 1024)
+#define SP_STORE_WORKER_MAX    1024
+#define SP_STORE_WHY_MAX       512
+#define SP_STORE_SIGNATURE_MAX 16384
 
 /*
  * States of a recipient:
@@ -161,6 +162,7 @@ struct sp_store_incoming {
 	int64_t notice_ms;  /* when the sender hears of a delay; 0: never */
 	bool complete;      /* body is the whole body: queued at once */
 	struct sp_str body; /* chunk 0 */
+	bool to_sign;       /* never due before sp_store_sign (DKIM) */
 };
 
 /* [turn] With complete the message is queued and its `receive` event is
@@ -181,6 +183,33 @@ int sp_store_abort(struct sp_store *store, struct sp_str id);
 /* [turn] Abort all incoming messages: after a restart nobody sends their
  * rest. */
 int sp_store_sweep_incoming(struct sp_store *store, uint64_t *count_out);
+
+/* ---- messages that wait for their DKIM signature (writer) ---- */
+
+/*
+ * Such a message is queued, but due only when sp_store_sign has been
+ * committed. It is listed, may be held, removed and expire like any other;
+ * neither a retry nor a release makes it due.
+ */
+
+struct sp_store_to_sign {
+	uint64_t seq; /* of the message, in the order in which they came */
+	struct sp_str id;
+	uint64_t size_bytes;
+};
+
+/* At most max of them that came behind seq (0: from the first). Cost grows
+ * with what is found only. */
+int sp_store_list_to_sign(struct sp_store *store, uint64_t seq, size_t max,
+                          struct sp_arena *arena,
+                          struct sp_store_to_sign **list_out,
+                          size_t *count_out);
+/* [turn] It is due at now_ms and goes out behind signature: whole header
+ * fields with their CRLF, or empty. An event `resolved` with the detail (a
+ * JSON object). SP_ENOTFOUND: the message doesn't wait for one. */
+int sp_store_sign(struct sp_store *store, struct sp_str id,
+                  struct sp_str signature, int64_t now_ms,
+                  struct sp_str detail);
 
 /* ---- delivery (writer) ---- */
 
@@ -400,7 +429,8 @@ int sp_store_exceptions(struct sp_store *store, int64_t now_ms,
 
 /* ---- bodies, workers, the past (writer) ---- */
 
-/* Chunk seq of the body, copied into the arena. SP_ENOTFOUND. */
+/* Chunk seq of the body, copied into the arena; of a message that was signed
+ * the signature is chunk 0. SP_ENOTFOUND. */
 int sp_store_read_body(struct sp_store *store, struct sp_str id, uint32_t seq,
                        struct sp_arena *arena, struct sp_str *data_out,
                        bool *last_out);
@@ -467,6 +497,7 @@ struct sp_store_row {
 	int64_t next_attempt_ms; /* 0: none planned */
 	int64_t done_ms;         /* 0: not done */
 	bool report_due;
+	bool to_sign; /* waits for its DKIM signature */
 };
 
 /* A non-zero result ends the walk and is handed through. */
