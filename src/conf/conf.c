@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -309,6 +310,86 @@ static void fix_routes(struct sp_conf *conf)
 	}
 }
 
+/* A label of letters, digits, hyphens and underscores, or several. */
+static bool is_selector(const char *text)
+{
+	size_t label = 0;
+
+	for (const char *p = text; *p; p++) {
+		bool dot = *p == '.';
+
+		if (!dot && !strchr("-_", *p) &&
+		    !((*p | 32) >= 'a' && (*p | 32) <= 'z') &&
+		    !(*p >= '0' && *p <= '9')) {
+			return false;
+		}
+		if ((dot && label == 0) || label > 63) {
+			return false;
+		}
+		label = dot ? 0 : label + 1;
+	}
+	return label > 0 && label <= 63;
+}
+
+static void check_dkim(const struct sp_conf_dkim *d)
+{
+	char text[SP_CONF_WHY];
+	const char *what = NULL;
+
+	if (d->key.count == 0) {
+		what = "expected a key";
+	} else if (d->selector.count != d->key.count) {
+		what = "expected a selector for each key";
+	}
+	for (size_t i = 0; i < d->selector.count; i++) {
+		if (!is_selector(d->selector.items[i])) {
+			what = "selector: expected letters, digits, hyphens";
+		}
+		for (size_t k = 0; k < i; k++) {
+			if (strcasecmp(d->selector.items[i],
+			               d->selector.items[k]) == 0) {
+				what = "selector: expected another name for "
+				       "each key";
+			}
+		}
+	}
+	if (d->key.count > SP_CONF_DKIM_KEYS_MAX) {
+		what = "more keys than anybody would check";
+	}
+	if (what) {
+		snprintf(text, sizeof(text), "dkim \"%.64s\": %s", d->name,
+		         what);
+		say(0, text);
+	}
+}
+
+/* Domains are found by the form in which they are compared. */
+static void fix_dkim(struct sp_conf *conf)
+{
+	char text[SP_CONF_WHY];
+
+	for (size_t i = 0; i < conf->dkim_count; i++) {
+		struct sp_conf_dkim *d = &conf->dkim[i];
+		struct sp_str name = sp_str_from(d->name);
+
+		if (sp_domain_to_ascii(name, &conf->arena, &name) ||
+		    !name.len || sp_domain_is_literal(name)) {
+			snprintf(text, sizeof(text),
+			         "dkim \"%.64s\": expected a domain", d->name);
+			say(0, text);
+		}
+		d->name = sp_arena_cstr(&conf->arena, name);
+		check_dkim(d);
+		if (sp_conf_dkim_find(conf, name) != d) {
+			snprintf(text, sizeof(text),
+			         "dkim \"%.64s\": expected one section for a "
+			         "domain",
+			         d->name);
+			say(0, text);
+		}
+	}
+}
+
 /* What no single value can show. */
 static void check_whole(const struct sp_conf *conf)
 {
@@ -395,6 +476,7 @@ static int parse_text(struct sp_str text, struct parse *p,
 		conf = conf_new(text, p->name);
 		store_all(cfg, conf);
 		fix_routes(conf);
+		fix_dkim(conf);
 		check_whole(conf);
 		if (!*conf->hostname) {
 			conf->hostname = machine_name(conf);
@@ -502,4 +584,15 @@ const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,
 		}
 	}
 	return other;
+}
+
+const struct sp_conf_dkim *sp_conf_dkim_find(const struct sp_conf *conf,
+                                             struct sp_str domain)
+{
+	for (size_t i = 0; i < conf->dkim_count; i++) {
+		if (sp_str_eq(sp_str_from(conf->dkim[i].name), domain)) {
+			return &conf->dkim[i];
+		}
+	}
+	return NULL;
 }

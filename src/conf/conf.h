@@ -20,6 +20,7 @@
 #define SP_CONF_BYTES_MAX (1024u * 1024) /* of the file */
 #define SP_CONF_WHY       512            /* room for one line of reason */
 #define SP_CONF_STEPS_MAX 64
+#define SP_CONF_DKIM_KEYS_MAX 8 /* of one domain */
 
 struct sp_conf_strings {
 	const char **items;
@@ -46,9 +47,9 @@ struct sp_conf_stub {
 };
 
 struct sp_conf_dkim {
-	const char *name; /* domain */
-	const char *selector;
-	const char *key;
+	const char *name; /* domain, lower-case A-labels */
+	struct sp_conf_strings selector; /* one for each key */
+	struct sp_conf_strings key;      /* files */
 };
 
 struct sp_conf_route {
@@ -186,6 +187,10 @@ const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,
 
 /* Where the command line finds the control socket when nothing is said. */
 #define SP_CONF_DEFAULT_PATH "/etc/sealpost/sealpost.conf"
+/* The keys for a domain (lower-case A-labels), or null. */
+const struct sp_conf_dkim *sp_conf_dkim_find(const struct sp_conf *conf,
+                                             struct sp_str domain);
+
 
 /* The table itself, in the order of the manual; null at the end. */
 struct sp_conf_doc {

@@ -247,10 +247,15 @@ static const struct sp_conf_key LISTEN_KEYS[] = {
 };
 
 static const struct sp_conf_key DKIM[] = {
-	{"selector", SP_CONF_TEXT, offsetof(struct sp_conf_dkim, selector), 0,
-         0, NULL, "s1", "Selector of the key record."},
-	{"key", SP_CONF_FILE, offsetof(struct sp_conf_dkim, key), 0, 0, NULL,
-         "", "Private key, PEM."},
+	{"selector", SP_CONF_TEXTS, offsetof(struct sp_conf_dkim, selector), 0,
+         0, NULL, "s1",
+         "Selector of the key record, one for each key. Mail with the domain "
+         "in its From gets a signature by each of them: that of trusted "
+         "clients, and what the server itself writes."},
+	{"key", SP_CONF_FILES, offsetof(struct sp_conf_dkim, key), 0, 0, NULL,
+         "",
+         "Private keys, PEM: RSA of 1024 bits or more, or Ed25519. A reload "
+         "reads them again."},
 	{0},
 };
 

@@ -81,7 +81,9 @@ static void test_example(void **state)
 	                    "127.0.53.1@5300");
 	assert_int_equal(c->resolver.forward.count, 0);
 	assert_int_equal(c->guard.allow.count, 0);
-	assert_string_equal(c->dkim[0].key, "/etc/x.key");
+	assert_int_equal(c->dkim[0].key.count, 1);
+	assert_string_equal(c->dkim[0].key.items[0], "/etc/x.key");
+	assert_string_equal(c->dkim[0].selector.items[0], "s1");
 	assert_string_equal(c->route[0].dane, "mandatory");
 	assert_true(c->route[0].mta_sts);
 	assert_int_equal(c->route[0].retry.count, 0);
@@ -177,6 +179,26 @@ static const struct refused {
 	{"an address has no MX",
          "route \"a.test\" { next_hop = \"192.0.2.1\" }", "[host]:port"},
 	{"route of no domain", "route \"a b\" { }", "expected a domain"},
+	{"no key for the domain", "dkim \"d.test\" { selector = \"s1\" }",
+         "expected a key"},
+	{"a selector missing", "dkim \"d.test\" { key = {\"/a\", \"/b\"} }",
+         "for each key"},
+	{"selector that is no label",
+         "dkim \"d.test\" { selector = \"a b\" key = \"/a\" }", "letters"},
+	{"selector with an empty label",
+         "dkim \"d.test\" { selector = \"a..b\" key = \"/a\" }", "letters"},
+	{"the same selector twice",
+         "dkim \"d.test\" { selector = {\"a\", \"A\"}"
+         " key = {\"/a\", \"/b\"} }",
+         "another name"},
+	{"key of no domain", "dkim \"d test\" { key = \"/a\" }",
+         "expected a domain"},
+	{"key of an address", "dkim \"[192.0.2.1]\" { key = \"/a\" }",
+         "expected a domain"},
+	{"two spellings of a domain",
+         "dkim \"d.test\" { key = \"/a\" }\n"
+         "dkim \"D.test\" { key = \"/a\" }",
+         "one section"},
 	{"control byte", "hostname = \"a\\x01b\"", "hostname"},
 };
 
@@ -192,6 +214,31 @@ static void test_refused(void **state)
 			         c ? "accepted" : why);
 		}
 	}
+}
+
+static void test_dkim(void **state)
+{
+	char why[SP_CONF_WHY] = "";
+	struct sp_conf *c =
+		parse("dkim \"B\xc3\xbc"
+	              "cher.test\" { key = \"/a\" }\n"
+	              "dkim \"D.test\" { selector = {\"rsa\", \"ed.2026\"}"
+	              " key = {\"/b\", \"/c\"} }\n",
+	              why);
+	const struct sp_conf_dkim *d;
+
+	(void)state;
+	assert_non_null(c);
+	assert_null(sp_conf_dkim_find(c, SP_STR("test")));
+	d = sp_conf_dkim_find(c, SP_STR("xn--bcher-kva.test"));
+	assert_non_null(d);
+	assert_string_equal(d->selector.items[0], "s1");
+	d = sp_conf_dkim_find(c, SP_STR("d.test"));
+	assert_non_null(d);
+	assert_int_equal(d->key.count, 2);
+	assert_string_equal(d->selector.items[1], "ed.2026");
+	assert_string_equal(d->key.items[1], "/c");
+	sp_conf_free(&c);
 }
 
 static void test_nul(void **state)
@@ -247,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_empty_list),
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_dkim),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_missing_file),
 		cmocka_unit_test(test_schema),
