@@ -185,12 +185,12 @@ void sp_conf_free(struct sp_conf **conf);
 const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,
                                                struct sp_str domain);
 
-/* Where the command line finds the control socket when nothing is said. */
-#define SP_CONF_DEFAULT_PATH "/etc/sealpost/sealpost.conf"
 /* The keys for a domain (lower-case A-labels), or null. */
 const struct sp_conf_dkim *sp_conf_dkim_find(const struct sp_conf *conf,
                                              struct sp_str domain);
 
+/* Where the command line finds the control socket when nothing is said. */
+#define SP_CONF_DEFAULT_PATH "/etc/sealpost/sealpost.conf"
 
 /* The table itself, in the order of the manual; null at the end. */
 struct sp_conf_doc {
