@@ -134,7 +134,8 @@ static int connect_db(struct sp__sqlite *s)
 	                                            : SQLITE_OPEN_READONLY;
 	int rc = sqlite3_open_v2(
 		s->path, &s->db,
-		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+		sp__sqlite_setup());
 
 	if (rc != SQLITE_OK) {
 		return sp__fail(s, rc, "open");
@@ -326,6 +327,7 @@ static int set_up_writer(struct sp__sqlite *s, bool check)
 	                        "PRAGMA foreign_keys = ON;"
 	                        "PRAGMA cell_size_check = ON;"
 	                        "PRAGMA wal_autocheckpoint = 0;"
+	                        "PRAGMA secure_delete = FAST;"
 	                        "PRAGMA temp_store = MEMORY;"
 	                        "PRAGMA cache_size = -16384");
 	ret = ret ? ret : checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);

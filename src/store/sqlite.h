@@ -47,6 +47,10 @@ static inline struct sp__sqlite *sp__sqlite_of(struct sp_store *store)
 /* Records why and maps the engine's result to one of ours. */
 int sp__fail(struct sp__sqlite *s, int rc, const char *what);
 
+/* Before SQLite is used: the name of the VFS to open files with, or null for
+ * the system's. sqlite_vfs.c */
+const char *sp__sqlite_setup(void);
+
 /* The schema: creates or migrates (writer). sqlite_schema.c */
 int sp__migrate(struct sp__sqlite *s);
 int sp__check_version(struct sp__sqlite *s);

@@ -304,6 +304,64 @@ static void test_durable_settings(void **state)
 	assert_int_equal(st.st_size, 0); /* all of it is in the file */
 }
 
+static void copy_file(const char *from, const char *to)
+{
+	static char bytes[8 * 1024 * 1024];
+	int in = open(from, O_RDONLY);
+	int out = open(to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ssize_t len = read(in, bytes, sizeof(bytes));
+
+	assert_true(in >= 0 && out >= 0);
+	assert_true(len >= 0 && (size_t)len < sizeof(bytes));
+	assert_int_equal(write(out, bytes, (size_t)len), len);
+	close(in);
+	close(out);
+}
+
+/* What a kill in this very moment would leave behind holds all that was
+ * committed, however much one turn wrote, and nothing else. */
+static void test_commit_is_in_the_files(void **state)
+{
+	static char body[SP_STORE_CHUNK_MAX];
+	struct world *w = *state;
+	struct sp_envelope e = envelope(ONE, 1);
+	char path[160];
+	char copy[170];
+	char log[180];
+	char log_copy[180];
+	sqlite3 *db = NULL;
+
+	begin(w);
+	for (int i = 0; i < 5; i++) {
+		char id[16];
+		struct sp_store_incoming in;
+
+		snprintf(id, sizeof(id), "M%d", i);
+		in = incoming(id, &e);
+		in.body = sp_str_slice(body, sizeof(body));
+		must(sp_store_enqueue(w->store, &in), w->store);
+	}
+	commit(w);
+	begin(w);
+	path_of(w, path, sizeof(path));
+	snprintf(copy, sizeof(copy), "%s-copy", path);
+	snprintf(log, sizeof(log), "%s-wal", path);
+	snprintf(log_copy, sizeof(log_copy), "%s-wal", copy);
+	copy_file(path, copy);
+	copy_file(log, log_copy);
+	commit(w);
+	assert_int_equal(sqlite3_open(copy, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+	                              "SELECT CASE WHEN count(*) = 5 AND"
+	                              " sum(length(data)) = 5 * 262144 THEN 1"
+	                              " ELSE abs(-1 << 63) END FROM body",
+	                              NULL, NULL, NULL),
+	                 SQLITE_OK);
+	sqlite3_close(db);
+	unlink(copy);
+	unlink(log_copy);
+}
+
 static void scribble(const struct world *w, off_t offset, size_t len)
 {
 	char path[160];
@@ -552,6 +610,7 @@ int main(void)
 		TEST(test_brief_check_sees_a_cut),
 		TEST(test_migrate),
 		TEST(test_durable_settings),
+		TEST(test_commit_is_in_the_files),
 		TEST(test_not_a_database),
 		TEST(test_damaged_pages),
 		TEST(test_foreign),
