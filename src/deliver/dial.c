@@ -30,87 +30,11 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "deliver/dial.h"
-#include "deliver/dial_facts.h"
-#include "net/stream.h"
+#include "deliver/dial_private.h"
 
-#define LINGER_MS  5000 /* for QUIT to leave */
-#define EVENTS_MAX 4
+#define LINGER_MS 5000 /* for QUIT to leave */
 /* Bytes that wait to be sent: few, so that the timers fit what was sent. */
 #define OUT_FILL 131072
-
-enum state {
-	CONNECT,
-	SESSION,
-	HANDSHAKE,
-	READY,
-	SENDING,
-	ENDED,
-};
-
-struct sp_dial {
-	struct sp_dial_conf conf;
-	struct sp_arena arena;
-	const struct sp_plan_host *host; /* borrowed; null from READY on */
-	struct sp_plan_address address;
-	struct sp_str host_name;
-	struct sp_str key;
-	enum state state;
-	bool clear_only;            /* after a clear retry */
-	enum sp_key_kind other_key; /* asked for in this connection, only */
-	struct sp_stream *stream;
-	struct sp_smtp_client *client;
-	struct sp_deferred *turn;
-	struct sp_list linger_node;
-	bool lingers;
-	const struct sp_smtp_transaction *transaction;
-	const struct sp_smtp_result *result;
-	struct sp_str body; /* rest of the current chunk */
-	bool body_last;
-	bool body_wanted;
-	bool body_told; /* WANT_BODY was told for it */
-	enum sp_smtp_stage timed_stage;
-	enum sp_cause_id lost; /* why the session broke */
-	struct sp_verdict verdict;
-	struct sp_dial_facts facts;
-	int64_t mark_ms; /* monotonic, of the last step */
-	enum sp_dial_event events[EVENTS_MAX];
-	size_t event_count;
-	bool *freed; /* set when freed while events are told */
-	sp_dial_fn *fn;
-	void *arg;
-};
-
-static void connect_now(struct sp_dial *d);
-static void first_key_decides(struct sp_dial *d, struct sp_str why);
-
-static void tell(struct sp_dial *d, enum sp_dial_event event)
-{
-	SP_ASSERT(d->event_count < EVENTS_MAX);
-	d->events[d->event_count++] = event;
-	sp_deferred_call(d->turn);
-}
-
-static bool next_event(struct sp_dial *d, enum sp_dial_event *event_out)
-{
-	if (!d->event_count) {
-		return false;
-	}
-	*event_out = d->events[0];
-	d->event_count--;
-	memmove(d->events, d->events + 1,
-	        d->event_count * sizeof(d->events[0]));
-	return true;
-}
-
-/* READY, where the owner has not heard it yet. */
-static bool take_back_ready(struct sp_dial *d)
-{
-	bool found = d->event_count && d->events[0] == SP_DIAL_READY;
-	enum sp_dial_event event;
-
-	return found && next_event(d, &event);
-}
 
 static int64_t lap(struct sp_dial *d)
 {
@@ -121,198 +45,6 @@ static int64_t lap(struct sp_dial *d)
 	return passed_ms;
 }
 
-/* --- the end of a session --- */
-
-/* A peer can say 454 and 421 in one packet: what is over before the owner
- * heard of it has never been ready. */
-static void end(struct sp_dial *d)
-{
-	bool early = take_back_ready(d) || d->state != READY;
-
-	if (d->state == ENDED) {
-		return;
-	}
-	d->state = ENDED;
-	if (!d->lingers) {
-		tell(d, early ? SP_DIAL_FAILED : SP_DIAL_GONE);
-	}
-}
-
-static void fail_finally(struct sp_dial *d, struct sp_verdict verdict)
-{
-	verdict.host = d->host_name;
-	verdict.address = sp_str_from(d->facts.address);
-	d->verdict = verdict;
-	end(d);
-}
-
-/* The connection that asks for the other key is done for before it was under
- * the rule: the handshake before it decides. */
-static bool other_key_failed(const struct sp_dial *d)
-{
-	return d->other_key != SP_KEY_ANY && !d->facts.tls;
-}
-
-static void fail(struct sp_dial *d, struct sp_verdict verdict)
-{
-	if (other_key_failed(d)) {
-		first_key_decides(d, verdict.evidence);
-	} else {
-		fail_finally(d, verdict);
-	}
-}
-
-static void fail_cause(struct sp_dial *d, enum sp_cause_id cause,
-                       const char *reason)
-{
-	struct sp_verdict v = sp_verdict_from_cause(
-		cause, d->conf.domain, sp_str_from(reason), &d->arena);
-
-	if (!v.evidence.len && reason) {
-		v.evidence = sp_arena_str(&d->arena, sp_str_from(reason));
-	}
-	fail(d, v);
-}
-
-/* A reply that refuses the session as a whole: another host may take the
- * message, so it never is a permanent failure. */
-static void fail_reply(struct sp_dial *d, const struct sp_reply *reply)
-{
-	struct sp_verdict v = sp_verdict_from_reply(reply, false, &d->arena);
-
-	v.class = SP_VERDICT_TEMP;
-	fail(d, v);
-}
-
-/* --- the rule --- */
-
-static bool clear_allowed(const struct sp_dial *d)
-{
-	return sp_filter_clear_allowed(&d->conf.judge.filter, d->host);
-}
-
-static void connect_anew(struct sp_dial *d)
-{
-	d->facts.tls = false;
-	d->lost = SP_CAUSE_NONE;
-	sp_stream_free(&d->stream);
-	sp_smtp_client_free(&d->client);
-	d->state = CONNECT;
-	connect_now(d);
-}
-
-static void clear_retry(struct sp_dial *d)
-{
-	SP_ASSERT(!d->clear_only);
-	SP_ASSERT(clear_allowed(d));
-	d->clear_only = true;
-	d->facts.clear_retry = true;
-	connect_anew(d);
-}
-
-static void ask_other_key(struct sp_dial *d)
-{
-	SP_ASSERT(!d->facts.other_key);
-	d->facts.other_key = true;
-	d->facts.other_tls = d->facts.tls_facts;
-	d->other_key = d->facts.judgement.other_key;
-	connect_anew(d);
-}
-
-/* The verdict is that of the first handshake, and why the second one did not
- * change it. */
-static void first_key_decides(struct sp_dial *d, struct sp_str why)
-{
-	struct sp_judge_result *j = &d->facts.judgement;
-	struct sp_tls_facts second = d->facts.tls_facts;
-
-	d->facts.tls_facts = d->facts.other_tls;
-	d->facts.other_tls = second;
-	d->facts.tls_facts.other_key_asked = true;
-	*j = sp_judge(&d->conf.judge, d->host, SP_SESSION_HANDSHAKE_DONE,
-	              &d->facts.tls_facts, &d->arena);
-	if (j->judgement == SP_JUDGE_FAIL) {
-		j->verdict.evidence = sp_str_from(sp_arena_printf(
-			&d->arena,
-			SP_STR_FMT "; asked for its %s key: " SP_STR_FMT,
-			SP_STR_ARG(j->verdict.evidence),
-			sp_key_kind_text(d->other_key), SP_STR_ARG(why)));
-		fail_finally(d, j->verdict);
-	} else { /* log-only */
-		j->verdict.host = d->host_name;
-		d->other_key = SP_KEY_ANY;
-		connect_anew(d);
-	}
-}
-
-static enum sp_judgement judge(struct sp_dial *d, enum sp_session_event event,
-                               const struct sp_tls_facts *facts)
-{
-	struct sp_judge_result *j = &d->facts.judgement;
-
-	d->conf.judge.now_ms = sp_time_wall_ms();
-	*j = sp_judge(&d->conf.judge, d->host, event, facts, &d->arena);
-	j->verdict.host = d->host_name; /* the plan may be gone before us */
-	if (!j->verdict.evidence.len && facts) {
-		j->verdict.evidence = facts->error;
-	}
-	if (other_key_failed(d) && (j->judgement != SP_JUDGE_PROCEED ||
-	                            event != SP_SESSION_HANDSHAKE_DONE)) {
-		first_key_decides(d, j->verdict.evidence);
-		return SP_JUDGE_FAIL; /* nothing is left to do here */
-	}
-	if (j->judgement == SP_JUDGE_FAIL) {
-		fail(d, j->verdict);
-	}
-	return j->judgement;
-}
-
-/* The session can't go on in clear text although the rule would allow it:
- * once more, without STARTTLS. */
-static void judge_broken(struct sp_dial *d, enum sp_session_event event,
-                         const struct sp_tls_facts *facts)
-{
-	if (judge(d, event, facts) == SP_JUDGE_CLEAR_RETRY) {
-		clear_retry(d);
-	}
-}
-
-static void judge_silence(struct sp_dial *d, const char *what)
-{
-	struct sp_tls_facts facts = {.matched_usage = -1};
-
-	facts.error = sp_arena_str(&d->arena, sp_str_from(what));
-	if (d->state == HANDSHAKE) {
-		d->facts.handshake_tried = true;
-		d->facts.tls_facts = facts;
-	}
-	judge_broken(d,
-	             d->state == HANDSHAKE ? SP_SESSION_HANDSHAKE_DONE
-	                                   : SP_SESSION_STARTTLS_SILENT,
-	             &facts);
-}
-
-/* The connection is lost, in whatever state. */
-static void lose(struct sp_dial *d, enum sp_cause_id cause, const char *why)
-{
-	bool starttls = d->client && sp_smtp_client_stage(d->client) ==
-	                                     SP_SMTP_STAGE_STARTTLS;
-
-	d->lost = cause;
-	if (d->state == HANDSHAKE || (d->state == SESSION && starttls)) {
-		judge_silence(d, why);
-	} else if (d->state == SENDING) {
-		sp_smtp_client_lost(d->client); /* gives MESSAGE_DONE */
-		d->verdict = sp_verdict_from_cause(cause, d->conf.domain,
-		                                   sp_str_from(why), &d->arena);
-		d->verdict.host = d->host_name;
-		d->verdict.address = sp_str_from(d->facts.address);
-		sp_deferred_call(d->turn);
-	} else {
-		fail_cause(d, cause, why);
-	}
-}
-
 /* --- the session machine's events --- */
 
 static void become_ready(struct sp_dial *d)
@@ -321,8 +53,8 @@ static void become_ready(struct sp_dial *d)
 		d->facts.judgement.security = "clear";
 	}
 	d->host = NULL;
-	d->state = READY;
-	tell(d, SP_DIAL_READY);
+	d->state = SP__DIAL_READY;
+	sp__dial_tell(d, SP_DIAL_READY);
 }
 
 static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
@@ -336,16 +68,17 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
 	} else if (d->conf.judge.filter.requiretls && d->facts.tls &&
 	           !(ev->caps.set & SP_SMTP_CAP_REQUIRETLS)) {
-		(void)judge(d, SP_SESSION_NO_REQUIRETLS, NULL);
+		(void)sp__dial_judge(d, SP_SESSION_NO_REQUIRETLS, NULL);
 	} else if (d->facts.tls || d->clear_only ||
-	           judge(d, SP_SESSION_NO_STARTTLS, NULL) == SP_JUDGE_PROCEED) {
+	           sp__dial_judge(d, SP_SESSION_NO_STARTTLS, NULL) ==
+	                   SP_JUDGE_PROCEED) {
 		become_ready(d);
 	}
 }
 
 static void on_refused(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
-	fail_reply(d, &ev->reply);
+	sp__dial_fail_reply(d, &ev->reply);
 }
 
 static void on_starttls_ready(struct sp_dial *d,
@@ -355,7 +88,7 @@ static void on_starttls_ready(struct sp_dial *d,
 	int r;
 
 	(void)ev;
-	d->state = HANDSHAKE;
+	d->state = SP__DIAL_HANDSHAKE;
 	lap(d);
 	sp_dial_tls_params(d->host, d->key, &d->arena, &params);
 	if (d->other_key != SP_KEY_ANY) {
@@ -363,9 +96,9 @@ static void on_starttls_ready(struct sp_dial *d,
 	}
 	r = sp_stream_start_tls_client(d->stream, &params);
 	if (r == SP_EPROTO) {
-		judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
+		sp__dial_judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
 	} else if (r) {
-		judge_silence(d, sp_strerror(r));
+		sp__dial_judge_silence(d, sp_strerror(r));
 	} else {
 		sp_stream_timeout(d->stream,
 		                  d->conf.conf->smtp.command_timeout_ms);
@@ -383,11 +116,11 @@ static void on_starttls_refused(struct sp_dial *d,
 	facts.error = sp_str_from(
 		sp_arena_printf(&d->arena, "answer to STARTTLS: %u " SP_STR_FMT,
 	                        said.code, SP_STR_ARG(said.text)));
-	j = judge(d, SP_SESSION_STARTTLS_REFUSED, &facts);
+	j = sp__dial_judge(d, SP_SESSION_STARTTLS_REFUSED, &facts);
 	if (j == SP_JUDGE_PROCEED) {
 		become_ready(d);
 	} else if (j == SP_JUDGE_CLEAR_RETRY) {
-		clear_retry(d);
+		sp__dial_clear_retry(d);
 	}
 }
 
@@ -395,7 +128,7 @@ static void on_starttls_garbage(struct sp_dial *d,
                                 const struct sp_smtp_client_event *ev)
 {
 	(void)ev;
-	judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
+	sp__dial_judge_broken(d, SP_SESSION_STARTTLS_GARBAGE, NULL);
 }
 
 /* Each recipient has the time of a command. */
@@ -429,25 +162,25 @@ static void on_message_done(struct sp_dial *d,
 		d->verdict.host = d->host_name;
 		d->verdict.address = sp_str_from(d->facts.address);
 	}
-	d->state = READY;
-	tell(d, SP_DIAL_SENT);
+	d->state = SP__DIAL_READY;
+	sp__dial_tell(d, SP_DIAL_SENT);
 }
 
 static void on_protocol_error(struct sp_dial *d,
                               const struct sp_smtp_client_event *ev)
 {
-	fail_cause(d, SP_CAUSE_PROTOCOL_ERROR, ev->why);
+	sp__dial_fail(d, SP_CAUSE_PROTOCOL_ERROR, ev->why);
 }
 
 static void on_closed(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
 	if (ev->reply.code) {
-		fail_reply(d, &ev->reply);
+		sp__dial_fail_reply(d, &ev->reply);
 	} else if (d->lost) {
-		end(d); /* the verdict says why */
+		sp__dial_end(d); /* the verdict says why */
 	} else {
-		fail_cause(d, SP_CAUSE_CONNECTION_CLOSED,
-		           "the connection ended");
+		sp__dial_fail(d, SP_CAUSE_CONNECTION_CLOSED,
+		              "the connection ended");
 	}
 }
 
@@ -461,7 +194,7 @@ static void on_quit_done(struct sp_dial *d,
                          const struct sp_smtp_client_event *ev)
 {
 	(void)ev;
-	end(d);
+	sp__dial_end(d);
 }
 
 static void (*const ON_EVENT[])(struct sp_dial *,
@@ -485,7 +218,8 @@ static void (*const ON_EVENT[])(struct sp_dial *,
 
 static bool in_session(const struct sp_dial *d)
 {
-	return d->state == SESSION || d->state == READY || d->state == SENDING;
+	return d->state == SP__DIAL_SESSION || d->state == SP__DIAL_READY ||
+	       d->state == SP__DIAL_SENDING;
 }
 
 static void feed(struct sp_dial *d)
@@ -515,7 +249,7 @@ static void take_events(struct sp_dial *d)
 
 static void push_body(struct sp_dial *d)
 {
-	while (d->state == SENDING && d->body_wanted && d->body_told) {
+	while (d->state == SP__DIAL_SENDING && d->body_wanted && d->body_told) {
 		size_t room = sp_smtp_client_body_room(d->client);
 		struct sp_str part = sp_str_sub(d->body, 0, room);
 		bool last = d->body_last && part.len == d->body.len;
@@ -533,12 +267,12 @@ static void push_body(struct sp_dial *d)
 			d->body_told = false;
 		}
 	}
-	if (d->state == SENDING && d->body_wanted && !d->body_told &&
+	if (d->state == SP__DIAL_SENDING && d->body_wanted && !d->body_told &&
 	    sp_smtp_client_body_room(d->client)) {
 		d->body_told = true;
 		d->body = (struct sp_str){0};
 		d->body_last = false;
-		tell(d, SP_DIAL_WANT_BODY);
+		sp__dial_tell(d, SP_DIAL_WANT_BODY);
 	}
 }
 
@@ -599,7 +333,7 @@ static void on_turn(void *arg)
 	}
 	work(d);
 	d->freed = &freed;
-	while (next_event(d, &event)) {
+	while (sp__dial_next_event(d, &event)) {
 		d->fn(d->arg, event);
 		if (freed) {
 			return;
@@ -614,12 +348,12 @@ static void on_connected(struct sp_dial *d)
 {
 	struct sp_smtp_client_conf conf = {
 		.hostname = sp_str_from(d->conf.conf->hostname),
-		.helo_fallback = clear_allowed(d),
+		.helo_fallback = sp__dial_clear_allowed(d),
 	};
 
 	d->facts.connect_ms = lap(d);
 	d->client = sp_smtp_client_new(&conf);
-	d->state = SESSION;
+	d->state = SP__DIAL_SESSION;
 	d->timed_stage = SP_SMTP_STAGE_CLOSED;
 }
 
@@ -632,15 +366,15 @@ static void on_tls(struct sp_dial *d, bool up)
 	d->facts.handshake_tried = true;
 	d->facts.tls_ms = lap(d);
 	facts->other_key_asked = d->facts.other_key;
-	j = judge(d, SP_SESSION_HANDSHAKE_DONE, facts);
+	j = sp__dial_judge(d, SP_SESSION_HANDSHAKE_DONE, facts);
 	if (j == SP_JUDGE_OTHER_KEY) {
-		ask_other_key(d);
+		sp__dial_ask_other_key(d);
 	} else if (j == SP_JUDGE_CLEAR_RETRY ||
 	           (j == SP_JUDGE_PROCEED && !up)) {
-		clear_retry(d);
+		sp__dial_clear_retry(d);
 	} else if (j == SP_JUDGE_PROCEED) {
 		d->facts.tls = true;
-		d->state = SESSION;
+		d->state = SP__DIAL_SESSION;
 		d->timed_stage = SP_SMTP_STAGE_CLOSED;
 		sp_smtp_client_tls_started(d->client);
 	}
@@ -650,25 +384,26 @@ static void on_error(struct sp_dial *d)
 {
 	int err = sp_stream_error(d->stream);
 
-	lose(d,
-	     d->state == CONNECT ? sp_dial_connect_cause(err)
-	                         : SP_CAUSE_CONNECTION_CLOSED,
-	     sp_stream_error_text(d->stream));
+	sp__dial_lose(d,
+	              d->state == SP__DIAL_CONNECT ? sp_dial_connect_cause(err)
+	                                           : SP_CAUSE_CONNECTION_CLOSED,
+	              sp_stream_error_text(d->stream));
 }
 
 static void on_timeout(struct sp_dial *d)
 {
-	if (d->state == CONNECT) {
-		lose(d, SP_CAUSE_CONNECTION_TIMEOUT, "no answer in time");
+	if (d->state == SP__DIAL_CONNECT) {
+		sp__dial_lose(d, SP_CAUSE_CONNECTION_TIMEOUT,
+		              "no answer in time");
 	} else {
 		char why[64];
 
 		snprintf(why, sizeof(why), "no answer in time: %s",
-		         d->state == HANDSHAKE
+		         d->state == SP__DIAL_HANDSHAKE
 		                 ? "TLS handshake"
 		                 : sp_smtp_stage_name(
 					   sp_smtp_client_stage(d->client)));
-		lose(d, SP_CAUSE_SESSION_TIMEOUT, why);
+		sp__dial_lose(d, SP_CAUSE_SESSION_TIMEOUT, why);
 	}
 }
 
@@ -676,7 +411,7 @@ static void on_stream(void *arg, enum sp_stream_event event)
 {
 	struct sp_dial *d = arg;
 
-	if (d->state == ENDED || d->lingers) {
+	if (d->state == SP__DIAL_ENDED || d->lingers) {
 		if (d->lingers && event != SP_STREAM_DATA &&
 		    event != SP_STREAM_DRAINED) {
 			sp_dial_free(&d);
@@ -696,8 +431,8 @@ static void on_stream(void *arg, enum sp_stream_event event)
 	case SP_STREAM_EOF:
 		work(d); /* what came before the end */
 		if (in_session(d)) {
-			lose(d, SP_CAUSE_CONNECTION_CLOSED,
-			     "closed by the peer");
+			sp__dial_lose(d, SP_CAUSE_CONNECTION_CLOSED,
+			              "closed by the peer");
 		}
 		break;
 	case SP_STREAM_ERROR:
@@ -715,7 +450,7 @@ static void on_stream(void *arg, enum sp_stream_event event)
 
 /* --- the owner's calls --- */
 
-static void connect_now(struct sp_dial *d)
+void sp__dial_connect(struct sp_dial *d)
 {
 	struct sp_addr to = {.family = d->address.family, .port = d->conf.port};
 	struct sp_addr from = {0};
@@ -757,7 +492,7 @@ struct sp_dial *sp_dial_new(const struct sp_dial_conf *conf,
 	d->facts.tls_facts.matched_usage = -1;
 	d->facts.judgement.security = "clear";
 	d->turn = sp_deferred_new(conf->loop, on_turn, d);
-	connect_now(d);
+	sp__dial_connect(d);
 	return d;
 }
 
@@ -787,7 +522,8 @@ void sp_dial_quit(struct sp_dial **dial)
 	if (!d) {
 		return;
 	}
-	if (!d->stream || !d->client || d->lost || d->state == HANDSHAKE ||
+	if (!d->stream || !d->client || d->lost ||
+	    d->state == SP__DIAL_HANDSHAKE ||
 	    sp_smtp_client_quit(d->client) != 0) {
 		sp_dial_free(dial);
 		return;
@@ -826,8 +562,8 @@ void sp_dial_send(struct sp_dial *d,
 {
 	int r;
 
-	SP_ASSERT(d->state == READY);
-	d->state = SENDING;
+	SP_ASSERT(d->state == SP__DIAL_READY);
+	d->state = SP__DIAL_SENDING;
 	d->transaction = transaction;
 	d->result = NULL;
 	d->body_wanted = false;
@@ -835,10 +571,10 @@ void sp_dial_send(struct sp_dial *d,
 	lap(d);
 	r = sp_smtp_client_send(d->client, transaction);
 	if (r) { /* an envelope that can't be said, or an end while idle */
-		fail_cause(d,
-		           r == SP_ESYNTAX ? SP_CAUSE_INTERNAL_ERROR
-		                           : SP_CAUSE_CONNECTION_CLOSED,
-		           sp_strerror(r));
+		sp__dial_fail(d,
+		              r == SP_ESYNTAX ? SP_CAUSE_INTERNAL_ERROR
+		                              : SP_CAUSE_CONNECTION_CLOSED,
+		              sp_strerror(r));
 	}
 	sp_deferred_call(d->turn);
 }
@@ -872,23 +608,27 @@ struct sp_str sp_dial_key(const struct sp_dial *d)
 
 bool sp_dial_reusable(const struct sp_dial *d)
 {
-	return d->state == READY && d->lost == SP_CAUSE_NONE &&
+	return d->state == SP__DIAL_READY && d->lost == SP_CAUSE_NONE &&
 	       !d->facts.judgement.waived &&
 	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_IDLE;
 }
 
 bool sp_dial_awaits_end(const struct sp_dial *d)
 {
-	return d->state == SENDING && d->client &&
+	return d->state == SP__DIAL_SENDING && d->client &&
 	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_DATA_DONE;
 }
 
 struct sp_json *sp_dial_live(const struct sp_dial *d)
 {
 	static const char *const STATES[] = {
-		[CONNECT] = "connect",     [SESSION] = "session",
-		[HANDSHAKE] = "handshake", [READY] = "ready",
-		[SENDING] = "sending",     [ENDED] = "ended"};
+		[SP__DIAL_CONNECT] = "connect",
+		[SP__DIAL_SESSION] = "session",
+		[SP__DIAL_HANDSHAKE] = "handshake",
+		[SP__DIAL_READY] = "ready",
+		[SP__DIAL_SENDING] = "sending",
+		[SP__DIAL_ENDED] = "ended",
+	};
 	struct sp_json *live = sp_json_object();
 
 	sp_json_set_str(live, "host", d->host_name);
