@@ -141,6 +141,8 @@ struct sp_conf {
 
 	struct {
 		int64_t port;
+		int64_t timeout_ms;  /* for a policy, DNS included */
+		int64_t back_off_ms; /* after a failed fetch */
 	} sts;
 
 	struct {

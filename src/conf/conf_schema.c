@@ -195,6 +195,10 @@ static const struct sp_conf_key STUB[] = {
 static const struct sp_conf_key STS[] = {
 	{"port", SP_CONF_NUMBER, KEY(sts, port), 1, 65535, NULL, "443",
          "Port of policy hosts."},
+	{"timeout", SP_CONF_TIME, KEY(sts, timeout_ms), 1, HOUR_MS, NULL, "60s",
+         "For a policy to be fetched: DNS, connection and answer together."},
+	{"back_off", SP_CONF_TIME, KEY(sts, back_off_ms), 0, DAY_MS, NULL, "5m",
+         "How long a policy is not asked for again after that failed."},
 	{0},
 };
 

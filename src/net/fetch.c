@@ -48,8 +48,9 @@
 struct sp_fetcher {
 	struct sp_loop *loop;
 	CURLM *multi;
-	char *ca_bundle; /* owned */
-	struct sp_guard guard;
+	char *ca_bundle;       /* owned */
+	struct sp_guard guard; /* a copy */
+	struct sp_cidr *allow; /* owned: its list */
 	struct sp_timer *timer;
 	struct sp_deferred *hopeless;
 	struct sp_map fetches; /* by id */
@@ -625,6 +626,18 @@ void sp_fetch_cancel(struct sp_fetcher *fetcher, uint64_t id)
 
 /* ---- life ---- */
 
+static void copy_guard(struct sp_fetcher *fetcher, const struct sp_guard *guard)
+{
+	size_t count = guard->allow_count;
+
+	fetcher->allow = sp_calloc(count + 1, sizeof(*fetcher->allow));
+	for (size_t i = 0; i < count; i++) {
+		fetcher->allow[i] = guard->allow[i];
+	}
+	fetcher->guard =
+		(struct sp_guard){guard->enabled, fetcher->allow, count};
+}
+
 struct sp_fetcher *sp_fetcher_new(struct sp_loop *loop, const char *ca_bundle,
                                   const struct sp_guard *guard)
 {
@@ -633,7 +646,7 @@ struct sp_fetcher *sp_fetcher_new(struct sp_loop *loop, const char *ca_bundle,
 	SP_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
 	fetcher->loop = loop;
 	fetcher->ca_bundle = sp_strdup(ca_bundle);
-	fetcher->guard = *guard;
+	copy_guard(fetcher, guard);
 	fetcher->timer = sp_timer_new(loop, on_timer, fetcher);
 	fetcher->hopeless = sp_deferred_new(loop, on_hopeless, fetcher);
 	sp_map_init(&fetcher->fetches);
@@ -677,6 +690,7 @@ void sp_fetcher_free(struct sp_fetcher **fetcher_at)
 	sp_deferred_free(&fetcher->hopeless);
 	sp_map_fini(&fetcher->fetches);
 	sp_free(fetcher->ca_bundle);
+	sp_free(fetcher->allow);
 	sp_free(fetcher);
 	curl_global_cleanup();
 }
