@@ -23,17 +23,17 @@
 #include "deliver/pool.h"
 #include "net/tls.h"
 #include "role/role.h"
-#include "role/transport/lookup_role.h"
 #include "role/transport/outcome.h"
 #include "role/transport/waived.h"
 #include "wire/json.h"
 
+#include "role/lookup_role.h"
 #define STOP_GRACE_MS 20000 /* for messages that are being sent */
 
 struct transport {
 	struct sp_role_ctx *ctx;
 	struct sp_role_link *queue; /* null while it is away */
-	struct lookup_role *lookup;
+	struct sp_lookup_role *lookup;
 	struct sp_pool *pool;
 	struct sp_map jobs; /* by attempt id */
 	struct sp_timer *grace;
@@ -156,7 +156,7 @@ static void start_attempt(struct job *job)
 	struct sp_attempt_ask ask = {
 		.loop = role->ctx->loop,
 		.conf = role->ctx->conf,
-		.lookup = lookup_role_borrow(role->lookup),
+		.lookup = sp_lookup_role_borrow(role->lookup),
 		.pool = role->pool,
 		.domain = msg->domain,
 		.envelope = &msg->envelope,
@@ -330,7 +330,7 @@ static void link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	void *value;
 
 	if (link->role == SP_ROLE_RESOLVE) {
-		lookup_role_link_up(role->lookup, link);
+		sp_lookup_role_link_up(role->lookup, link);
 	}
 	if (link->role != SP_ROLE_QUEUE) {
 		return;
@@ -353,7 +353,7 @@ static void link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	struct transport *role = ctx->state;
 
 	if (link->role == SP_ROLE_RESOLVE) {
-		lookup_role_link_down(role->lookup);
+		sp_lookup_role_link_down(role->lookup);
 	} else if (link->role == SP_ROLE_QUEUE) {
 		role->queue = NULL;
 	}
@@ -375,7 +375,7 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 		return on_settled(role, payload);
 	}
 	if (link->role == SP_ROLE_RESOLVE && type == SP_MSG_ANSWER) {
-		return lookup_role_answer(role->lookup, payload);
+		return sp_lookup_role_answer(role->lookup, payload);
 	}
 	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
 		return on_command(role, link, payload);
@@ -399,7 +399,7 @@ static int start(struct sp_role_ctx *ctx)
 	ctx->state = role;
 	role->ctx = ctx;
 	sp_map_init(&role->jobs);
-	role->lookup = lookup_role_new();
+	role->lookup = sp_lookup_role_new();
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
 	return sp_tls_setup();
@@ -443,7 +443,7 @@ static void finish(struct sp_role_ctx *ctx)
 	}
 	sp_map_fini(&role->jobs);
 	sp_pool_free(&role->pool);
-	lookup_role_free(&role->lookup);
+	sp_lookup_role_free(&role->lookup);
 	sp_timer_free(&role->grace);
 	sp_tls_teardown();
 	sp_free(role);

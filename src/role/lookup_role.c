@@ -4,7 +4,7 @@
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "role/transport/lookup_role.h"
+#include "role/lookup_role.h"
 
 struct pending {
 	uint64_t id;
@@ -15,14 +15,14 @@ struct pending {
 	void *arg;
 };
 
-struct lookup_role {
+struct sp_lookup_role {
 	struct sp_lookup lookup;   /* first: handed out as itself */
 	struct sp_role_link *link; /* null while the role is away */
 	struct sp_map pending;
 	uint64_t last_id;
 };
 
-static void send_question(struct lookup_role *l, const struct pending *p)
+static void send_question(struct sp_lookup_role *l, const struct pending *p)
 {
 	struct sp_msg_ask msg = {
 		.id = p->id,
@@ -34,7 +34,7 @@ static void send_question(struct lookup_role *l, const struct pending *p)
 	sp_role_send(l->link, SP_MSG_ASK, SP_MSG_ASK_FIELDS, &msg);
 }
 
-static void drop(struct lookup_role *l, struct pending *p)
+static void drop(struct sp_lookup_role *l, struct pending *p)
 {
 	sp_map_remove(&l->pending, sp_map_key_u64(&p->id));
 	sp_free(p->name);
@@ -45,7 +45,7 @@ static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
                     enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
                     void *arg)
 {
-	struct lookup_role *l = (struct lookup_role *)lookup;
+	struct sp_lookup_role *l = (struct sp_lookup_role *)lookup;
 	struct pending *p = SP_NEW(struct pending);
 
 	p->id = ++l->last_id;
@@ -61,7 +61,7 @@ static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
 
 static void cancel(struct sp_lookup *lookup, uint64_t id)
 {
-	struct lookup_role *l = (struct lookup_role *)lookup;
+	struct sp_lookup_role *l = (struct sp_lookup_role *)lookup;
 	struct sp_msg_ask_cancel msg = {id};
 	struct pending *p = sp_map_find(&l->pending, sp_map_key_u64(&id));
 
@@ -94,7 +94,7 @@ static struct sp_dns_answer *read_answer(const struct pending *p,
 	return answer;
 }
 
-int lookup_role_answer(struct lookup_role *l, struct sp_str payload)
+int sp_lookup_role_answer(struct sp_lookup_role *l, struct sp_str payload)
 {
 	struct sp_msg_answer msg = {0};
 	struct sp_dns_answer *answer;
@@ -118,7 +118,7 @@ int lookup_role_answer(struct lookup_role *l, struct sp_str payload)
 	return 0;
 }
 
-void lookup_role_link_up(struct lookup_role *l, struct sp_role_link *link)
+void sp_lookup_role_link_up(struct sp_lookup_role *l, struct sp_role_link *link)
 {
 	struct sp_map_iter it = {0};
 	struct sp_str key;
@@ -130,14 +130,14 @@ void lookup_role_link_up(struct lookup_role *l, struct sp_role_link *link)
 	}
 }
 
-void lookup_role_link_down(struct lookup_role *l)
+void sp_lookup_role_link_down(struct sp_lookup_role *l)
 {
 	l->link = NULL;
 }
 
-struct lookup_role *lookup_role_new(void)
+struct sp_lookup_role *sp_lookup_role_new(void)
 {
-	struct lookup_role *l = SP_NEW(struct lookup_role);
+	struct sp_lookup_role *l = SP_NEW(struct sp_lookup_role);
 
 	l->lookup.ask = ask;
 	l->lookup.cancel = cancel;
@@ -145,9 +145,9 @@ struct lookup_role *lookup_role_new(void)
 	return l;
 }
 
-void lookup_role_free(struct lookup_role **lookup)
+void sp_lookup_role_free(struct sp_lookup_role **lookup)
 {
-	struct lookup_role *l = *lookup;
+	struct sp_lookup_role *l = *lookup;
 	struct sp_map_iter it = {0};
 	struct sp_str key;
 	void *value;
@@ -166,7 +166,7 @@ void lookup_role_free(struct lookup_role **lookup)
 	sp_free(l);
 }
 
-struct sp_lookup *lookup_role_borrow(struct lookup_role *l)
+struct sp_lookup *sp_lookup_role_borrow(struct sp_lookup_role *l)
 {
 	return &l->lookup;
 }
