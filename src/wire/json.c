@@ -448,6 +448,17 @@ bool sp_json_is_object(const struct sp_json *value)
 	return json_is_object(value_of(value));
 }
 
+bool sp_json_is_string(const struct sp_json *value)
+{
+	return json_is_string(value_of(value));
+}
+
+bool sp_json_number(const struct sp_json *value, double *number_out)
+{
+	*number_out = json_number_value(value_of(value));
+	return json_is_number(value_of(value));
+}
+
 size_t sp_json_len(const struct sp_json *array)
 {
 	return json_array_size(value_of(array));

@@ -66,6 +66,9 @@ bool sp_json_get_bool(const struct sp_json *obj, const char *key);
 bool sp_json_is_null(const struct sp_json *value); /* absent counts as null */
 bool sp_json_is_array(const struct sp_json *value);
 bool sp_json_is_object(const struct sp_json *value);
+bool sp_json_is_string(const struct sp_json *value);
+/* Whether it is a number, whole or not; and which. */
+bool sp_json_number(const struct sp_json *value, double *number_out);
 struct sp_str sp_json_str(const struct sp_json *value);
 int64_t sp_json_int(const struct sp_json *value, int64_t fallback);
 size_t sp_json_len(const struct sp_json *array);

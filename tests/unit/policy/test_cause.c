@@ -11,6 +11,7 @@
 
 #include "policy/cause.h"
 #include "policy/verdict.h"
+#include "wire/tlsrpt.h"
 
 static void test_table(void **state)
 {
@@ -30,6 +31,8 @@ static void test_table(void **state)
 		assert_null(strstr(c->action, ".."));
 		assert_true(c->rank > 0);
 		assert_true(c->culprit != SP_CULPRIT_NONE);
+		assert_true(!c->tlsrpt || /* RFC 8460 4.3 */
+		            sp_tlsrpt_is_result(sp_str_from(c->tlsrpt)));
 	}
 }
 
