@@ -369,6 +369,8 @@ static void close_engine(struct sp_store *store)
 	if (s->usable && !s->in_doubt) {
 		(void)sp__meta_set(s, "opened", OPENED_CLOSED);
 	}
+	sp__destinations_drop(s);
+	sp_map_fini(&s->destinations);
 	for (size_t i = 0; i < SP__SQL_COUNT; i++) {
 		(void)sqlite3_finalize(s->stmts[i]); /* repeats old errors */
 	}
@@ -399,6 +401,7 @@ static int open_engine(struct sp_str rest, enum sp_store_mode mode, bool check,
 	s->base.mode = mode;
 	s->base.limits = (struct sp_store_limits){INT64_MAX, INT64_MAX};
 	s->lock_fd = -1;
+	sp_map_init(&s->destinations);
 	s->path = sp_str_dup(rest);
 	ret = set_up(s, check);
 	if (ret) {
@@ -421,8 +424,14 @@ static int begin(struct sp_store *store)
 
 static int commit(struct sp_store *store)
 {
-	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_COMMIT);
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	int ret = sp__destinations_flush(s);
+	struct sp__use u;
 
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_COMMIT);
 	return sp__run(&u);
 }
 
@@ -430,6 +439,7 @@ static void rollback(struct sp_store *store)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 
+	sp__destinations_drop(s);
 	/* Some errors have rolled back already. When this fails the caller
 	 * closes the store, which has the same effect. */
 	if (!sqlite3_get_autocommit(s->db)) {

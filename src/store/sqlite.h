@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "base/map.h"
 #include "store/engine.h"
 #include "wire/address.h"
 
@@ -36,6 +37,7 @@ struct sp__sqlite {
 	bool in_doubt; /* opened again after a failure */
 	int wal_pages; /* in the log after the last commit */
 	int64_t turns; /* claims so far; the order of equals among due ones */
+	struct sp_map destinations; /* in hand: sqlite_destination.c */
 	sqlite3_stmt *stmts[SP__SQL_COUNT];
 };
 
@@ -129,8 +131,18 @@ struct sp__domains {
 /*
  * Destinations: sqlite_destination.c. A row exists while recipients of the
  * domain are queued or leased; whoever changes those refreshes it. now_ms
- * INT64_MIN: not known.
+ * INT64_MIN: not known. Within a turn rows are in hand; before the commit,
+ * and before a statement that changes rows by itself, they are put back.
  */
+int sp__destinations_flush(struct sp__sqlite *s);
+int sp__destinations_failing(struct sp__sqlite *s); /* rows of these only */
+void sp__destinations_drop(struct sp__sqlite *s);   /* the turn is lost */
+/* A recipient was queued that was not there before. */
+int sp__destination_queued(struct sp__sqlite *s, struct sp_str domain,
+                           unsigned worker, int64_t due_ms);
+/* Recipients of an attempt were settled, none of them queued again. */
+int sp__destination_landed(struct sp__sqlite *s, struct sp_str domain,
+                           uint64_t attempt_id, int64_t now_ms);
 int sp__destination_refresh(struct sp__sqlite *s, struct sp_str domain,
                             int64_t now_ms);
 /* The same for a walk over rows: refreshes the last domain when another one
@@ -151,17 +163,24 @@ int sp__destinations_refresh(struct sp__sqlite *s,
 int sp__destinations_join(struct sp__sqlite *s, struct sp_str id);
 int sp__destination_join_one(struct sp__sqlite *s, int64_t rcpt);
 
-/* Whose turn it is. SP_ENOTFOUND: nobody's. */
+/* Those that work and are due now, in their order; the first max of them at
+ * least, and whether there may be more. */
+int sp__destinations_due(struct sp__sqlite *s, unsigned worker, int64_t now_ms,
+                         size_t max, struct sp_arena *arena,
+                         struct sp__domains *out, bool *more_out);
+/* One that fails and is to be tried. SP_ENOTFOUND: none. */
+int sp__destination_probe(struct sp__sqlite *s, unsigned worker, int64_t now_ms,
+                          struct sp__domain *domain_out);
 struct sp__offer {
 	bool any;     /* false: the row was stale */
 	bool waiting; /* those that wait are due too */
 };
-int sp__destination_next(struct sp__sqlite *s, unsigned worker, int64_t now_ms,
-                         struct sp__domain *domain_out,
-                         struct sp__offer *offer_out);
-/* It has been asked, and something was found or not. */
+int sp__destination_offer(struct sp__sqlite *s, struct sp_str domain,
+                          struct sp__offer *offer_out);
+/* It has been asked, and something was found or not; again_out: it has more
+ * that is due. */
 int sp__destination_asked(struct sp__sqlite *s, struct sp_str domain,
-                          int64_t now_ms, bool found);
+                          int64_t now_ms, bool found, bool *again_out);
 /* What the outcome of an attempt says about it, before the recipients are
  * settled; waits_out: those that are deferred wait for it. */
 int sp__destination_news(struct sp__sqlite *s, struct sp_str domain,

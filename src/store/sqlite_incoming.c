@@ -67,6 +67,11 @@ static int insert_body(struct sp__sqlite *s, int64_t message, uint32_t seq,
 	return sp__run(&u);
 }
 
+static int64_t due_of(const struct sp_store_incoming *in)
+{
+	return in->to_sign ? SP__NEVER_MS : in->due_ms;
+}
+
 static int insert_rcpt(struct sp__sqlite *s, int64_t message,
                        const struct sp_store_incoming *in, size_t i)
 {
@@ -81,7 +86,7 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 	sp__bind_int(&u, rcpt->notify);
 	sp__bind_int(&u, in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING);
 	sp__bind_int(&u, in->workers[i]);
-	sp__bind_int(&u, in->to_sign ? SP__NEVER_MS : in->due_ms);
+	sp__bind_int(&u, due_of(in));
 	sp__bind_int(&u, expiry_of(in, i));
 	if (in->notice_ms &&
 	    sp_store_wants_notice(rcpt->notify, e->sender.len == 0)) {
@@ -102,6 +107,18 @@ static int received(struct sp__sqlite *s, int64_t message, int64_t time_ms)
 	return sp__event_insert(s, &event);
 }
 
+static int queued(struct sp__sqlite *s, const struct sp_store_incoming *in)
+{
+	const struct sp_envelope *e = in->envelope;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < e->rcpt_count; i++) {
+		ret = sp__destination_queued(s, e->rcpts[i].domain,
+		                             in->workers[i], due_of(in));
+	}
+	return ret;
+}
+
 int sp__enqueue(struct sp_store *store, const struct sp_store_incoming *in)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
@@ -117,7 +134,7 @@ int sp__enqueue(struct sp_store *store, const struct sp_store_incoming *in)
 	}
 	if (ret == 0 && in->complete) {
 		ret = received(s, message, in->envelope->received_ms);
-		ret = ret ? ret : sp__destinations_join(s, in->id);
+		ret = ret ? ret : queued(s, in);
 	}
 	return ret;
 }

@@ -52,16 +52,20 @@ int sp__set_clock(struct sp_store *store, const struct sp_store_clock *clock)
 
 int sp__shift(struct sp_store *store, int64_t by_ms)
 {
-	struct sp__use u =
-		sp__use(sp__sqlite_of(store), SP__SQL_SHIFT_RECIPIENTS);
-	int ret;
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct sp__use u;
+	int ret = sp__destinations_flush(s);
 
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_SHIFT_RECIPIENTS);
 	sp__bind_int(&u, by_ms);
 	ret = sp__run(&u);
-	if (ret == 0) {
-		u = sp__use(sp__sqlite_of(store), SP__SQL_SHIFT_DESTINATIONS);
-		sp__bind_int(&u, by_ms);
-		ret = sp__run(&u);
+	if (ret) {
+		return ret;
 	}
-	return ret;
+	u = sp__use(s, SP__SQL_SHIFT_DESTINATIONS);
+	sp__bind_int(&u, by_ms);
+	return sp__run(&u);
 }

@@ -16,6 +16,9 @@
 /* Released at one time; more than any worker ever holds. */
 #define LEASES_BYTES_MAX (8u * 1024 * 1024)
 
+/* In one claim: a damaged row of a destination may promise jobs for ever. */
+#define TURNS_MAX 10000
+
 static int64_t new_attempt_id(void)
 {
 	int64_t id;
@@ -32,6 +35,9 @@ struct claim {
 	size_t rcpt_max;
 	struct sp_arena *arena;
 	int64_t message; /* of the job in hand */
+	size_t job_max;
+	struct sp_store_job *jobs;
+	size_t count;
 };
 
 /* Of the destination in turn, the recipient that is due first, else one that
@@ -155,48 +161,93 @@ static int claim_job(struct sp__sqlite *s, struct claim *c, bool waiting,
 	return ret ? ret : claim_message(s, c, job);
 }
 
-/* One turn of one destination. SP_ENOTFOUND: it is nobody's turn. */
+/* One turn of one destination. */
 static int claim_turn(struct sp__sqlite *s, struct claim *c,
-                      struct sp_store_job *job, bool *found_out)
+                      struct sp_str domain, bool *again_out)
 {
-	struct sp__offer offer = {.any = false};
-	struct sp__domain domain;
-	int ret =
-		sp__destination_next(s, c->worker, c->now_ms, &domain, &offer);
+	struct sp_store_job *job = &c->jobs[c->count];
+	struct sp__offer offer;
+	bool found = false;
+	int ret = sp__destination_offer(s, domain, &offer);
 
-	*found_out = false;
-	if (ret) {
-		return ret;
-	}
-	job->domain = sp_arena_str(c->arena, sp__domain_str(&domain));
-	if (offer.any) {
+	*job = (struct sp_store_job){.domain = domain};
+	if (ret == 0 && offer.any) {
 		ret = claim_job(s, c, offer.waiting, job);
-		*found_out = ret == 0;
+		found = ret == 0;
 	}
 	if (ret && ret != SP_ENOTFOUND) {
 		return ret;
 	}
-	return sp__destination_asked(s, job->domain, c->now_ms, *found_out);
+	c->count += found;
+	return sp__destination_asked(s, domain, c->now_ms, found, again_out);
+}
+
+/* Destinations that work, round and round. */
+static int claim_round(struct sp__sqlite *s, struct claim *c, bool *more_out)
+{
+	size_t left = c->job_max - c->count;
+	struct sp__domains due;
+	struct sp_str *order;
+	size_t end;
+	bool again;
+	int ret = sp__destinations_due(s, c->worker, c->now_ms, left, c->arena,
+	                               &due, more_out);
+
+	if (ret) {
+		return ret;
+	}
+	end = due.count;
+	order = sp_arena_array(c->arena, end + left, sizeof(*order));
+	for (size_t i = 0; i < end; i++) {
+		order[i] = due.items[i];
+	}
+	for (size_t i = 0; i < end && c->count < c->job_max; i++) {
+		ret = claim_turn(s, c, order[i], &again);
+		if (ret) {
+			return ret;
+		}
+		if (again && end < due.count + left) {
+			order[end++] = order[i];
+		}
+	}
+	return 0;
+}
+
+static int claim_probe(struct sp__sqlite *s, struct claim *c)
+{
+	struct sp__domain domain;
+	bool again;
+	int ret = sp__destination_probe(s, c->worker, c->now_ms, &domain);
+
+	return ret ? ret
+	           : claim_turn(s, c,
+	                        sp_arena_str(c->arena, sp__domain_str(&domain)),
+	                        &again);
 }
 
 int sp__claim_due(struct sp_store *store, unsigned worker, int64_t now_ms,
                   size_t job_max, size_t rcpt_max, struct sp_arena *arena,
                   struct sp_store_job **jobs_out, size_t *count_out)
 {
-	struct claim c = {worker, now_ms, rcpt_max, arena, 0};
-	struct sp_store_job *jobs =
-		sp_arena_array(arena, job_max, sizeof(*jobs));
-	size_t count = 0;
-	bool found;
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	struct claim c = {.worker = worker,
+	                  .now_ms = now_ms,
+	                  .rcpt_max = rcpt_max,
+	                  .arena = arena,
+	                  .job_max = job_max};
+	unsigned turns = 0;
+	bool more = true;
 	int ret = 0;
 
-	while (ret == 0 && count < job_max) {
-		ret = claim_turn(sp__sqlite_of(store), &c, &jobs[count],
-		                 &found);
-		count += found;
+	c.jobs = sp_arena_array(arena, job_max, sizeof(*c.jobs));
+	while (ret == 0 && more && c.count < job_max && turns++ < TURNS_MAX) {
+		ret = claim_round(s, &c, &more);
 	}
-	*jobs_out = jobs;
-	*count_out = count;
+	while (ret == 0 && c.count < job_max && turns++ < TURNS_MAX) {
+		ret = claim_probe(s, &c);
+	}
+	*jobs_out = c.jobs;
+	*count_out = c.count;
 	return ret == SP_ENOTFOUND ? 0 : ret;
 }
 
@@ -397,6 +448,10 @@ int sp__set_workers(struct sp_store *store, unsigned workers,
 
 	*changed_out = 0;
 	if (ret || before == (int64_t)workers) {
+		return ret;
+	}
+	ret = sp__destinations_flush(s);
+	if (ret) {
 		return ret;
 	}
 	u = sp__use(s, SP__SQL_WORKERS_LEASED);

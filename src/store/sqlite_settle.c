@@ -182,6 +182,16 @@ static bool any_done(const struct sp_store_outcome *outcome)
 	return false;
 }
 
+static bool all_done(const struct sp_store_outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->rcpt_count; i++) {
+		if (outcome->rcpts[i].state == SP_STORE_QUEUED) {
+			return false;
+		}
+	}
+	return true;
+}
+
 static int settle_all(struct sp__sqlite *s, struct settling *st)
 {
 	const struct sp_store_outcome *o = st->outcome;
@@ -227,7 +237,13 @@ int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
 	name = sp__domain_str(&domain);
 	ret = ret ? ret : sp__destination_news(s, name, outcome, &st.waits);
 	ret = ret ? ret : settle_all(s, &st);
-	return ret ? ret : sp__destination_refresh(s, name, outcome->now_ms);
+	if (ret) {
+		return ret;
+	}
+	return all_done(outcome)
+	               ? sp__destination_landed(s, name, outcome->attempt_id,
+	                                        outcome->now_ms)
+	               : sp__destination_refresh(s, name, outcome->now_ms);
 }
 
 /* ---- by the clock ---- */
