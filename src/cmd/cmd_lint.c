@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "cmd/lint.h"
 #include "cmd/text.h"
 #include "cmd/tlsa.h"
 #include "net/tls.h"
@@ -12,9 +13,8 @@
 
 #define FILE_MAX_BYTES 1048576
 
-/* value is freed; null: none. Says false if the text is not valid. */
-static bool put_result(const struct sp_cmd_ctx *ctx, const char *what,
-                       const char *reason, struct sp_json *value)
+bool sp_lint_result(const struct sp_cmd_ctx *ctx, const char *what,
+                    const char *reason, struct sp_json *value)
 {
 	if (ctx->json) {
 		struct sp_json *obj = sp_json_object();
@@ -63,20 +63,20 @@ static bool lint_record(const struct sp_cmd_ctx *ctx, const char *what,
 	int err = sp_tlsa_read(line, arena, &tlsa);
 
 	if (err) {
-		return put_result(ctx, what,
-		                  err == SP_ELIMIT
-		                          ? "certificate association data too "
-		                            "long"
-		                          : "expected \"USAGE SELECTOR "
-		                            "MATCHING HEX\"",
-		                  NULL);
+		return sp_lint_result(
+			ctx, what,
+			err == SP_ELIMIT ? "certificate association data too "
+					   "long"
+					 : "expected \"USAGE SELECTOR "
+					   "MATCHING HEX\"",
+			NULL);
 	}
 	reason = sp_tlsa_check(&tlsa, tlsa.matching != SP_TLSA_FULL ||
 	                                      sp_tls_full_parses(&tlsa));
-	return put_result(ctx, what,
-	                  is_broken(reason) ? sp_tlsa_reason_text(reason)
-	                                    : NULL,
-	                  sp_tlsa_json(&tlsa, reason));
+	return sp_lint_result(ctx, what,
+	                      is_broken(reason) ? sp_tlsa_reason_text(reason)
+	                                        : NULL,
+	                      sp_tlsa_json(&tlsa, reason));
 }
 
 static bool is_blank(struct sp_str line)
@@ -107,7 +107,7 @@ static int lint_tlsa(struct sp_cmd_ctx *ctx, const char *path)
 		}
 	}
 	if (!status && !found) {
-		good = put_result(ctx, path, "no record in it", NULL);
+		good = sp_lint_result(ctx, path, "no record in it", NULL);
 	}
 	sp_arena_fini(&arena);
 	sp_buf_fini(&text);
@@ -149,8 +149,8 @@ static int lint_config(struct sp_cmd_ctx *ctx, const char *path)
 		err = is_stdin ? sp_conf_parse(sp_buf_str(&text), what, &conf,
 		                               why)
 		               : sp_conf_load(path, &conf, why);
-		status = put_result(ctx, what, err ? why : NULL,
-		                    conf ? conf_json(conf) : NULL)
+		status = sp_lint_result(ctx, what, err ? why : NULL,
+		                        conf ? conf_json(conf) : NULL)
 		                 ? SP_EXIT_OK
 		                 : SP_EXIT_NO;
 	}
@@ -164,9 +164,14 @@ static int run(struct sp_cmd_ctx *ctx)
 	static const struct {
 		const char *name;
 		int (*run)(struct sp_cmd_ctx *ctx, const char *path);
-	} KINDS[] = {{"tlsa", lint_tlsa}, {"config", lint_config}};
-	static const char *const LATER[] = {"mta-sts-policy", "mta-sts-txt",
-	                                    "tlsrpt-txt", "tlsrpt-report"};
+	} KINDS[] = {
+		{"mta-sts-policy", sp_lint_sts_policy},
+		{"mta-sts-txt", sp_lint_sts_txt},
+		{"tlsrpt-txt", sp_lint_tlsrpt_txt},
+		{"tlsrpt-report", sp_lint_tlsrpt_report},
+		{"tlsa", lint_tlsa},
+		{"config", lint_config},
+	};
 	const char *kind = ctx->words[0];
 
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
@@ -174,23 +179,28 @@ static int run(struct sp_cmd_ctx *ctx)
 			return KINDS[i].run(ctx, ctx->words[1]);
 		}
 	}
-	for (size_t i = 0; i < sizeof(LATER) / sizeof(LATER[0]); i++) {
-		if (strcmp(LATER[i], kind) == 0) {
-			return sp_cmd_fail(SP_EXIT_USAGE,
-			                   "lint %s: not built yet", kind);
-		}
-	}
-	return sp_cmd_fail(SP_EXIT_USAGE, "lint %s: expected tlsa or config",
+	return sp_cmd_fail(SP_EXIT_USAGE,
+	                   "lint %s: expected mta-sts-policy, mta-sts-txt, "
+	                   "tlsrpt-txt, tlsrpt-report, tlsa or config",
 	                   kind);
 }
 
+static const struct sp_option OPTIONS[] = {
+	{"mx", 0, "HOST", "mta-sts-policy: does it cover this host?"},
+	{NULL, 0, NULL, NULL},
+};
+
 const struct sp_cmd SP_CMD_LINT = {
 	.name = "lint",
-	.words = "tlsa|config FILE",
-	.about = "check a TLSA record or a configuration",
-	.text = "FILE \"-\" is standard input. TLSA records stand one in a "
+	.words = "KIND FILE",
+	.about = "check a policy, a record, a report or a configuration",
+	.text = "KIND is mta-sts-policy, mta-sts-txt, tlsrpt-txt, "
+		"tlsrpt-report (JSON or\n"
+		"gzip), tlsa or config; FILE \"-\" is standard input. Records "
+		"stand one in a\n"
 		"line.\n"
 		"Exit status: 0 valid, 1 not.\n",
+	.options = OPTIONS,
 	.words_min = 2,
 	.words_max = 2,
 	.run = run,
