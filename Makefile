@@ -17,7 +17,7 @@ B       := build/$(MODE)
 # Layers in link order, highest first. tools/check-layers holds the rule.
 LAYERS  := role analyze deliver ipc store net conf smtp policy wire base
 PKGS        := libevent_core openssl libunbound ldns libcurl sqlite3 jansson \
-               libconfuse libidn2 zlib
+               libconfuse libidn2 zlib opendkim
 
 CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \

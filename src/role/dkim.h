@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_ROLE_DKIM_H
+#define SP_ROLE_DKIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "net/dkim_key.h"
+#include "wire/field.h"
+
+/*
+ * DKIM signatures (RFC 6376), relaxed/relaxed, without l=; which fields are
+ * covered stands in wire/dkim.h. libopendkim is named in dkim.c only.
+ */
+
+struct sp_dkim_lib; /* the library's handle, one for a process */
+
+struct sp_dkim_lib *sp_dkim_lib_new(void); /* null: it can't be set up */
+void sp_dkim_lib_free(struct sp_dkim_lib **lib);
+/* "2.11.0 ...", for logs. */
+const char *sp_dkim_lib_version(void);
+
+/* With what to sign; all borrowed for the life of the signer. */
+struct sp_dkim_signing {
+	const struct sp_dkim_key *key;
+	const char *pem;    /* the same key */
+	const char *domain; /* A-labels */
+	const char *selector;
+};
+
+struct sp_dkim_signer; /* one signature of one message */
+
+/* The header, then the body in any pieces, then finish. The fields are
+ * borrowed until finish. Null: the library refused, with one line in
+ * why_out. */
+struct sp_dkim_signer *sp_dkim_signer_new(struct sp_dkim_lib *lib,
+                                          const struct sp_dkim_signing *signing,
+                                          const struct sp_field *fields,
+                                          size_t count, char *why_out,
+                                          size_t why_cap);
+void sp_dkim_signer_feed(struct sp_dkim_signer *signer, struct sp_str piece);
+/* Appends the whole DKIM-Signature field with its CRLF. 0, SP_ELIMIT (out
+ * is full), -EIO with one line in why_out. */
+int sp_dkim_signer_finish(struct sp_dkim_signer *signer, int64_t time_s,
+                          struct sp_buf *out, char *why_out, size_t why_cap);
+void sp_dkim_signer_free(struct sp_dkim_signer **signer);
+
+#endif
