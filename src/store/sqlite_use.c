@@ -209,17 +209,29 @@ bool sp__bool(struct sp__use *u, int column)
 	return sp__int(u, column, 0, 1) == 1;
 }
 
+/* Bytes stand in columns of bytes only: SQLite compares them unequal to the
+ * same text, so that a row with a domain of bytes is found by a search and
+ * missed by every statement that names the domain. */
+static bool is_string(const struct sp__use *u, int column, int type)
+{
+	const char *declared;
+
+	if (type != SQLITE_BLOB) {
+		return type == SQLITE_TEXT || type == SQLITE_NULL;
+	}
+	declared = sqlite3_column_decltype(u->stmt, column);
+	return declared && strcmp(declared, "BLOB") == 0;
+}
+
 struct sp_str sp__str(struct sp__use *u, int column, size_t max)
 {
 	const void *ptr;
 	size_t len;
-	int type;
 
 	if (u->error) {
 		return SP_STR("");
 	}
-	type = sqlite3_column_type(u->stmt, column);
-	if (type != SQLITE_TEXT && type != SQLITE_BLOB && type != SQLITE_NULL) {
+	if (!is_string(u, column, sqlite3_column_type(u->stmt, column))) {
 		odd_column(u, column);
 		return SP_STR("");
 	}
