@@ -211,6 +211,24 @@ check-scenario: all
 check-interop: all
 	@tests/interop/run $(ARGS)
 
+# The measuring instruments: always optimised, from base/ and their own files.
+BENCH_BIN := $(addprefix build/bench/,sink inject floor)
+$(BENCH_BIN): build/bench/%: tests/bench/%.c tests/bench/plumbing.c \
+		$(wildcard tests/bench/*.h src/base/*.[ch]) Makefile
+	@mkdir -p $(@D)
+	@echo "  CC $<"
+	$(Q)$(CC) -D_GNU_SOURCE -Isrc -Itests -std=c17 $(WARN) -O2 -g -o $@ $< \
+	    tests/bench/plumbing.c $(wildcard src/base/*.c) -lssl -lcrypto
+
+#: make bench         speed beside Postfix's (ARGS=... for tests/bench/run)
+.PHONY: bench
+bench: $(BENCH_BIN)
+	@$(MAKE) --no-print-directory RELEASE=1 build/release/sealpostd \
+	    build/release/sealpost
+	@tools/deps demo build
+	@$(PYTHON) -m tests.support.debian postfix unbound
+	@tests/bench/run $(ARGS)
+
 #: make check-long    the slow campaigns: 200 kills, 10,000 messages, fuzzing
 check-long: tools/run-check-long
 	@tools/run-check-long

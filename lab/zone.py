@@ -45,6 +45,7 @@ class Zone:
     (name, type): those get another signature window, or signatures that do
     not verify. `ds` is what the parent says: good, none, or wrong (a digest
     of a key that is not there). `address` is that of the zone's name server.
+    `ttl` is that of all records.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Zone:
     broken: set[Key] = field(default_factory=set)
     ds: str = "good"
     address: str = ""
+    ttl: int = TTL
 
     def __post_init__(self) -> None:
         self.origin = dns.name.from_text(self.name)
@@ -72,7 +74,7 @@ class Zone:
 
     def anchor(self) -> str:
         """The zone's key as a line for a trust anchor file."""
-        return f"{self.origin.to_text()} {TTL} IN DNSKEY {self.dnskey.to_text()}\n"
+        return f"{self.origin.to_text()} {self.ttl} IN DNSKEY {self.dnskey.to_text()}\n"
 
     def delegation(self) -> list[str]:
         """The absolute lines that the parent has about this zone."""
@@ -106,17 +108,17 @@ class Zone:
         return dns.zone.from_text(text, self.origin, relativize=False)
 
     def _lines(self, children: list["Zone"]) -> list[str]:
-        soa = f"@ SOA ns hostmaster 1 {DAY} {HOUR} {30 * DAY} {TTL}"
-        lines = [f"$TTL {TTL}", soa, "@ NS ns", f"ns A {self.address}"]
+        soa = f"@ SOA ns hostmaster 1 {DAY} {HOUR} {30 * DAY} {self.ttl}"
+        lines = [f"$TTL {self.ttl}", soa, "@ NS ns", f"ns A {self.address}"]
         lines += self.records
         for child in children:
             lines += child.delegation()
         return lines
 
     def _sign(self, zone: dns.zone.Zone) -> None:
-        key = dns.rdataset.from_rdata(TTL, self.dnskey)
+        key = dns.rdataset.from_rdata(self.ttl, self.dnskey)
         zone.replace_rdataset(self.origin, key)
-        denial.add_chain(zone, self.origin, self.denial, TTL)
+        denial.add_chain(zone, self.origin, self.denial, self.ttl)
         for name, node in list(zone.nodes.items()):
             for rdataset in list(node.rdatasets):
                 if denial.authoritative(zone, self.origin, name, rdataset.rdtype):

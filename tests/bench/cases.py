@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The cases: a further one is a further entry.
+
+A case is a mode of measure.py with its numbers, and for each system that takes
+part the settings that are its own: arguments of Sealpost or Postfix, or those
+of the program floor.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Case:
+    """`messages` are those of one round, of which a repetition has `rounds`.
+    `warm`: each domain has got a message before the first repetition, and
+    connections that were left idle are gone before each round. `fresh`: the
+    systems start anew, with empty queues and caches, for each repetition."""
+
+    name: str
+    title: str
+    mode: str
+    messages: int
+    systems: dict[str, object]
+    targets: str = "many"
+    rounds: int = 1
+    connections: int = 50
+    sink: dict[str, int] = field(default_factory=dict)
+    warm: bool = False
+    fresh: bool = False
+    reps: int | None = None
+
+
+#: A database in the memory of tlsmgr's disk cache; DATA is a folder of its own.
+TICKETS = {
+    "smtp_tls_session_cache_database": "btree:DATA/smtp_scache",
+}
+REUSE = {
+    "smtp_tls_connection_reuse": "yes",
+    "smtp_connection_cache_on_demand": "yes",
+}
+
+CASES = [
+    Case(
+        "intake",
+        "intake alone",
+        "intake",
+        5000,
+        {"sealpost": {}, "postfix": {}},
+    ),
+    Case(
+        "many",
+        "delivery to 1,000 domains, a full handshake each",
+        "delivery",
+        1000,
+        {"sealpost": {}, "postfix": {}, "floor": ["-t", "8"]},
+        rounds=3,
+        warm=True,
+    ),
+    Case(
+        "tickets",
+        "the same, the sink gives tickets and has been visited before",
+        "delivery",
+        1000,
+        {"sealpost": {}, "postfix": TICKETS, "floor": ["-t", "8", "-r"]},
+        rounds=3,
+        warm=True,
+        sink={"tickets": 1},
+    ),
+    Case(
+        "ten",
+        "ten messages for each of 1,000 domains due at once",
+        "delivery",
+        10000,
+        {"sealpost": {}, "postfix": REUSE, "floor": ["-t", "8", "-k", "10"]},
+        warm=True,
+    ),
+    Case(
+        "one",
+        "one domain, connections reused",
+        "delivery",
+        5000,
+        {"sealpost": {}, "postfix": REUSE, "floor": ["-t", "8", "-k", "100"]},
+        targets="one",
+        warm=True,
+    ),
+    Case(
+        "one-end-to-end",
+        "one domain, connections reused, intake and delivery at once",
+        "end_to_end",
+        5000,
+        {"sealpost": {}, "postfix": REUSE},
+        targets="one",
+        warm=True,
+    ),
+    Case(
+        "end-to-end",
+        "intake and delivery at once, 1,000 domains, a full handshake each",
+        "end_to_end",
+        1000,
+        {"sealpost": {}, "postfix": {}},
+        rounds=3,
+        warm=True,
+    ),
+]

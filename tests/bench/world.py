@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The signed world that is delivered to.
+
+Root, a top-level domain, and below it a thousand zones, each signed with a key
+of its own: MX, the host's address, and TLSA 3 1 1 for the certificate of the
+sink. Three Knots serve them (one a level, since one that held parent and child
+would never refer). Zones and certificate are made once and kept for a week in
+build/bench/world.
+
+    127.0.53.1, .2, .3   name servers
+    127.40.x.y           the hosts, all of them the sink
+    192.0.2.1            the host of dead domains: nothing is there
+"""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+from lab.authority import file_name
+from lab.cert import Certificate, Workshop
+from lab.knot import Knot
+from lab.procs import Processes, wait_until
+from lab.server import ROOT
+from lab.zone import DAY, Zone
+from tests.bench.board import Board
+
+BENCH = ROOT / "build" / "bench"
+CACHE = BENCH / "world"
+FORMAT = 3
+DOMAINS = 1000
+DEAD = 100
+ROOT_SERVER, TLD_SERVER, LEAF_SERVER = "127.0.53.1", "127.0.53.2", "127.0.53.3"
+NOBODY = "192.0.2.1"
+WRONG = "wrong.test"
+SINK_THREADS = 2
+
+
+def domain(n: int) -> str:
+    return f"d{n:04}.test"
+
+
+def dead_domain(n: int) -> str:
+    return f"dead{n:03}.test"
+
+
+def address(n: int) -> str:
+    return f"127.40.{n // 250}.{n % 250 + 1}"
+
+
+def _leaf(name: str, host: str, tlsa: str) -> Zone:
+    records = ["@ MX 10 mx", f"mx A {host}", f"_25._tcp.mx TLSA {tlsa}"]
+    return Zone(name, records=records, address=LEAF_SERVER, ttl=DAY)
+
+
+def _make(directory: Path) -> None:
+    """Signs everything; a second or ten."""
+    workshop = Workshop(directory / "certificates")
+    identity = workshop.make("sink.test", Certificate(ends=60))
+    tlsa = identity.tlsa("3 1 1")
+    leaves = [_leaf(domain(n), address(n), tlsa) for n in range(DOMAINS)]
+    leaves += [_leaf(dead_domain(n), NOBODY, tlsa) for n in range(DEAD)]
+    leaves.append(_leaf(WRONG, address(DOMAINS), identity.tlsa("3 1 1 wrong")))
+    top = Zone("test", address=TLD_SERVER, ttl=DAY)
+    root = Zone(".", address=ROOT_SERVER, ttl=DAY)
+    for zone, children in [(root, [top]), (top, leaves), *((leaf, []) for leaf in leaves)]:
+        (directory / file_name(zone)).write_text(zone.to_text(children))
+    facts = {
+        "format": FORMAT,
+        "made": time.time(),
+        "anchor": root.anchor(),
+        "hints": f". 3600000 NS {root.server()}\n{root.server()} 3600000 A {ROOT_SERVER}\n",
+        "tlsa": tlsa.split()[3],
+        "chain": str(identity.chain_file.relative_to(directory)),
+        "key": str(identity.key_file.relative_to(directory)),
+        "leaves": [leaf.name for leaf in leaves],
+    }
+    (directory / "facts.json").write_text(json.dumps(facts))
+
+
+def _facts() -> dict:
+    """What is in the cache, made anew if it is old or another."""
+    file = CACHE / "facts.json"
+    if file.exists():
+        facts = json.loads(file.read_text())
+        if facts["format"] == FORMAT and time.time() - facts["made"] < 7 * DAY:
+            return facts
+    shutil.rmtree(CACHE, ignore_errors=True)
+    CACHE.mkdir(parents=True)
+    print("bench: signing the world", flush=True)
+    _make(CACHE)
+    return json.loads(file.read_text())
+
+
+class BenchWorld:
+    """DNS and sink, running from start() on until `processes` are stopped."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.processes = Processes()
+        self._facts = _facts()
+        self.tlsa = self._facts["tlsa"]
+        self.anchor_file = self._write("root.key", self._facts["anchor"])
+        self.hints_file = self._write("root.hints", self._facts["hints"])
+        self.many = self._lines("many", [domain(n) for n in range(DOMAINS)])
+        self.one = self._lines("one", [domain(0)])
+        self.dead = self._lines("dead", [dead_domain(n) for n in range(DEAD)])
+        self.wrong = self._lines("wrong", [WRONG])
+        targets = [f"{address(n)} mx.{domain(n)}" for n in range(DOMAINS)]
+        self.targets = self._lines("targets", targets)
+        self.targets_one = self._lines("targets-one", targets[:1])
+
+    def _write(self, name: str, text: str) -> Path:
+        file = self.directory / name
+        file.write_text(text)
+        file.chmod(0o644)
+        return file
+
+    def _lines(self, name: str, lines: list[str]) -> Path:
+        return self._write(name, "".join(f"{line}\n" for line in lines))
+
+    def start(self) -> None:
+        self._start_dns()
+        self._start_sink()
+
+    def _start_dns(self) -> None:
+        levels = {ROOT_SERVER: ["."], TLD_SERVER: ["test"], LEAF_SERVER: self._facts["leaves"]}
+        servers = []
+        for server_address, names in levels.items():
+            server = Knot(self.directory / f"dns-{server_address}", server_address)
+            for name in names:
+                zone = Zone(name)
+                shutil.copy(CACHE / file_name(zone), server.directory)
+                server.zones.append(zone)
+            server.start(self.processes)
+            servers.append(server)
+        for server in servers:
+            server.zones = server.zones[-1:]  # all are loaded when the last is
+            server.wait()
+
+    def _start_sink(self) -> None:
+        file = self.directory / "board"
+        self.board = Board(file)
+        chain, key = (str(CACHE / self._facts[name]) for name in ("chain", "key"))
+        argv = [str(BENCH / "sink"), str(file), chain, key, "25", str(SINK_THREADS)]
+        self._sink = self.processes.start(argv, self.directory / "sink.log")
+        self.board.set()
+        wait_until(self._sink_is_up, "the sink")
+
+    def _sink_is_up(self) -> bool:
+        if self._sink.poll() is not None:
+            text = (self.directory / "sink.log").read_text()
+            raise RuntimeError(f"the sink ended: {text}")
+        return self.board.ready()
