@@ -209,9 +209,9 @@ bool sp__bool(struct sp__use *u, int column)
 	return sp__int(u, column, 0, 1) == 1;
 }
 
-/* Bytes stand in columns of bytes only: SQLite compares them unequal to the
- * same text, so that a row with a domain of bytes is found by a search and
- * missed by every statement that names the domain. */
+/* Bytes stand in columns of bytes (or come of an expression) only: SQLite
+ * compares them unequal to the same text, so that a row with a domain of bytes
+ * is found by a search and missed by every statement that names the domain. */
 static bool is_string(const struct sp__use *u, int column, int type)
 {
 	const char *declared;
@@ -220,7 +220,7 @@ static bool is_string(const struct sp__use *u, int column, int type)
 		return type == SQLITE_TEXT || type == SQLITE_NULL;
 	}
 	declared = sqlite3_column_decltype(u->stmt, column);
-	return declared && strcmp(declared, "BLOB") == 0;
+	return !declared || strcmp(declared, "BLOB") == 0;
 }
 
 struct sp_str sp__str(struct sp__use *u, int column, size_t max)
