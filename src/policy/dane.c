@@ -159,6 +159,7 @@ static void reference_ids(struct sp_plan *plan, struct sp_plan_host *host)
 {
 	host->reference_ids =
 		sp_arena_array(&plan->arena, 3, sizeof(*host->reference_ids));
+	host->reference_id_count = 0;
 	add_name(host, host->tlsa_base);
 	if (plan->work->fixed) {
 		add_name(host, host->name);
@@ -223,6 +224,21 @@ static void append_names(struct sp_buf *buf, const struct sp_plan_host *host,
 	}
 }
 
+/* The name that a certificate must have is the host's own. A session of which
+ * MTA-STS only gives its opinion is another one as well: without it, there is
+ * nothing to report. */
+static void append_sts(struct sp_buf *buf, const struct sp_plan *plan,
+                       const struct sp_plan_host *host)
+{
+	if (host->sts_watched) {
+		(void)sp_buf_printf(buf,
+		                    " sts=%s:" SP_STR_FMT " name=" SP_STR_FMT,
+		                    sp_sts_mode_text(host->sts),
+		                    SP_STR_ARG(plan->sts.policy.id),
+		                    SP_STR_ARG(host->name));
+	}
+}
+
 static struct sp_str digest(struct sp_plan *plan,
                             const struct sp_plan_host *host, bool dane)
 {
@@ -242,6 +258,7 @@ static struct sp_str digest(struct sp_plan *plan,
 			append_names(&buf, host, &scratch);
 		}
 	}
+	append_sts(&buf, plan, host);
 	SP_ASSERT(sp_buf_error(&buf) == 0);
 	text = sp_arena_str(&plan->arena, sp_buf_str(&buf));
 	sp_buf_fini(&buf);

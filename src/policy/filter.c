@@ -108,15 +108,30 @@ struct sp_verdict sp_filter_verdict(const struct sp_filter *filter,
 	return v;
 }
 
+/* What DANE or MTA-STS have found wrong with the host itself; other trouble
+ * may be over at the next try. */
+static bool is_settled(const struct sp_plan_host *host)
+{
+	return host->verdict.cause == SP_CAUSE_DANE_REQUIRED ||
+	       host->verdict.cause == SP_CAUSE_STS_MX_NOT_LISTED;
+}
+
+static bool may_satisfy(const struct sp_plan_host *host)
+{
+	if (host->rule == SP_RULE_SKIP) {
+		return !is_settled(host);
+	}
+	return host->rule == SP_RULE_DANE || host->sts == SP_STS_ENFORCE;
+}
+
 /* A host whose records could not be had may satisfy the next time; one that
- * was looked at and has none, or may be the wrong one, does not. */
+ * was looked at and has none, or may be the wrong one, does not. Nor is it
+ * known yet of a policy that is announced but could not be had. */
 static void demand(struct sp_plan *plan, struct sp_plan_host *host)
 {
 	char what[64];
 
-	if (host->rule == SP_RULE_DANE ||
-	    (host->rule == SP_RULE_SKIP &&
-	     host->verdict.cause != SP_CAUSE_DANE_REQUIRED)) {
+	if (may_satisfy(host)) {
 		return;
 	}
 	(void)snprintf(what, sizeof(what), "rule %s, MX %s",
@@ -124,6 +139,9 @@ static void demand(struct sp_plan *plan, struct sp_plan_host *host)
 	               sp_dnssec_text(plan->mx_dnssec));
 	host->verdict =
 		unmet(host->name, what, host->verdict.evidence, &plan->arena);
+	if (!plan->sts.known && plan->sts.note.len > 0) {
+		host->verdict = sp_verdict_defer(&host->verdict);
+	}
 	host->rule = SP_RULE_SKIP;
 	host->waivable = false;
 }
@@ -136,6 +154,7 @@ static void waive(struct sp_plan *plan, struct sp_plan_host *host)
 	memset(&host->verdict, 0, sizeof(host->verdict));
 	host->rule = SP_RULE_OPPORTUNISTIC;
 	host->why = SP_WHY_NONE;
+	host->sts = SP_STS_NONE;
 	sp__dane_session(plan, host);
 }
 

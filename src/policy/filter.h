@@ -17,7 +17,8 @@
  * mandatory route demands.
  *
  * REQUIRETLS (RFC 8689 4.2.1) wins over all of that and adds a demand: a host
- * found by a secure MX, authenticated, that offers REQUIRETLS as well.
+ * found by a secure MX or listed by an enforced MTA-STS policy, authenticated,
+ * that offers REQUIRETLS as well.
  */
 struct sp_filter {
 	bool log_only;     /* `enforce = false` */

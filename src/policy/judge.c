@@ -69,21 +69,29 @@ static struct sp_str one_line(struct sp_str text, struct sp_arena *arena)
 	return sp_str_slice(out, text.len);
 }
 
-static struct sp_judge_result fail(const struct sp_plan_host *host,
-                                   enum sp_cause_id cause, const char *security,
-                                   struct sp_str evidence,
-                                   struct sp_arena *arena)
+static struct sp_judge_result
+fail_reason(const struct sp_plan_host *host, enum sp_cause_id cause,
+            const char *security, struct sp_str reason, struct sp_str evidence,
+            struct sp_arena *arena)
 {
 	struct sp_judge_result r = {
 		.judgement = SP_JUDGE_FAIL,
 		.security = security,
 	};
 
-	r.verdict = sp_verdict_from_cause(cause, host->name, (struct sp_str){0},
-	                                  arena);
+	r.verdict = sp_verdict_from_cause(cause, host->name, reason, arena);
 	r.verdict.host = host->name;
 	r.verdict.evidence = evidence;
 	return r;
+}
+
+static struct sp_judge_result fail(const struct sp_plan_host *host,
+                                   enum sp_cause_id cause, const char *security,
+                                   struct sp_str evidence,
+                                   struct sp_arena *arena)
+{
+	return fail_reason(host, cause, security, (struct sp_str){0}, evidence,
+	                   arena);
 }
 
 static struct sp_judge_result judge_no_tls(const struct sp_plan_host *host,
@@ -187,33 +195,86 @@ static struct unchecked unchecked(const struct sp_judge_conf *conf,
 	return (struct unchecked){SP_CAUSE_NONE, NULL};
 }
 
-static struct sp_str cert_evidence(const struct sp_plan_host *host,
-                                   const struct sp_tls_facts *facts,
-                                   struct sp_arena *arena)
+/* names: what counts of the certificate's names. */
+static struct sp_str cert_text(struct sp_str what, struct sp_str at,
+                               struct sp_str names,
+                               const struct sp_tls_facts *facts,
+                               struct sp_arena *arena)
 {
 	char from[SP_TIME_TEXT], to[SP_TIME_TEXT];
-	struct sp_str what = facts->verify_text;
-	struct sp_str names = facts->cert_names;
 	char *text;
 
 	sp_time_rfc3339(facts->not_before_ms, from);
 	sp_time_rfc3339(facts->not_after_ms, to);
+	text = sp_arena_printf(
+		arena,
+		SP_STR_FMT " at " SP_STR_FMT "; certificate sha256 " SP_STR_FMT
+			   ", names " SP_STR_FMT ", issuer " SP_STR_FMT
+			   ", valid %s to %s",
+		SP_STR_ARG(what), SP_STR_ARG(at),
+		SP_STR_ARG(facts->cert_sha256), SP_STR_ARG(names),
+		SP_STR_ARG(facts->cert_issuer), from, to);
+	return one_line(sp_str_from(text), arena);
+}
+
+static struct sp_str cert_evidence(const struct sp_plan_host *host,
+                                   const struct sp_tls_facts *facts,
+                                   struct sp_arena *arena)
+{
+	struct sp_str what = facts->verify_text;
+	struct sp_str names = facts->cert_names;
+
 	if (what.len == 0) {
 		what = SP_STR("not authenticated");
 	}
 	if (names.len == 0) { /* then the CN counts (RFC 7672 3.2.3) */
 		names = facts->cert_subject;
 	}
-	text = sp_arena_printf(
-		arena,
-		SP_STR_FMT " at " SP_STR_FMT "; certificate sha256 " SP_STR_FMT
-			   ", names " SP_STR_FMT ", issuer " SP_STR_FMT
-			   ", valid %s to %s",
-		SP_STR_ARG(what), SP_STR_ARG(host->tlsa_owner),
-		SP_STR_ARG(facts->cert_sha256), SP_STR_ARG(names),
-		SP_STR_ARG(facts->cert_issuer), from, to);
-	return one_line(sp_str_from(text), arena);
+	return cert_text(what, host->tlsa_owner, names, facts, arena);
 }
+
+/* --- MTA-STS ----------------------------------------------------------------
+ */
+
+static const enum sp_cause_id pki_causes[] = {
+	[SP_PKI_OK] = SP_CAUSE_NONE,
+	[SP_PKI_UNTRUSTED] = SP_CAUSE_STS_CERT_UNTRUSTED,
+	[SP_PKI_NOT_YET_VALID] = SP_CAUSE_STS_CERT_EXPIRED,
+	[SP_PKI_EXPIRED] = SP_CAUSE_STS_CERT_EXPIRED,
+	[SP_PKI_NAME] = SP_CAUSE_STS_CERT_NAME_MISMATCH,
+};
+
+/* What has to hold beside DANE, or in its place (RFC 8461 4.2). */
+static struct sp_judge_result judge_sts(const struct sp_plan_host *host,
+                                        const struct sp_tls_facts *facts,
+                                        struct sp_arena *arena)
+{
+	enum sp_cause_id cause = facts->pki_checked
+	                                 ? pki_causes[facts->pki_error]
+	                                 : SP_CAUSE_STS_CERT_UNTRUSTED;
+	struct sp_str what = facts->pki_text;
+	struct sp_str names = facts->cert_names;
+
+	if (cause == SP_CAUSE_NONE) {
+		return (struct sp_judge_result){
+			.judgement = SP_JUDGE_PROCEED,
+			.authenticated = true,
+			.security = "sts",
+		};
+	}
+	if (!facts->pki_checked || what.len == 0) {
+		what = SP_STR("certificate not checked");
+	}
+	if (names.len == 0) {
+		names = SP_STR("none");
+	}
+	return fail_reason(host, cause, "tls", one_line(what, arena),
+	                   cert_text(what, host->name, names, facts, arena),
+	                   arena);
+}
+
+/* --- With TLS ---------------------------------------------------------------
+ */
 
 static struct sp_judge_result judge_dane(const struct sp_judge_conf *conf,
                                          const struct sp_plan_host *host,
@@ -237,6 +298,49 @@ static struct sp_judge_result judge_dane(const struct sp_judge_conf *conf,
 	return r;
 }
 
+/* Half-DANE under an enforced policy: both must pass. */
+static struct sp_judge_result judge_both(const struct sp_judge_conf *conf,
+                                         const struct sp_plan_host *host,
+                                         const struct sp_tls_facts *facts,
+                                         struct sp_arena *arena)
+{
+	struct sp_judge_result dane = judge_dane(conf, host, facts, arena);
+	struct sp_judge_result sts;
+
+	if (host->sts != SP_STS_ENFORCE || dane.judgement == SP_JUDGE_FAIL) {
+		return dane;
+	}
+	sts = judge_sts(host, facts, arena);
+	if (sts.judgement == SP_JUDGE_FAIL) {
+		return sts;
+	}
+	dane.authenticated = true;
+	return dane;
+}
+
+static struct sp_judge_result judge_encrypt(const struct sp_plan_host *host,
+                                            const struct sp_tls_facts *facts,
+                                            struct sp_arena *arena)
+{
+	struct sp_judge_result r = {
+		.judgement = SP_JUDGE_PROCEED,
+		.security = "tls",
+	};
+
+	if (host->sts == SP_STS_ENFORCE) {
+		r = judge_sts(host, facts, arena);
+	}
+	if (host->why == SP_WHY_ALL_UNUSABLE &&
+	    r.judgement == SP_JUDGE_PROCEED) {
+		r.warning = r.authenticated
+		                    ? SP_STR("tlsa-invalid: no TLSA record is "
+		                             "usable")
+		                    : SP_STR("tlsa-invalid: no TLSA record is "
+		                             "usable, certificate not checked");
+	}
+	return r;
+}
+
 static struct sp_judge_result judge_tls(const struct sp_judge_conf *conf,
                                         const struct sp_plan_host *host,
                                         const struct sp_tls_facts *facts,
@@ -250,13 +354,9 @@ static struct sp_judge_result judge_tls(const struct sp_judge_conf *conf,
 	switch (host->rule) {
 	case SP_RULE_DANE:
 	case SP_RULE_HALF_DANE:
-		return judge_dane(conf, host, facts, arena);
+		return judge_both(conf, host, facts, arena);
 	case SP_RULE_ENCRYPT:
-		if (host->why == SP_WHY_ALL_UNUSABLE) {
-			r.warning = SP_STR("tlsa-invalid: no TLSA record is "
-			                   "usable, certificate not checked");
-		}
-		return r;
+		return judge_encrypt(host, facts, arena);
 	case SP_RULE_OPPORTUNISTIC:
 		return r;
 	case SP_RULE_SKIP:
@@ -339,6 +439,45 @@ static enum sp_key_kind other_key(const struct sp_plan_host *host,
 	return sp_keys_other(host, facts->key);
 }
 
+/* What an enforced policy would say of the session, whatever binds it. */
+static struct sp_verdict sts_opinion(const struct sp_judge_conf *conf,
+                                     const struct sp_plan_host *host,
+                                     enum sp_session_event event,
+                                     const struct sp_tls_facts *facts,
+                                     struct sp_arena *arena)
+{
+	struct sp_plan_host alone = *host;
+	struct sp_judge_result r;
+
+	if (!host->sts_watched || event == SP_SESSION_NO_REQUIRETLS) {
+		return (struct sp_verdict){0};
+	}
+	alone.rule = SP_RULE_ENCRYPT;
+	alone.why = SP_WHY_STS;
+	alone.sts = SP_STS_ENFORCE;
+	r = judge_event(conf, &alone, event, facts, arena);
+	return r.judgement == SP_JUDGE_FAIL ? r.verdict
+	                                    : (struct sp_verdict){0};
+}
+
+static struct sp_judge_result judge_strict(const struct sp_judge_conf *conf,
+                                           const struct sp_plan_host *host,
+                                           enum sp_session_event event,
+                                           const struct sp_tls_facts *facts,
+                                           struct sp_arena *arena)
+{
+	struct sp_judge_result r = judge_event(conf, host, event, facts, arena);
+
+	r.sts = sts_opinion(conf, host, event, facts, arena);
+	if (r.judgement == SP_JUDGE_FAIL) {
+		r.other_key = other_key(host, event, facts, r.verdict.cause);
+	}
+	if (r.other_key != SP_KEY_ANY) {
+		r.judgement = SP_JUDGE_OTHER_KEY;
+	}
+	return r;
+}
+
 struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
                                 const struct sp_plan_host *host,
                                 enum sp_session_event event,
@@ -346,22 +485,17 @@ struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
                                 struct sp_arena *arena)
 {
 	struct sp_plan_host relaxed = *host;
-	struct sp_judge_result strict, waived;
+	struct sp_judge_result strict, other;
 
 	SP_ASSERT(host->rule != SP_RULE_SKIP);
-	strict = judge_event(conf, host, event, facts, arena);
-	if (strict.judgement == SP_JUDGE_FAIL) {
-		strict.other_key =
-			other_key(host, event, facts, strict.verdict.cause);
-	}
-	if (strict.other_key != SP_KEY_ANY) {
-		strict.judgement = SP_JUDGE_OTHER_KEY;
-	}
+	strict = judge_strict(conf, host, event, facts, arena);
 	if (conf->filter.requiretls && !strict.authenticated &&
 	    (strict.judgement == SP_JUDGE_PROCEED ||
 	     strict.judgement == SP_JUDGE_CLEAR_RETRY)) {
-		return fail(host, SP_CAUSE_REQUIRETLS_UNMET, strict.security,
-		            SP_STR("not authenticated"), arena);
+		other = fail(host, SP_CAUSE_REQUIRETLS_UNMET, strict.security,
+		             SP_STR("not authenticated"), arena);
+		other.sts = strict.sts;
+		return other;
 	}
 	if (strict.judgement != SP_JUDGE_FAIL) {
 		return strict;
@@ -372,11 +506,13 @@ struct sp_judge_result sp_judge(const struct sp_judge_conf *conf,
 		return strict;
 	}
 	relaxed.rule = SP_RULE_OPPORTUNISTIC;
-	waived = judge_event(conf, &relaxed, event, facts, arena);
-	if (waived.judgement == SP_JUDGE_FAIL) {
+	relaxed.sts = SP_STS_NONE;
+	other = judge_event(conf, &relaxed, event, facts, arena);
+	if (other.judgement == SP_JUDGE_FAIL) {
 		return strict; /* unusable under any rule */
 	}
-	waived.waived = true;
-	waived.verdict = strict.verdict;
-	return waived;
+	other.waived = true;
+	other.verdict = strict.verdict;
+	other.sts = strict.sts;
+	return other;
 }

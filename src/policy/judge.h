@@ -54,8 +54,19 @@ struct sp_tls_facts {
 	int64_t not_before_ms;  /* wall */
 	int64_t not_after_ms;
 	bool cert_name_matches; /* any reference name or the host name */
-	bool other_key_asked;   /* two handshakes were made, for each kind of
-	                         * key one: a third would bring nothing */
+	/* By public authorities and the host's own name as a DNS-ID, where
+	 * MTA-STS watches (RFC 8461 4.2): */
+	bool pki_checked;
+	enum sp_pki_error {
+		SP_PKI_OK,
+		SP_PKI_UNTRUSTED,
+		SP_PKI_NOT_YET_VALID,
+		SP_PKI_EXPIRED,
+		SP_PKI_NAME,
+	} pki_error; /* of several the first */
+	struct sp_str pki_text;
+	bool other_key_asked; /* two handshakes were made, for each kind of
+	                       * key one: a third would bring nothing */
 };
 
 enum sp_session_event {
@@ -92,10 +103,14 @@ struct sp_judge_result {
 	                            * it */
 	enum sp_key_kind other_key;
 	bool waived;        /* "would have blocked" */
-	bool authenticated; /* by DANE, MX secure */
+	bool authenticated; /* by DANE, MX secure, or by enforced MTA-STS */
 	/* What the trace and interface.md call it: */
-	const char *security;  /* "dane" "half-dane" "tls" "clear" */
+	const char *security;  /* "dane" "half-dane" "sts" "tls" "clear" */
 	struct sp_str warning; /* e.g. certificate expired, usage 3 */
+	/* What MTA-STS finds wrong with the session where it watches
+	 * (host->sts_watched), also where nothing comes of it; else class
+	 * DELIVERED. */
+	struct sp_verdict sts;
 };
 
 /* host must not be one to skip. facts may be null but with HANDSHAKE_DONE.

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/str.h"
 #include "policy/cause.h"
+#include "policy/sts.h"
 #include "policy/verdict.h"
 #include "wire/dns.h"
 #include "wire/tlsa.h"
@@ -24,7 +25,8 @@
  *   plan = sp_plan_new(&conf, domain, seed);
  *   while (sp_plan_next(plan, &question)) ask(question);
  *   on each answer: sp_plan_answer(plan, question.id, &answer); next again;
- *   sp_plan_done(plan): the result fields are final.
+ *   sp_plan_done(plan): what DNS and DANE say of the hosts is final;
+ *   sp_plan_join_sts(plan, &choice): where the domain has an MTA-STS policy.
  */
 
 enum sp_insecure_mx { /* mail-flow row 18 */
@@ -141,6 +143,16 @@ struct sp_plan_host {
 	struct sp_verdict waived;  /* set by sp_filter_plan: would have been
 	                            * skipped; else class DELIVERED */
 
+	/* By sp_plan_join_sts: */
+	enum sp_sts_mode sts;        /* what binds this host; NONE: no policy,
+	                              * or DANE in its place */
+	bool sts_watched;            /* there is a policy: its own judgement
+	                              * of each session is wanted, also where
+	                              * it does not bind */
+	struct sp_verdict sts_found; /* what it finds wrong with the host
+	                              * itself, also where nothing comes of
+	                              * it; else class DELIVERED */
+
 	/* What the session must check, ready for use: */
 	struct sp_str sni;            /* TLSA base with DANE, else host name;
 	                               * empty for literals */
@@ -150,6 +162,15 @@ struct sp_plan_host {
 	/* Complete policy in canonical text: same text, same policy; the key
 	 * of connection reuse and TLS resumption. */
 	struct sp_str digest;
+};
+
+/* The domain's MTA-STS policy, as the plan obeys it. */
+struct sp_plan_sts {
+	bool known; /* a policy applies, be it of mode none */
+	struct sp_sts_kept policy;
+	bool fetched;             /* just now */
+	enum sp_cause_id trouble; /* why a newer one could not be had */
+	struct sp_str note;       /* one line; or empty */
 };
 
 struct sp_plan {
@@ -168,6 +189,7 @@ struct sp_plan {
 	size_t host_count;
 	struct sp_str warning;
 	uint32_t ttl_s; /* shortest of all answers used */
+	struct sp_plan_sts sts;
 
 	struct sp_plan_work *work; /* private */
 };
@@ -193,6 +215,11 @@ void sp_plan_answer(struct sp_plan *plan, unsigned id,
 void sp_plan_distrust(struct sp_plan *plan);
 
 bool sp_plan_done(const struct sp_plan *plan);
+
+/* Once, when the plan is done, and before the filter: RFC 8461 4 and 5, under
+ * RFC 8461 2 (DANE goes first) and mail-flow section 3. The choice is
+ * copied. */
+void sp_plan_join_sts(struct sp_plan *plan, const struct sp_sts_choice *choice);
 
 /* "mail-flow" words of the MX answer for JSON: records, nodata, nxdomain,
  * null-mx, none. */

@@ -9,6 +9,7 @@
  *   mxplan.c       the public functions, questions, the MX rows, the end
  *   mxplan_mx.c    from MX records to the list of hosts
  *   mxplan_host.c  one host: address, alias and TLSA rows
+ *   mxplan_sts.c   MTA-STS beside DANE
  *   dane.c         usable records, digest agility, names, policy digest
  */
 

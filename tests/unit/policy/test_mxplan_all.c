@@ -280,6 +280,146 @@ static void check_against_words(const struct sp_plan *plan,
 	         (cause->subject == e.subject && cause->detail == e.detail));
 }
 
+/* --- MTA-STS over each of them -----------------------------------------------
+ */
+
+static struct sp_str mx_all[] = {SP_STR("*.d.test"), SP_STR("d.test")};
+static struct sp_str mx_first[] = {SP_STR("mx1.d.test")};
+static struct sp_str mx_other[] = {SP_STR("mx.other.test"),
+                                   SP_STR("*.mx1.d.test")};
+
+static const struct sts_setting {
+	enum sp_sts_mode mode;
+	struct sp_str *mx;
+	size_t mx_count;
+} sts_settings[] = {
+	{SP_STS_NONE, mx_other, 2},    {SP_STS_TESTING, mx_all, 2},
+	{SP_STS_TESTING, mx_first, 1}, {SP_STS_TESTING, mx_other, 2},
+	{SP_STS_ENFORCE, mx_all, 2},   {SP_STS_ENFORCE, mx_first, 1},
+	{SP_STS_ENFORCE, mx_other, 2},
+};
+
+static bool is_listed(const struct sts_setting *s,
+                      const struct sp_plan_host *host)
+{
+	return s->mx == mx_all || (s->mx == mx_first &&
+	                           sp_str_eq(host->name, SP_STR("mx1.d.test")));
+}
+
+/* What DANE has decided stays; beside it, and without it, MTA-STS decides. */
+static enum sp_rule rule_with_sts(const struct sts_setting *s,
+                                  const struct sp_plan_host *before)
+{
+	if (s->mode != SP_STS_ENFORCE || before->rule == SP_RULE_SKIP ||
+	    before->rule == SP_RULE_DANE) {
+		return before->rule;
+	}
+	if (!is_listed(s, before)) {
+		return SP_RULE_SKIP;
+	}
+	return before->rule == SP_RULE_OPPORTUNISTIC ? SP_RULE_ENCRYPT
+	                                             : before->rule;
+}
+
+static void check_sts_host(const struct sts_setting *s,
+                           const struct sp_plan_host *before,
+                           const struct sp_plan_host *after)
+{
+	bool has_say = s->mode != SP_STS_NONE && before->rule != SP_RULE_SKIP;
+	bool binds = has_say && before->rule != SP_RULE_DANE;
+	bool skipped = after->rule == SP_RULE_SKIP;
+	bool found = after->sts_found.class != SP_VERDICT_DELIVERED;
+
+	PW_CHECK(after->rule == rule_with_sts(s, before));
+	PW_CHECK(after->sts_watched == has_say);
+	PW_CHECK(after->sts == (binds ? s->mode : SP_STS_NONE));
+	PW_CHECK(found == (has_say && !is_listed(s, before)));
+	PW_CHECK(has_say || sp_str_eq(after->digest, before->digest));
+	PW_CHECK(!has_say || !sp_str_eq(after->digest, before->digest));
+	PW_CHECK(after->addresses == before->addresses &&
+	         sp_str_eq(after->name, before->name));
+	PW_CHECK(!before->mandatory || skipped || after->rule == SP_RULE_DANE);
+	if (skipped && before->rule != SP_RULE_SKIP) {
+		PW_CHECK(after->verdict.cause == SP_CAUSE_STS_MX_NOT_LISTED);
+		PW_CHECK(after->verdict.class == SP_VERDICT_TEMP);
+		PW_CHECK(after->why == SP_WHY_STS && after->waivable);
+	} else if (after->rule != before->rule) {
+		PW_CHECK(after->why == SP_WHY_STS);
+	} else {
+		PW_CHECK(after->why == before->why);
+	}
+	if (after->rule == SP_RULE_DANE || after->rule == SP_RULE_HALF_DANE) {
+		PW_CHECK(after->reference_id_count ==
+		         before->reference_id_count);
+	}
+}
+
+/* One message may go without, another must not. */
+static void check_sts_filter(struct sp_plan *plan, bool requiretls)
+{
+	const struct sp_filter filter = {
+		.tls_optional = !requiretls,
+		.requiretls = requiretls,
+	};
+
+	sp_filter_plan(&filter, plan);
+	for (size_t i = 0; i < plan->host_count; i++) {
+		const struct sp_plan_host *host = &plan->hosts[i];
+
+		if (requiretls) {
+			PW_CHECK(host->rule == SP_RULE_SKIP ||
+			         host->rule == SP_RULE_DANE ||
+			         host->sts == SP_STS_ENFORCE);
+		} else {
+			PW_CHECK(host->verdict.cause !=
+			         SP_CAUSE_STS_MX_NOT_LISTED);
+			PW_CHECK(host->waived.class == SP_VERDICT_DELIVERED ||
+			         host->sts == SP_STS_NONE);
+		}
+	}
+}
+
+/* The plan is given back as it was. */
+static void check_sts(struct sp_plan *plan)
+{
+	const struct sp_plan before = *plan;
+	struct sp_plan_host hosts[2];
+
+	PW_CHECK(plan->host_count <= 2);
+	for (size_t i = 0; i < plan->host_count; i++) {
+		hosts[i] = plan->hosts[i];
+	}
+	for (size_t n = 0; n < 2 * sizeof(sts_settings) / sizeof(*sts_settings);
+	     n++) {
+		const struct sts_setting *s = &sts_settings[n / 2];
+		const struct sp_sts_kept policy = {
+			.id = SP_STR("id1"),
+			.policy = {.mode = s->mode,
+		                   .mx = s->mx,
+		                   .mx_count = s->mx_count},
+		};
+		bool usable = false;
+
+		sp_plan_join_sts(plan,
+		                 &(struct sp_sts_choice){.policy = &policy});
+		PW_CHECK(plan->host_count == before.host_count);
+		for (size_t i = 0; i < plan->host_count; i++) {
+			check_sts_host(s, &hosts[i], &plan->hosts[i]);
+			usable |= plan->hosts[i].rule != SP_RULE_SKIP;
+		}
+		PW_CHECK(usable ==
+		         (plan->verdict.class == SP_VERDICT_DELIVERED));
+		PW_CHECK(plan->verdict.class != SP_VERDICT_PERM ||
+		         plan->verdict.cause == before.verdict.cause);
+		check_sts_filter(plan, n % 2 != 0);
+		plan->verdict = before.verdict;
+		plan->sts = before.sts;
+		for (size_t i = 0; i < plan->host_count; i++) {
+			plan->hosts[i] = hosts[i];
+		}
+	}
+}
+
 /* --- All of them
  * --------------------------------------------------------------- */
 
@@ -301,6 +441,7 @@ static void try_world(struct world *w, const struct sp_plan_conf *conf)
 	if (!conf->validator_broken) {
 		pw_check_order(plan, without);
 	}
+	check_sts(plan);
 	pw_check_all(&log, conf, plan);
 	plans++;
 	sp_plan_free(&without);
