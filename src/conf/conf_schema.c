@@ -223,8 +223,9 @@ static const struct sp_conf_key NOTICE[] = {
          "server runs as, at start and reload."},
 	{"original_max", SP_CONF_SIZE, KEY(notice, original_max_bytes), 0,
          4 * MIB, NULL, "64KiB",
-         "Largest message that is returned whole with a failure report; of "
-         "larger ones the header."},
+         "Largest message that is returned whole with a failure report. Of "
+         "larger ones, those with an 8-bit body and those sent with REQUIRETLS "
+         "only the header."},
 	{0},
 };
 

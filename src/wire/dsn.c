@@ -8,8 +8,13 @@
  * with "=_" for that reason, and with no field's name.
  *
  * RFC 3464 wants message/delivery-status in plain 7 bits; RFC 6533 3 allows
- * its UTF-8 form to be encoded. So a report needs 8BITMIME only for an
- * original that has 8-bit bytes and goes whole.
+ * its UTF-8 form to be encoded. message/rfc822 must not be encoded (RFC 2046
+ * 5.2.1), and a report that its reader's server can't take is lost: nobody is
+ * told of the failure of a report. So a report never needs 8BITMIME: of an
+ * original with an 8-bit body only the header goes back, as RFC 3461 4.3
+ * allows. One with a UTF-8 header is message/global, which may be encoded (RFC
+ * 6532 3.7), and goes whole; and a report to an address beyond ASCII needs
+ * SMTPUTF8 and has 8BITMIME with it.
  */
 #include <string.h>
 
@@ -420,19 +425,38 @@ static void put_header(struct writer *w, struct sp_str header)
 	            header, !eight && fits_lines(header));
 }
 
+static bool is_global(struct sp_str original)
+{
+	struct sp_str header = header_of(original);
+
+	return has_8bit(header) && sp_utf8_valid(header);
+}
+
 static void put_original(struct writer *w, const struct sp_dsn_result *result)
 {
 	struct sp_str original = w->dsn->original;
-	struct sp_str header = header_of(original);
-	bool global = has_8bit(header) && sp_utf8_valid(header);
+	bool global = is_global(original);
 
-	if (result->whole) {
+	if (result->whole && global && !result->body_8bit) {
+		put_encoded(w, "message/global", original, false);
+	} else if (result->whole) {
 		begin_part(w, global ? "message/global" : "message/rfc822",
 		           result->body_8bit ? "8bit" : "7bit");
 		put_plain(w->out, original);
-	} else if (header.len > 0) {
-		put_header(w, header);
+	} else if (header_of(original).len > 0) {
+		put_header(w, header_of(original));
 	}
+}
+
+static void choose_shape(const struct sp_dsn *d, struct sp_dsn_result *result)
+{
+	bool eight = has_8bit(d->original);
+
+	result->smtputf8 = has_8bit(d->to) && sp_utf8_valid(d->to);
+	result->whole = d->whole && d->original.len > 0 &&
+	                fits_lines(d->original) &&
+	                (!eight || result->smtputf8 || is_global(d->original));
+	result->body_8bit = result->whole && eight && result->smtputf8;
 }
 
 /* ---- the whole ---- */
@@ -529,10 +553,7 @@ int sp_dsn_write(const struct sp_dsn *dsn, struct sp_buf *out,
 	struct writer w = {.dsn = dsn, .out = out};
 	size_t before = sp_buf_len(out);
 
-	result_out->smtputf8 = has_8bit(dsn->to) && sp_utf8_valid(dsn->to);
-	result_out->whole = dsn->whole && dsn->original.len > 0 &&
-	                    fits_lines(dsn->original);
-	result_out->body_8bit = result_out->whole && has_8bit(dsn->original);
+	choose_shape(dsn, result_out);
 	choose_boundary(&w);
 	put_report_header(&w, result_out);
 	put_text(&w);

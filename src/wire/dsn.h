@@ -21,8 +21,9 @@
  *
  *  - the To field and the envelope, when the sender's address is not
  *    (sp_dsn_result.smtputf8), and
- *  - the original message, when it goes whole and is not
- *    (sp_dsn_result.body_8bit).
+ *  - then the original message, when it goes whole and is not
+ *    (sp_dsn_result.body_8bit). Otherwise one with an 8-bit body is not
+ *    returned whole.
  *
  * Addresses beyond ASCII turn the status part into message/global-delivery-
  * status, and a header beyond ASCII its part into message/global-headers (RFC
@@ -85,7 +86,7 @@ struct sp_dsn {
 
 struct sp_dsn_result {
 	bool smtputf8;  /* the report needs SMTPUTF8 (RFC 6531) */
-	bool body_8bit; /* and 8BITMIME */
+	bool body_8bit; /* and 8BITMIME; only with smtputf8 */
 	bool whole;     /* the original is in it; else only its header */
 };
 

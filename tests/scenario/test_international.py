@@ -169,6 +169,28 @@ def test_8bit_to_a_server_without_8bitmime(mail, lab, name):
     none_arrived(mail, recipient)
 
 
+@scenario(one_host("home.test", lacking("8BITMIME", "SMTPUTF8")))
+@pytest.mark.parametrize(
+    ("name", "data", "kind"),
+    [
+        ("body", EIGHT_BIT, b"text/rfc822-headers"),
+        ("header", UTF8_HEADER, b"message/global"),
+    ],
+    ids=["body", "header"],
+)
+def test_8bit_comes_back_to_a_server_without_8bitmime(mail, lab, name, data, kind):
+    """The report of its failure needs nothing that the server lacks."""
+    sender = f"{name}-sender@home.test"
+    submit(sender, [f"{name}@home.test"], data, "RET=FULL")
+    assert over(lab, f"{name}@home.test")[0] == "failed"
+    assert over(lab, sender)[0] == "delivered"
+    message, commands = arrived(mail.domain, sender)
+    assert commands[0].startswith("MAIL FROM:<>") and "8BIT" not in commands[0]
+    assert message.data.isascii()
+    assert b"\r\nContent-Type: " + kind + b"\r\n" in message.data
+    assert (b"=C3=BC" in message.data) == (name == "header")
+
+
 @scenario(one_host("eight.test"))
 def test_8bit_arrives_declared_as_it_was(mail, lab):
     for name, data in (("early", EIGHT_BIT), ("late", LATE)):

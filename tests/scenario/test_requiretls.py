@@ -47,13 +47,13 @@ def client() -> smtplib.SMTP:
     return session
 
 
-def sent(lab, domain: Domain, header: bytes = b"") -> dict:
+def sent(lab, domain: Domain, header: bytes = b"", sender: str = SENDER) -> dict:
     """The trace of a message with REQUIRETLS, when it is over."""
     recipient = f"tls@{domain.name}"
     with client() as session:
         assert session.has_extn("requiretls")
-        text = header + message(SENDER, recipient)
-        session.sendmail(SENDER, [recipient], text, mail_options=["REQUIRETLS"])
+        text = header + message(sender, recipient)
+        session.sendmail(sender, [recipient], text, mail_options=["REQUIRETLS"])
     return lab.server.wait_trace(recipient, lambda t: t["status"] in OVER)
 
 
@@ -146,3 +146,37 @@ def test_no_starttls(mail, lab):
 def test_requiretls_wins_over_tls_required_no(mail, lab):
     trace = sent(lab, mail.domain, b"TLS-Required: No\r\n")
     returned(trace, mail.domain)
+
+
+def report_of(lab, sender: str) -> dict:
+    return lab.server.wait_trace(sender, lambda t: t["status"] in OVER)
+
+
+@scenario(
+    Domain("refuses.test", [Host(behaviour=OFFERS)]),
+    Domain("home.test", [Host(tlsa=["3 1 1"], behaviour=OFFERS)]),
+)
+def test_report_is_protected_as_its_subject_was(mail, lab):
+    sender = "alice@home.test"
+    returned(sent(lab, mail.domain, sender=sender), mail.domain)
+    home = next(d for d in lab.world.domains if d.name == "home.test")
+    assert report_of(lab, sender)["status"] == "delivered"
+    ((session, report),) = home.host.receiver.mails(sender)
+    mails = [line for line, _ in session.commands if line.startswith("MAIL")]
+    assert mails and all(line.endswith(" REQUIRETLS") for line in mails), mails
+    assert b"text/rfc822-headers" in report.data
+    assert b"Sent through Sealpost in the lab." not in report.data
+
+
+@scenario(
+    Domain("refuses2.test", [Host(behaviour=OFFERS)]),
+    Domain("open.test", [Host(tlsa=["3 1 1"])]),
+)
+def test_report_does_not_go_unprotected(mail, lab):
+    sender = "alice@open.test"
+    returned(sent(lab, mail.domain, sender=sender), mail.domain)
+    report = report_of(lab, sender)
+    found = (report["status"], report["scenario"])
+    assert found == ("failed", "requiretls-unmet"), brief(report)
+    home = next(d for d in lab.world.domains if d.name == "open.test")
+    assert not home.host.receiver.mails(sender)

@@ -177,8 +177,8 @@ static void fill_rcpt(struct sp_dsn_rcpt *out, const struct reporting *r,
 
 /* ---- the original ---- */
 
-/* RFC 3461 4.3: RET is about failures; other reports carry the header. RFC
- * 8689 5: a message with REQUIRETLS doesn't come back in the clear. */
+/* RFC 3461 4.3: RET is about failures; other reports carry the header. Of a
+ * message with REQUIRETLS no more goes round than the sender needs. */
 static bool wants_whole(const struct reporting *r)
 {
 	const struct sp_store_report *p = &r->report;
@@ -331,6 +331,8 @@ static int enqueue(struct reporting *r)
 	struct sp_envelope envelope = {
 		.smtputf8 = r->shape.smtputf8,
 		.body_8bit = r->shape.body_8bit || r->shape.smtputf8,
+		/* RFC 8689 5: protected as its subject was. */
+		.requiretls = r->report.envelope.requiretls,
 		.received_ms = r->now_ms,
 		.rcpts = &r->to,
 		.rcpt_count = 1,

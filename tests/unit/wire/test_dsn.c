@@ -243,13 +243,16 @@ static const struct body_case {
          "Content-Type: message/rfc822\r\n"
          "Content-Transfer-Encoding: 7bit\r\n\r\nA: b\r\n\r\nbody\r\n",
          true, true, false},
-	{"RFC 6152 whole with 8-bit body", SP_STR("A: b\r\n\r\n\xc3\xbc\r\n"),
-         "Content-Type: message/rfc822\r\n"
-         "Content-Transfer-Encoding: 8bit\r\n\r\nA: b\r\n\r\n\xc3\xbc\r\n",
-         true, true, true},
-	{"RFC 6533 4 whole with UTF-8 header",
-         SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"), "Content-Type: message/global\r\n",
-         true, true, true},
+	{"RFC 3461 4.3 8-bit body: the header",
+         SP_STR("A: b\r\n\r\n\xc3\xbc\r\n"),
+         "Content-Type: text/rfc822-headers\r\n"
+         "Content-Transfer-Encoding: 7bit\r\n\r\nA: b\r\n",
+         true, false, false},
+	{"RFC 6532 3.7 whole with UTF-8 header, encoded",
+         SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"),
+         "Content-Type: message/global\r\n"
+         "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =C3=BC\r\n",
+         true, true, false},
 	{"RFC 6533 5 UTF-8 header", SP_STR("A: \xc3\xbc\r\n\r\nx\r\n"),
          "Content-Type: message/global-headers\r\n"
          "Content-Transfer-Encoding: quoted-printable\r\n\r\nA: =C3=BC\r\n",
