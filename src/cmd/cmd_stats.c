@@ -59,6 +59,12 @@ static const struct counter COUNTERS[] = {
 	{"resolve", "insecure", "answers insecure"},
 	{"resolve", "bogus", "answers bogus"},
 	{"resolve", "failed", "answers failed"},
+	{"fetch", "running", "requests running"},
+	{"fetch", "waiting", "requests waiting"},
+	{"fetch", "requests", "requests"},
+	{"fetch", "answered", "requests answered"},
+	{"fetch", "failed", "requests failed"},
+	{"fetch", "webpki", "certificates not accepted"},
 };
 
 /* transport is a list, a worker each: the sum. */

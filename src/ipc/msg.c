@@ -4,6 +4,7 @@
 #include "ipc/msg.h"
 #include "wire/address.h"
 #include "wire/dns.h"
+#include "wire/mta_sts.h"
 
 #define DOMAIN_MAX 255
 #define HOST_MAX   255
@@ -71,6 +72,15 @@ static const struct sp_pack_field JOB_RCPT_FIELDS[] = {
 	SP_PACK_END,
 };
 
+const struct sp_pack_field SP_MSG_STS_FIELDS[] = {
+	SP_PACK_LIM(STR, struct sp_msg_sts, domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_sts, id, SP_STS_ID_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_sts, body, SP_MSG_STS_MAX),
+	SP_PACK(I64, struct sp_msg_sts, fetched_ms),
+	SP_PACK(I64, struct sp_msg_sts, expires_ms),
+	SP_PACK_END,
+};
+
 const struct sp_pack_field SP_MSG_JOB_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_job, attempt_id),
 	SP_PACK_LIM(STR, struct sp_msg_job, id, SP_MSG_ID_MAX),
@@ -82,6 +92,7 @@ const struct sp_pack_field SP_MSG_JOB_FIELDS[] = {
 	SP_PACK_SUB(struct sp_msg_job, envelope, SP_ENVELOPE_FIELDS),
 	SP_PACK_ARR(struct sp_msg_job, rcpts, rcpt_count, JOB_RCPT_FIELDS,
                     SP_JOB_RCPT_MAX),
+	SP_PACK_SUB(struct sp_msg_job, sts, SP_MSG_STS_FIELDS),
 	SP_PACK(BOOL, struct sp_msg_job, inline_body),
 	SP_PACK_LIM(STR, struct sp_msg_job, body, SP_BODY_INLINE_MAX),
 	SP_PACK_END,
@@ -151,6 +162,33 @@ const struct sp_pack_field SP_MSG_ANSWER_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_answer, answer, SP_FRAME_MAX - 4096),
 	SP_PACK(BOOL, struct sp_msg_answer, validator_broken),
 	SP_PACK_LIM(STR, struct sp_msg_answer, self_test, LINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_FETCH_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_fetch, id),
+	SP_PACK_LIM(STR, struct sp_msg_fetch, url, SP_MSG_URL_MAX),
+	SP_PACK(BOOL, struct sp_msg_fetch, post),
+	SP_PACK_LIM(STR, struct sp_msg_fetch, post_type, 100),
+	SP_PACK_LIM(STR, struct sp_msg_fetch, body, SP_MSG_POST_MAX),
+	SP_PACK(U32, struct sp_msg_fetch, body_max),
+	SP_PACK(U32, struct sp_msg_fetch, timeout_ms),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_FETCH_CANCEL_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_fetch_cancel, id),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_FETCHED_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_fetched, id),
+	SP_PACK(U8, struct sp_msg_fetched, status),
+	SP_PACK(U32, struct sp_msg_fetched, code),
+	SP_PACK_LIM(STR, struct sp_msg_fetched, type, 256),
+	SP_PACK_LIM(STR, struct sp_msg_fetched, body, SP_MSG_FETCHED_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_fetched, why, LINE_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_fetched, address, 64),
 	SP_PACK_END,
 };
 

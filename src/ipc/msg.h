@@ -21,6 +21,10 @@
  *   transport -> queue      HELLO, BODY_PULL, OUTCOME
  *   transport -> resolve    ASK, ASK_CANCEL
  *   resolve   -> transport  ANSWER
+ *   transport -> queue      STS_KEEP
+ *   queue, transport -> fetch   FETCH, FETCH_CANCEL
+ *   fetch     -> queue, transport   FETCHED
+ *   fetch     -> resolve    ASK, ASK_CANCEL (answered as to transport)
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
@@ -44,9 +48,13 @@
 	X(OUTCOME, 22)                                                         \
 	X(SETTLED, 23)                                                         \
 	X(HELLO, 24)                                                           \
+	X(STS_KEEP, 26)                                                        \
 	X(ASK, 30)                                                             \
 	X(ASK_CANCEL, 31)                                                      \
 	X(ANSWER, 32)                                                          \
+	X(FETCH, 33)                                                           \
+	X(FETCH_CANCEL, 34)                                                    \
+	X(FETCHED, 35)                                                         \
 	X(COMMAND, 40)                                                         \
 	X(COMMAND_REPLY, 41)
 
@@ -66,6 +74,7 @@ enum sp_role {
 	SP_ROLE_RESOLVE,
 	SP_ROLE_TRANSPORT,
 	SP_ROLE_CONSOLE,
+	SP_ROLE_FETCH,
 	SP_ROLE_COUNT,
 };
 const char *sp_role_name(enum sp_role role);
@@ -77,6 +86,10 @@ const char *sp_role_name(enum sp_role role);
 #define SP_MSG_ID_MAX      32
 #define SP_MSG_REASON_MAX  500
 #define SP_HELLO_MAX       20000
+#define SP_MSG_URL_MAX     2048
+#define SP_MSG_POST_MAX    (1024u * 1024) /* body of a request */
+#define SP_MSG_FETCHED_MAX (1024u * 1024) /* body of an answer */
+#define SP_MSG_STS_MAX     (64u * 1024)   /* body of a policy */
 
 struct sp_msg_link {       /* descriptor: the receiver's end of a new pair */
 	enum sp_role role; /* who is at the other end */
@@ -125,6 +138,15 @@ struct sp_msg_job_rcpt {
 	struct sp_envelope_rcpt rcpt;
 };
 
+/* A cached policy of MTA-STS; an empty domain: none. */
+struct sp_msg_sts {
+	struct sp_str domain; /* policy domain */
+	struct sp_str id;
+	struct sp_str body;
+	int64_t fetched_ms; /* wall */
+	int64_t expires_ms;
+};
+
 /* One attempt for recipients of one message in one domain. */
 struct sp_msg_job {
 	uint64_t attempt_id; /* unique for ever; the lease */
@@ -137,6 +159,8 @@ struct sp_msg_job {
 	struct sp_envelope envelope; /* its rcpts are empty */
 	struct sp_msg_job_rcpt *rcpts;
 	size_t rcpt_count;
+	struct sp_msg_sts sts; /* of the policy domain that mail for the domain
+	                        * is under; none: nothing is cached */
 	bool inline_body;
 	struct sp_str body; /* whole when inline_body */
 };
@@ -208,6 +232,32 @@ struct sp_msg_answer {
 	struct sp_str self_test; /* why, when broken */
 };
 
+/* A request over HTTPS; the id is the asker's. The same GET that is under way
+ * for somebody else is shared. */
+struct sp_msg_fetch {
+	uint64_t id;
+	struct sp_str url;
+	bool post;
+	struct sp_str post_type; /* media type of the body */
+	struct sp_str body;
+	uint32_t body_max; /* bytes of the answer */
+	uint32_t timeout_ms;
+};
+
+struct sp_msg_fetch_cancel {
+	uint64_t id;
+};
+
+struct sp_msg_fetched {
+	uint64_t id;
+	uint8_t status; /* enum sp_fetch_status */
+	uint32_t code;  /* of HTTP */
+	struct sp_str type;
+	struct sp_str body;
+	struct sp_str why;     /* one line, where nothing was answered */
+	struct sp_str address; /* and port, of the last try; may be empty */
+};
+
 /* Console's questions to roles, as JSON: {"verb": ..., ...}. */
 struct sp_msg_command {
 	uint64_t id;
@@ -228,6 +278,10 @@ extern const struct sp_pack_field SP_MSG_HELLO_FIELDS[];
 extern const struct sp_pack_field SP_MSG_ASK_FIELDS[];
 extern const struct sp_pack_field SP_MSG_ASK_CANCEL_FIELDS[];
 extern const struct sp_pack_field SP_MSG_ANSWER_FIELDS[];
+extern const struct sp_pack_field SP_MSG_STS_FIELDS[];
+extern const struct sp_pack_field SP_MSG_FETCH_FIELDS[];
+extern const struct sp_pack_field SP_MSG_FETCH_CANCEL_FIELDS[];
+extern const struct sp_pack_field SP_MSG_FETCHED_FIELDS[];
 extern const struct sp_pack_field SP_MSG_COMMAND_FIELDS[];
 
 #endif

@@ -288,6 +288,7 @@ static const struct sp_role_ops *ops_of(enum sp_role role)
 		[SP_ROLE_RESOLVE] = &SP_ROLE_RESOLVE_OPS,
 		[SP_ROLE_TRANSPORT] = &SP_ROLE_TRANSPORT_OPS,
 		[SP_ROLE_CONSOLE] = &SP_ROLE_CONSOLE_OPS,
+		[SP_ROLE_FETCH] = &SP_ROLE_FETCH_OPS,
 	};
 
 	SP_ASSERT(role < SP_ROLE_COUNT && OPS[role]);

@@ -170,6 +170,7 @@ static void ask_all(struct client *c, struct sp_str json, bool sessions)
 	c->collected = sessions ? sp_json_array() : sp_json_object();
 	sp_timer_set(c->patience, PATIENCE_MS);
 	ask_role(c, SP_ROLE_RECEIVE, 0, json);
+	ask_role(c, SP_ROLE_FETCH, 0, json);
 	for (unsigned i = 0; i < ctx->worker_count; i++) {
 		ask_role(c, SP_ROLE_TRANSPORT, i, json);
 	}

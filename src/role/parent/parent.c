@@ -30,7 +30,7 @@
 #include "wire/json.h"
 
 #define WORKERS_MAX   256
-#define CHILDREN_MAX  (4 + WORKERS_MAX)
+#define CHILDREN_MAX  (5 + WORKERS_MAX)
 #define LISTENERS_MAX 64
 #define BACKLOG       1024
 #define STOP_LAST     3
@@ -65,15 +65,19 @@ static const struct {
 	{SP_ROLE_RECEIVE, SP_ROLE_QUEUE},
 	{SP_ROLE_TRANSPORT, SP_ROLE_QUEUE},
 	{SP_ROLE_RESOLVE, SP_ROLE_TRANSPORT},
+	{SP_ROLE_RESOLVE, SP_ROLE_FETCH},
+	{SP_ROLE_FETCH, SP_ROLE_TRANSPORT},
+	{SP_ROLE_FETCH, SP_ROLE_QUEUE},
 	{SP_ROLE_CONSOLE, SP_ROLE_RECEIVE},
 	{SP_ROLE_CONSOLE, SP_ROLE_QUEUE},
 	{SP_ROLE_CONSOLE, SP_ROLE_RESOLVE},
 	{SP_ROLE_CONSOLE, SP_ROLE_TRANSPORT},
+	{SP_ROLE_CONSOLE, SP_ROLE_FETCH},
 };
 
 static const int STOP_STAGE[SP_ROLE_COUNT] = {
 	[SP_ROLE_RECEIVE] = 0, [SP_ROLE_TRANSPORT] = 0, [SP_ROLE_QUEUE] = 1,
-	[SP_ROLE_RESOLVE] = 1, [SP_ROLE_CONSOLE] = 2,
+	[SP_ROLE_RESOLVE] = 1, [SP_ROLE_CONSOLE] = 2,   [SP_ROLE_FETCH] = 1,
 };
 
 static void spawn(struct sp_child *child);
@@ -637,6 +641,7 @@ static void add_children(struct sp_parent *p)
 	                                                     : workers);
 	add_child(p, SP_ROLE_QUEUE, 0);
 	add_child(p, SP_ROLE_RESOLVE, 0);
+	add_child(p, SP_ROLE_FETCH, 0);
 	for (unsigned i = 0; i < p->worker_count; i++) {
 		add_child(p, SP_ROLE_TRANSPORT, i);
 	}

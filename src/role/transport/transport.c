@@ -22,18 +22,20 @@
 #include "deliver/attempt.h"
 #include "deliver/pool.h"
 #include "net/tls.h"
+#include "role/lookup_role.h"
 #include "role/role.h"
 #include "role/transport/outcome.h"
+#include "role/transport/sts_role.h"
 #include "role/transport/waived.h"
 #include "wire/json.h"
 
-#include "role/lookup_role.h"
 #define STOP_GRACE_MS 20000 /* for messages that are being sent */
 
 struct transport {
 	struct sp_role_ctx *ctx;
 	struct sp_role_link *queue; /* null while it is away */
 	struct sp_lookup_role *lookup;
+	struct sts_role *sts;
 	struct sp_pool *pool;
 	struct sp_map jobs; /* by attempt id */
 	struct sp_timer *grace;
@@ -332,6 +334,7 @@ static void link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	if (link->role == SP_ROLE_RESOLVE) {
 		sp_lookup_role_link_up(role->lookup, link);
 	}
+	sts_role_link_up(role->sts, link);
 	if (link->role != SP_ROLE_QUEUE) {
 		return;
 	}
@@ -352,6 +355,7 @@ static void link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 {
 	struct transport *role = ctx->state;
 
+	sts_role_link_down(role->sts, link);
 	if (link->role == SP_ROLE_RESOLVE) {
 		sp_lookup_role_link_down(role->lookup);
 	} else if (link->role == SP_ROLE_QUEUE) {
@@ -377,6 +381,9 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	if (link->role == SP_ROLE_RESOLVE && type == SP_MSG_ANSWER) {
 		return sp_lookup_role_answer(role->lookup, payload);
 	}
+	if (link->role == SP_ROLE_FETCH && type == SP_MSG_FETCHED) {
+		return sts_role_fetched(role->sts, payload);
+	}
 	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
 		return on_command(role, link, payload);
 	}
@@ -400,6 +407,7 @@ static int start(struct sp_role_ctx *ctx)
 	role->ctx = ctx;
 	sp_map_init(&role->jobs);
 	role->lookup = sp_lookup_role_new();
+	role->sts = sts_role_new(ctx);
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
 	return sp_tls_setup();
@@ -410,6 +418,7 @@ static void reload(struct sp_role_ctx *ctx)
 	struct transport *role = ctx->state;
 
 	sp_pool_set_conf(role->pool, ctx->conf);
+	sts_role_reload(role->sts);
 }
 
 static void stop(struct sp_role_ctx *ctx)
@@ -443,6 +452,7 @@ static void finish(struct sp_role_ctx *ctx)
 	}
 	sp_map_fini(&role->jobs);
 	sp_pool_free(&role->pool);
+	sts_role_free(&role->sts);
 	sp_lookup_role_free(&role->lookup);
 	sp_timer_free(&role->grace);
 	sp_tls_teardown();
