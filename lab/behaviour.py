@@ -52,6 +52,7 @@ class Behaviour:
     `handshake` is what follows the 220 to STARTTLS, `after_handshake` what
     follows the handshake. `injected` is sent in the same packet as that 220.
     `split` sends every byte of the replies in a packet of its own.
+    `sips` reads the message a KiB at a time, with that many seconds between.
     `tls_versions` are the lowest and highest, such as "TLSv1_2".
     """
 
@@ -66,6 +67,7 @@ class Behaviour:
     tls_versions: tuple[str, str] = ("TLSv1_2", "TLSv1_3")
     ciphers: str | None = None
     keeps_data: bool = True
+    sips: float = 0.0
 
 
 HONEST = Behaviour()

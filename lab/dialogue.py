@@ -102,6 +102,11 @@ class _Wire:
             lines.append(line[1:] if line.startswith(b".") else line)
         return b"".join(lines)
 
+    def sip(self, pause: float) -> None:
+        while self._socket.recv(1024):
+            time.sleep(pause)
+        raise _Ended
+
     def send(self, data: bytes) -> None:
         if not self._split:
             self._socket.sendall(data)
@@ -257,6 +262,8 @@ class Dialogue:
         honest = "354 go ahead" if self._recipients else "554 5.5.1 no recipients"
         if not self._do("DATA", honest).startswith("3"):
             return True
+        if self._behaviour.sips:
+            self._wire.sip(self._behaviour.sips)
         data = self._wire.message()
         if not self._behaviour.keeps_data:
             data = data.partition(b"\r\n\r\n")[0]

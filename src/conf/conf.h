@@ -119,6 +119,7 @@ struct sp_conf {
 		int64_t received_max;
 		int64_t line_max_bytes;
 		int64_t idle_timeout_ms;
+		int64_t data_timeout_ms;
 		int64_t session_timeout_ms;
 	} receive;
 

@@ -146,6 +146,10 @@ static const struct sp_conf_key RECEIVE[] = {
          HOUR_MS, NULL, "5m",
          "How long a client may be silent, or take for one command (RFC 5321 "
          "4.5.3.2.7)."},
+	{"data_timeout", SP_CONF_TIME, KEY(receive, data_timeout_ms), 1,
+         7 * DAY_MS, NULL, "1h",
+         "How long one message may take from its first byte to its last (DATA "
+         "or all its BDAT)."},
 	{"session_timeout", SP_CONF_TIME, KEY(receive, session_timeout_ms), 1,
          7 * DAY_MS, NULL, "4h", "For a whole session."},
 	{0},

@@ -24,7 +24,8 @@
 #include "role/receive/receive.h"
 #include "wire/header.h"
 
-#define STOP_MS 10000
+#define STOP_MS       10000
+#define LAST_WORDS_MS 1000
 
 enum handing {
 	NOTHING,
@@ -42,7 +43,8 @@ struct session {
 	uint64_t id;
 	struct sp_stream *stream;
 	struct sp_smtp_server *server;
-	struct sp_timer *life; /* of the whole session */
+	struct sp_timer *life; /* of the message coming in, or the session */
+	int64_t ends_ms;       /* the session, at the latest; monotonic */
 	char peer[SP_ADDR_TEXT];
 	int64_t started_ms; /* monotonic */
 	bool starting_tls;  /* after the 220 has left */
@@ -237,9 +239,19 @@ static void abort_message(struct session *s)
 
 /* --- the server's events --- */
 
+/* A byte now and then is no silence: a message, too, has its time. */
+static void limit_life(struct session *s, int64_t most_ms)
+{
+	int64_t left_ms = s->ends_ms - sp_time_mono_ms();
+
+	left_ms = left_ms < most_ms ? left_ms : most_ms;
+	sp_timer_set(s->life, left_ms > 0 ? left_ms : 0);
+}
+
 static void on_begin(struct session *s, const struct sp_smtp_server_event *ev)
 {
 	drop_message(s);
+	limit_life(s, s->role->ctx->conf->receive.data_timeout_ms);
 	s->handing = GATHER;
 	s->envelope = ev->envelope;
 	sp_header_scan_init(&s->scan);
@@ -263,6 +275,7 @@ static void on_body(struct session *s, const struct sp_smtp_server_event *ev)
 static void on_end(struct session *s, const struct sp_smtp_server_event *ev)
 {
 	(void)ev;
+	limit_life(s, INT64_MAX);
 	if (s->handing == NOTHING) {
 		return;
 	}
@@ -276,6 +289,7 @@ static void on_abort(struct session *s, const struct sp_smtp_server_event *ev)
 	sp_log(&s->role->ctx->log, SP_LOG_INFO, "receive.refused",
 	       SP_F_INT("session", s->id), SP_F_CSTR("peer", s->peer),
 	       SP_F_CSTR("why", ev->why));
+	limit_life(s, INT64_MAX);
 	abort_message(s);
 }
 
@@ -458,8 +472,12 @@ static void on_life_end(void *arg)
 	if (s->closing) {
 		session_free(s);
 	} else {
-		sp_timer_set(s->life, 1000);
-		shut(s, "4.4.2", "session too long, closing the connection");
+		s->ends_ms = sp_time_mono_ms() + LAST_WORDS_MS;
+		sp_timer_set(s->life, LAST_WORDS_MS);
+		shut(s, "4.4.2",
+		     s->handing == NOTHING
+		             ? "session too long, closing the connection"
+		             : "message too slow, closing the connection");
 	}
 }
 
@@ -548,7 +566,8 @@ void session_new(struct listener *listener, int fd, const struct sp_addr *peer)
 	s->stream = sp_stream_accepted(role->ctx->loop, fd, on_stream, s);
 	s->server = new_server(s, peer);
 	s->life = sp_timer_new(role->ctx->loop, on_life_end, s);
-	sp_timer_set(s->life, conf->receive.session_timeout_ms);
+	s->ends_ms = s->started_ms + conf->receive.session_timeout_ms;
+	limit_life(s, INT64_MAX);
 	sp_list_append(&role->sessions, &s->node);
 	role->session_count++;
 	if (s->client->sessions > (size_t)conf->receive.sessions_per_client) {
@@ -572,7 +591,8 @@ void session_stop_all(struct receive *role)
 	SP_LIST_FOREACH_SAFE (it, next, &role->sessions) {
 		struct session *s = SP_CONTAINER(it, struct session, node);
 
-		sp_timer_set(s->life, STOP_MS);
+		s->ends_ms = sp_time_mono_ms() + STOP_MS;
+		limit_life(s, INT64_MAX);
 		if (s->handing != WAIT && !s->closing) {
 			shut(s, "4.3.2", "server going down");
 		}
