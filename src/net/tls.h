@@ -37,6 +37,8 @@ struct sp_tls_client {
 	                            * algorithms are offered first */
 	bool key_only;             /* and no others */
 	struct sp_str host_name;   /* MX host, for cert_name_matches */
+	struct sp_str pki_name;    /* verify also by sp_tls_roots, for this
+	                            * DNS-ID; empty: not */
 	struct sp_str session_key; /* resume under this key: host, address,
 	                            * port, policy digest; empty: never */
 };
@@ -55,6 +57,15 @@ enum sp_tls_verify {
 	SP_TLS_VERIFY_NOT_YET_VALID,
 	SP_TLS_VERIFY_NAME,
 	SP_TLS_VERIFY_CHAIN,
+};
+
+/* By public authorities; where several things are wrong, in this order. */
+enum sp_tls_pki {
+	SP_TLS_PKI_OK,
+	SP_TLS_PKI_UNTRUSTED,
+	SP_TLS_PKI_NOT_YET_VALID,
+	SP_TLS_PKI_EXPIRED,
+	SP_TLS_PKI_NAME,
 };
 
 struct sp_tls_seen {
@@ -81,12 +92,19 @@ struct sp_tls_seen {
 	int64_t not_before_ms;
 	int64_t not_after_ms;
 	bool cert_name_matches;
+	bool pki_checked; /* pki_name was given, and a certificate came */
+	enum sp_tls_pki pki;
+	struct sp_str pki_text;
 };
 
 /* Once per process that uses TLS, also makes it ignore SIGPIPE. Teardown
  * drops the sessions kept for resumption; all streams are freed before. */
 int sp_tls_setup(void);
 void sp_tls_teardown(void);
+/* The roots that pki_name is verified by: a PEM file; empty: the system's.
+ * Before it is called, and after an error, nothing is trusted; the roots of an
+ * earlier call stay then. */
+int sp_tls_roots(const char *file, char *why_out, size_t why_cap);
 
 /* A server's certificate chain and key from PEM text (the parent reads the
  * files before privileges go). why_out gets one line. */

@@ -89,6 +89,7 @@ int sp_tls_setup(void)
 void sp_tls_teardown(void)
 {
 	sp__tls_session_teardown();
+	sp__tls_roots_drop();
 	SSL_CTX_free(checked_ctx);
 	SSL_CTX_free(unchecked_ctx);
 	checked_ctx = NULL;
@@ -97,7 +98,7 @@ void sp_tls_teardown(void)
 
 /* --- verification --- */
 
-static int note_error(int ok, X509_STORE_CTX *ctx)
+int sp__tls_note_error(int ok, X509_STORE_CTX *ctx)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(
 		ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -121,7 +122,7 @@ static int note_error(int ok, X509_STORE_CTX *ctx)
 	}
 }
 
-static int worst_noted(const struct sp__tls_notes *notes)
+int sp__tls_worst_noted(const struct sp__tls_notes *notes)
 {
 	if (notes->not_yet_valid) {
 		return X509_V_ERR_CERT_NOT_YET_VALID;
@@ -143,6 +144,7 @@ int sp__tls_verify(X509_STORE_CTX *ctx, void *arg)
 	int error;
 
 	(void)arg;
+	sp__tls_pki_verify(conn, ctx);
 	conn->notes = (struct sp__tls_notes){0};
 	if (conn->params.record_count == 0) {
 		/* No anchor to verify by: nobody shall take it for verified. */
@@ -155,14 +157,14 @@ int sp__tls_verify(X509_STORE_CTX *ctx, void *arg)
 		X509_STORE_CTX_set_error(ctx, X509_V_ERR_DANE_NO_MATCH);
 		return 0;
 	}
-	X509_STORE_CTX_set_verify_cb(ctx, note_error);
+	X509_STORE_CTX_set_verify_cb(ctx, sp__tls_note_error);
 	if (X509_verify_cert(ctx) != 1) {
 		if (X509_STORE_CTX_get_error(ctx) == X509_V_OK) {
 			X509_STORE_CTX_set_error(ctx, X509_V_ERR_UNSPECIFIED);
 		}
 		return 0;
 	}
-	error = worst_noted(&conn->notes);
+	error = sp__tls_worst_noted(&conn->notes);
 	X509_STORE_CTX_set_error(ctx, error);
 	return error == X509_V_OK;
 }
@@ -180,6 +182,7 @@ static void copy_params(struct sp_tls_conn *conn,
 	*own = *params;
 	own->sni = sp_str_from(sp_arena_cstr(arena, params->sni));
 	own->host_name = sp_arena_str(arena, params->host_name);
+	own->pki_name = sp_arena_str(arena, params->pki_name);
 	own->session_key = sp_arena_str(arena, params->session_key);
 	records = sp_arena_array(arena, params->record_count, sizeof(*records));
 	for (size_t i = 0; i < params->record_count; i++) {
@@ -205,6 +208,11 @@ static bool has_usage(const struct sp_tls_client *params, uint8_t usage)
 	return false;
 }
 
+static bool is_name(struct sp_str s)
+{
+	return s.len == 0 || (s.len <= 255 && !memchr(s.ptr, 0, s.len));
+}
+
 /* Usage 2 without a name to look for would take any name for good. */
 static int check_params(const struct sp_tls_client *params)
 {
@@ -222,11 +230,7 @@ static int check_params(const struct sp_tls_client *params)
 	    (params->record_count > 0 || params->key != SP_KEY_ANY)) {
 		return -EINVAL;
 	}
-	if (params->sni.len > 255 ||
-	    (params->sni.len && memchr(params->sni.ptr, 0, params->sni.len))) {
-		return -EINVAL;
-	}
-	return 0;
+	return is_name(params->sni) && is_name(params->pki_name) ? 0 : -EINVAL;
 }
 
 static int set_names(SSL *ssl, const struct sp_tls_client *params)

@@ -45,6 +45,11 @@ struct sp_tls_conn {
 		bool expired;
 		bool name;
 	} notes;
+	struct sp__tls_pki {
+		bool checked;
+		int error;      /* X509_V_ERR_* */
+		int64_t end_ms; /* wall, of the chain; 0: no matter */
+	} pki;
 	struct sp_tls_seen seen; /* complete once up, or failed */
 
 	/* For tls_session.c: */
@@ -65,6 +70,15 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 /* The verification of a peer's chain; the one and only, also of
  * sp_tls_verify_chain. 1 or 0, the error left in ctx. */
 int sp__tls_verify(X509_STORE_CTX *ctx, void *arg);
+
+/* Passes over and notes what does not break the chain, see there. */
+int sp__tls_note_error(int ok, X509_STORE_CTX *ctx);
+int sp__tls_worst_noted(const struct sp__tls_notes *notes);
+
+/* tls_pki.c: the chain that ctx has to verify, by the public authorities. */
+void sp__tls_pki_verify(struct sp_tls_conn *conn, X509_STORE_CTX *ctx);
+void sp__tls_pki_seen(struct sp_tls_conn *conn, const X509 *leaf);
+void sp__tls_roots_drop(void);
 
 /* tls_server.c */
 struct sp_tls_conn *sp__tls_server_conn_new(struct sp_tls_server *server);
@@ -103,6 +117,9 @@ int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
 void sp__tls_session_setup(void);
 void sp__tls_session_watch(SSL_CTX *ctx);
 void sp__tls_session_teardown(void);
+void sp__tls_session_forget(void); /* all of them */
+/* Wall time at which the first of the certificates expires. */
+int64_t sp__tls_chain_end_ms(const STACK_OF(X509) * chain);
 void sp__tls_session_key(struct sp_tls_conn *conn);
 /* Offers a stored session, if there is one, to the handshake to come. */
 void sp__tls_session_offer(struct sp_tls_conn *conn);

@@ -286,6 +286,7 @@ void sp__tls_seen_chain(struct sp_tls_conn *conn, X509 *leaf)
 	long error = SSL_get_verify_result(conn->ssl);
 
 	reset(conn);
+	sp__tls_pki_seen(conn, leaf);
 	if (!leaf) {
 		seen->verify_text =
 			copy_cstr(&conn->arena, "no certificate was sent");
@@ -344,6 +345,7 @@ void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
 		&seen_out->verify_text,  &seen_out->cert_sha256,
 		&seen_out->cert_subject, &seen_out->cert_names,
 		&seen_out->cert_issuer,  &seen_out->key_text,
+		&seen_out->pki_text,
 	};
 
 	*seen_out = *seen;

@@ -12,8 +12,9 @@
  *   verified by.
  * - An entry dies by age (an hour after the last handshake that showed
  *   certificates, however often it was resumed since), by the end of the
- * certificates it was verified by (usage 2), or as the least recently used of
- * too many. A session of TLS 1.3 is used once (RFC 8446 C.4).
+ *   certificates it was verified by (usage 2, public authorities), or as the
+ *   least recently used of too many. A session of TLS 1.3 is used once
+ *   (RFC 8446 C.4).
  * - Entries are kept as bytes: the parsed certificates of a session would
  *   take a multiple of the memory.
  */
@@ -70,9 +71,8 @@ static void drop(struct entry *entry)
 
 /* --- store --- */
 
-static int64_t chain_end_ms(const SSL *ssl)
+int64_t sp__tls_chain_end_ms(const STACK_OF(X509) * chain)
 {
-	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
 	int64_t end_ms = INT64_MAX;
 
 	for (int i = 0; i < sk_X509_num(chain); i++) {
@@ -95,7 +95,24 @@ static bool worth_storing(const struct sp_tls_conn *conn, SSL_SESSION *session)
 {
 	return cache.ready && conn->caching &&
 	       SSL_SESSION_is_resumable(session) &&
-	       (conn->seen.dane_matched || !conn->seen.dane_active);
+	       (conn->seen.dane_matched || !conn->seen.dane_active) &&
+	       (conn->params.pki_name.len == 0 ||
+	        (conn->seen.pki_checked && conn->seen.pki == SP_TLS_PKI_OK));
+}
+
+/* 0: no certificate matters to what was verified. */
+static int64_t valid_until_ms(const struct sp_tls_conn *conn)
+{
+	int64_t pki_ms = conn->pki.end_ms, dane_ms = 0;
+
+	if (conn->seen.matched_usage == SP_TLSA_DANE_TA) {
+		dane_ms = sp__tls_chain_end_ms(
+			SSL_get0_verified_chain(conn->ssl));
+	}
+	if (pki_ms == 0 || (dane_ms != 0 && dane_ms < pki_ms)) {
+		return dane_ms;
+	}
+	return pki_ms;
 }
 
 static void store(const struct sp_tls_conn *conn, SSL_SESSION *session)
@@ -152,10 +169,7 @@ void sp__tls_session_settle(struct sp_tls_conn *conn)
 {
 	if (!conn->seen.resumed) {
 		conn->verified_mono_ms = sp_time_mono_ms();
-		conn->valid_until_ms =
-			conn->seen.matched_usage == SP_TLSA_DANE_TA
-				? chain_end_ms(conn->ssl)
-				: 0;
+		conn->valid_until_ms = valid_until_ms(conn);
 	}
 	conn->settled = true;
 	if (conn->pending_session &&
@@ -258,6 +272,7 @@ void sp__tls_session_key(struct sp_tls_conn *conn)
 	add(&b, p->session_key);
 	add(&b, p->sni);
 	add(&b, p->host_name);
+	add(&b, p->pki_name);
 	for (size_t i = 0; i < p->record_count; i++) {
 		add_record(&b, &p->records[i]);
 	}
@@ -288,16 +303,20 @@ void sp__tls_session_watch(SSL_CTX *ctx)
 	SSL_CTX_sess_set_new_cb(ctx, on_new_session);
 }
 
-void sp__tls_session_teardown(void)
+void sp__tls_session_forget(void)
 {
 	struct sp_list *node;
 
-	if (!cache.ready) {
-		return;
-	}
-	while ((node = sp_list_first(&cache.lru))) {
+	while (cache.ready && (node = sp_list_first(&cache.lru))) {
 		drop(SP_CONTAINER(node, struct entry, node));
 	}
-	sp_map_fini(&cache.entries);
-	cache.ready = false;
+}
+
+void sp__tls_session_teardown(void)
+{
+	if (cache.ready) {
+		sp__tls_session_forget();
+		sp_map_fini(&cache.entries);
+		cache.ready = false;
+	}
 }

@@ -262,7 +262,7 @@ static struct sp_judge_result judge_sts(const struct sp_plan_host *host,
 			.security = "sts",
 		};
 	}
-	if (!facts->pki_checked || what.len == 0) {
+	if (what.len == 0) {
 		what = SP_STR("certificate not checked");
 	}
 	if (names.len == 0) {

@@ -323,6 +323,50 @@ static void test_failed_verification_is_not_kept(void **state)
 	}
 }
 
+static void trust(const struct cert *root)
+{
+	char name[] = "/tmp/sp-roots-XXXXXX", why[200] = "";
+	int fd = mkstemp(name);
+	struct pem pem = {0};
+
+	pem_add_cert(&pem, root->x509);
+	need(fd >= 0 && write(fd, pem.text, pem.len) == (ssize_t)pem.len);
+	close(fd);
+	assert_int_equal(sp_tls_roots(name, why, sizeof(why)), 0);
+	unlink(name);
+	sp_free(pem.text);
+}
+
+/* By the public authorities: good ones are kept with their finding, for one
+ * name, and others not at all (RFC 8461 4.2). */
+static void test_public_authorities(void **state)
+{
+	struct bench *b = *state;
+	struct sp_tls_client params = params_for(NULL, 0);
+	struct sp_tls_client without = params;
+
+	start(b, &(struct server){.version = TLS1_2_VERSION});
+	params.pki_name = names[0];
+	for (int i = 0; i < 2; i++) {
+		visit(b, &params);
+		assert_false(b->seen.resumed);
+		assert_true(b->seen.pki_checked);
+		assert_int_equal(b->seen.pki, SP_TLS_PKI_UNTRUSTED);
+	}
+	trust(&b->ca);
+	visit(b, &without);
+	for (int i = 0; i < 3; i++) {
+		visit(b, &params);
+		assert_int_equal(b->seen.resumed, i > 0);
+		assert_true(b->seen.pki_checked);
+		assert_int_equal(b->seen.pki, SP_TLS_PKI_OK);
+	}
+	trust(&b->rsa); /* the roots have changed */
+	visit(b, &params);
+	assert_false(b->seen.resumed);
+	assert_int_equal(b->seen.pki, SP_TLS_PKI_UNTRUSTED);
+}
+
 static void test_opportunistic_resumes_unverified(void **state)
 {
 	struct bench *b = *state;
@@ -508,6 +552,7 @@ int main(void)
 		TEST(test_resumed_1_2_usage_2),
 		TEST(test_never_under_another_policy),
 		TEST(test_failed_verification_is_not_kept),
+		TEST(test_public_authorities),
 		TEST(test_opportunistic_resumes_unverified),
 		TEST(test_keys),
 		TEST(test_anonymous),
