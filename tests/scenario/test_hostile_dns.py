@@ -34,7 +34,14 @@ GROWTH_KIB = {"resolve": 200 * 1024, "transport": 100 * 1024}
 UNHEARD = [f"127.26.{i // 250}.{i % 250 + 1}" for i in range(512)]
 MX_512 = [f"@ MX {i} h{i}" for i in range(512)]
 A_512 = [f"h{i} A {address}" for i, address in enumerate(UNHEARD)]
-CHAIN = [f"c{i} CNAME c{i + 1}" for i in range(20)] + ["c20 A 127.26.9.1"]
+
+
+def chain(aliases: int) -> list[str]:
+    """From the MX record's name to an address where nobody listens."""
+    names = [f"c{i} CNAME c{i + 1}" for i in range(aliases)]
+    return ["@ MX 1 c0", *names, f"c{aliases} A 127.26.9.1"]
+
+
 LABEL = "n" * 63
 LONG = ".".join([LABEL, LABEL, LABEL, "n" * 45])  # with .long.test. 255 bytes
 ODD = r"e\027[2J\000\010<b>x"
@@ -56,7 +63,9 @@ DOMAINS = [
     Domain("many-addresses.test", [Host(listens=False, addresses=UNHEARD[:100])]),
     Domain("itself.test", records=["@ MX 1 a", "a CNAME a"]),
     Domain("circle.test", records=["@ MX 1 a", "a CNAME b", "b CNAME a"]),
-    Domain("chain.test", records=["@ MX 1 c0", *CHAIN]),
+    Domain("chain.test", records=chain(20)),
+    Domain("chain8.test", records=chain(8)),  # resolver.aliases_max
+    Domain("chain9.test", records=chain(9)),
     Domain("dname.test", records=["@ MX 1 x.a", "a DNAME b", "b DNAME a"]),
     Domain("grow.test", records=["@ MX 1 x.a", "a DNAME a.a"], signed=False),
     Domain("iterations.test", [Host()], signing={"denial": "nsec3:500"}),
@@ -83,6 +92,8 @@ EXPECTED = {
     "itself.test": ("pending", "4.312", "address-lookup-failed"),
     "circle.test": ("pending", "4.312", "address-lookup-failed"),
     "chain.test": ("pending", "4.312", "address-lookup-failed"),
+    "chain8.test": ("pending", "4.316", "connection-refused"),
+    "chain9.test": ("pending", "4.312", "address-lookup-failed"),
     "dname.test": ("pending", "4.312", "address-lookup-failed"),
     "grow.test": ("failed", "4.4", "no-addresses"),
     "iterations.test": ("delivered", "0.0", None),
