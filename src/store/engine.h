@@ -63,6 +63,17 @@ struct sp_store_ops {
 	                      struct sp_store_exception *);
 	int (*exceptions)(struct sp_store *, int64_t now_ms,
 	                  sp_store_exception_fn *, void *);
+	int (*sts_set)(struct sp_store *, const struct sp_store_sts *);
+	int (*sts_find)(struct sp_store *, struct sp_str domain,
+	                struct sp_arena *, struct sp_store_sts *);
+	int (*sts_mark)(struct sp_store *, struct sp_str domain,
+	                int64_t used_ms, int64_t refresh_ms);
+	int (*sts_due)(struct sp_store *, int64_t now_ms, size_t max,
+	               struct sp_arena *, struct sp_store_sts **,
+	               size_t *count_out);
+	int (*sts_next)(struct sp_store *, int64_t *);
+	int (*sts_forget)(struct sp_store *, int64_t before_ms, size_t max,
+	                  uint64_t *count_out);
 	int (*next_due)(struct sp_store *, unsigned worker, int64_t *);
 	int (*overdue)(struct sp_store *, int64_t now_ms, size_t limit,
 	               struct sp_arena *, struct sp_store_failure *,

@@ -278,6 +278,18 @@ int sp__exception_find(struct sp_store *, struct sp_str domain, int64_t now_ms,
 int sp__exceptions(struct sp_store *, int64_t now_ms, sp_store_exception_fn *,
                    void *);
 
+/* sqlite_sts.c */
+int sp__sts_set(struct sp_store *, const struct sp_store_sts *);
+int sp__sts_find(struct sp_store *, struct sp_str domain, struct sp_arena *,
+                 struct sp_store_sts *);
+int sp__sts_mark(struct sp_store *, struct sp_str domain, int64_t used_ms,
+                 int64_t refresh_ms);
+int sp__sts_due(struct sp_store *, int64_t now_ms, size_t max,
+                struct sp_arena *, struct sp_store_sts **, size_t *count_out);
+int sp__sts_next(struct sp_store *, int64_t *);
+int sp__sts_forget(struct sp_store *, int64_t before_ms, size_t max,
+                   uint64_t *count_out);
+
 /* sqlite_look.c */
 int sp__search(struct sp_store *, const struct sp_store_filter *,
                sp_store_row_fn *, void *);

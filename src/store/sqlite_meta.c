@@ -65,6 +65,12 @@ int sp__shift(struct sp_store *store, int64_t by_ms)
 	if (ret) {
 		return ret;
 	}
+	u = sp__use(s, SP__SQL_SHIFT_STS);
+	sp__bind_int(&u, by_ms);
+	ret = sp__run(&u);
+	if (ret) {
+		return ret;
+	}
 	u = sp__use(s, SP__SQL_SHIFT_DESTINATIONS);
 	sp__bind_int(&u, by_ms);
 	return sp__run(&u);

@@ -233,9 +233,27 @@ static const char SCHEMA_SIGNATURE[] =
 	"  CHECK (length(signature) <= 16384);"
 	"CREATE INDEX message_to_sign ON message (id) WHERE to_sign = 1;";
 
+/* Policies of MTA-STS: sqlite_sts.c tells what the columns mean. */
+static const char SCHEMA_STS[] =
+	"CREATE TABLE sts_policy ("
+	"  id INTEGER PRIMARY KEY,"
+	"  domain TEXT NOT NULL UNIQUE"
+	"    CHECK (length(domain) BETWEEN 1 AND 255),"
+	"  policy_id TEXT NOT NULL CHECK (length(policy_id) <= 32),"
+	"  body BLOB NOT NULL CHECK (length(body) <= 65536),"
+	"  fetched_ms INTEGER NOT NULL,"
+	"  expires_ms INTEGER NOT NULL,"
+	"  refresh_ms INTEGER,"
+	"  used_ms INTEGER NOT NULL"
+	") STRICT;"
+	"CREATE INDEX sts_policy_refresh ON sts_policy (refresh_ms)"
+	"  WHERE refresh_ms IS NOT NULL;"
+	"CREATE INDEX sts_policy_expiry ON sts_policy (expires_ms);";
+
 static const char *const MIGRATIONS[] = {
 	SCHEMA_1,         SCHEMA_NOTICE,      SCHEMA_TLS_OPTIONAL,
-	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE};
+	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE,
+	SCHEMA_STS};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

@@ -479,6 +479,54 @@ int sp_store_exceptions(struct sp_store *store, int64_t now_ms,
 	return store->ops->exceptions(store, now_ms, fn, arg);
 }
 
+int sp_store_sts_set(struct sp_store *store, const struct sp_store_sts *row)
+{
+	const struct limit limits[] = {
+		{row->domain, SP_ADDRESS_DOMAIN_MAX},
+		{row->id, SP_STORE_STS_ID_MAX},
+		{row->body, SP_STORE_STS_BODY_MAX},
+	};
+
+	assert_turn(store);
+	if (row->domain.len == 0 || check_limits(limits, COUNT(limits))) {
+		return SP_ELIMIT;
+	}
+	return store->ops->sts_set(store, row);
+}
+
+int sp_store_sts_find(struct sp_store *store, struct sp_str domain,
+                      struct sp_arena *arena, struct sp_store_sts *row_out)
+{
+	return store->ops->sts_find(store, domain, arena, row_out);
+}
+
+int sp_store_sts_mark(struct sp_store *store, struct sp_str domain,
+                      int64_t used_ms, int64_t refresh_ms)
+{
+	assert_turn(store);
+	return store->ops->sts_mark(store, domain, used_ms, refresh_ms);
+}
+
+int sp_store_sts_due(struct sp_store *store, int64_t now_ms, size_t max,
+                     struct sp_arena *arena, struct sp_store_sts **rows_out,
+                     size_t *count_out)
+{
+	return store->ops->sts_due(store, now_ms, max, arena, rows_out,
+	                           count_out);
+}
+
+int sp_store_sts_next(struct sp_store *store, int64_t *time_ms_out)
+{
+	return store->ops->sts_next(store, time_ms_out);
+}
+
+int sp_store_sts_forget(struct sp_store *store, int64_t before_ms, size_t max,
+                        uint64_t *count_out)
+{
+	assert_turn(store);
+	return store->ops->sts_forget(store, before_ms, max, count_out);
+}
+
 int sp_store_reported(struct sp_store *store,
                       const struct sp_store_report *report, int64_t now_ms,
                       struct sp_str detail)

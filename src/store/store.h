@@ -427,6 +427,40 @@ typedef int sp_store_exception_fn(void *arg,
 int sp_store_exceptions(struct sp_store *store, int64_t now_ms,
                         sp_store_exception_fn *fn, void *arg);
 
+/* ---- policies of MTA-STS ---- */
+
+#define SP_STORE_STS_ID_MAX   32
+#define SP_STORE_STS_BODY_MAX (64u * 1024)
+
+struct sp_store_sts {
+	struct sp_str domain; /* policy domain, lower-case A-labels */
+	struct sp_str id;     /* of the TXT record that led to it */
+	struct sp_str body;   /* the policy file, once parsed */
+	int64_t fetched_ms;
+	int64_t expires_ms;
+	int64_t refresh_ms; /* -1: it is not refreshed */
+	int64_t used_ms;    /* mail was last sent under it, as noted */
+};
+
+/* [turn] In place of what the domain may have. SP_ELIMIT. */
+int sp_store_sts_set(struct sp_store *store, const struct sp_store_sts *row);
+/* Expired or not, strings in the arena; readers too. SP_ENOTFOUND. */
+int sp_store_sts_find(struct sp_store *store, struct sp_str domain,
+                      struct sp_arena *arena, struct sp_store_sts *row_out);
+/* [turn] Changes the two times only; a domain without a row is harmless. */
+int sp_store_sts_mark(struct sp_store *store, struct sp_str domain,
+                      int64_t used_ms, int64_t refresh_ms);
+/* Those to be refreshed by now_ms, at most max, the first due first. */
+int sp_store_sts_due(struct sp_store *store, int64_t now_ms, size_t max,
+                     struct sp_arena *arena, struct sp_store_sts **rows_out,
+                     size_t *count_out);
+/* When the next one is to be refreshed; -1: none. */
+int sp_store_sts_next(struct sp_store *store, int64_t *time_ms_out);
+/* [turn] Those that expired and were last used before the time, at most
+ * max. */
+int sp_store_sts_forget(struct sp_store *store, int64_t before_ms, size_t max,
+                        uint64_t *count_out);
+
 /* ---- bodies, workers, the past (writer) ---- */
 
 /* Chunk seq of the body, copied into the arena; of a message that was signed

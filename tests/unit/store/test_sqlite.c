@@ -278,6 +278,8 @@ static void test_migrate(void **state)
 	open_writer(w);
 	must(sp_store_next_notice(w->store, &notice_ms), w->store);
 	assert_int_equal(notice_ms, -1);
+	must(sp_store_sts_next(w->store, &notice_ms), w->store);
+	assert_int_equal(notice_ms, -1);
 	assert_int_equal(in_state(w, SP_STORE_QUEUED), 1);
 	assert_int_equal(claim(w, NOW, 9, &jobs), 1);
 	must(settle(w, jobs[0].attempt_id,
