@@ -67,6 +67,11 @@ static const char *const TITLES[] = {
 static struct sp_str status_word(const struct sp_json *row)
 {
 	struct sp_str state = sp_json_get_str(row, "state");
+	bool queued = sp_str_eq(state, SP_STR("queued"));
+
+	if (queued && sp_json_get_str(row, "waits_for").len) {
+		return SP_STR("waiting for DKIM signature");
+	}
 
 	return sp_str_eq(state, SP_STR("held")) ||
 	                       sp_str_eq(state, SP_STR("removed"))

@@ -165,6 +165,23 @@ static void put_untried(FILE *f, const struct sp_json *failed)
 	}
 }
 
+/* Whether the message got its signature. */
+static void put_dkim(FILE *f, const struct sp_json *dkim)
+{
+	if (!sp_json_is_object(dkim)) {
+		return;
+	}
+	if (sp_json_get_bool(dkim, "signed")) {
+		sp_put(f, "    DKIM: signed for ",
+		       sp_json_get_str(dkim, "domain"), "");
+		fprintf(f, ", signatures: %lld\n",
+		        (long long)sp_json_get_int(dkim, "signatures", 1));
+	} else {
+		sp_put(f, "    DKIM: not signed, ",
+		       sp_json_get_str(dkim, "why"), "\n");
+	}
+}
+
 static void put_event(FILE *f, const struct sp_json *event)
 {
 	const struct sp_json *detail = sp_json_get(event, "detail");
@@ -188,6 +205,7 @@ static void put_event(FILE *f, const struct sp_json *event)
 	put_untried(f, sp_json_get(detail, "destination_failed"));
 	sp_put(f, "    the sender was told, by ",
 	       sp_json_get_str(sp_json_get(detail, "report"), "id"), "\n");
+	put_dkim(f, sp_json_get(detail, "dkim"));
 	if (plan) {
 		sp_plan_put(f, plan, 4);
 	}
@@ -227,6 +245,7 @@ void sp_rows_timeline(FILE *f, const struct sp_json *row, int64_t port)
 	        (long long)sp_json_get_int(row, "size", 0));
 	put_fact(f, row, "received", "received");
 	put_fact(f, row, "status", "status");
+	put_fact(f, row, "waits for", "waits_for");
 	put_fact(f, row, "security", "security");
 	put_fact(f, row, "next attempt", "next_attempt");
 	put_fact(f, row, "expires", "expires");

@@ -17,9 +17,9 @@
  * the configuration; a text that was left out is "".
  */
 
-#define SP_CONF_BYTES_MAX (1024u * 1024) /* of the file */
-#define SP_CONF_WHY       512            /* room for one line of reason */
-#define SP_CONF_STEPS_MAX 64
+#define SP_CONF_BYTES_MAX     (1024u * 1024) /* of the file */
+#define SP_CONF_WHY           512            /* room for one line of reason */
+#define SP_CONF_STEPS_MAX     64
 #define SP_CONF_DKIM_KEYS_MAX 8 /* of one domain */
 
 struct sp_conf_strings {
@@ -47,7 +47,7 @@ struct sp_conf_stub {
 };
 
 struct sp_conf_dkim {
-	const char *name; /* domain, lower-case A-labels */
+	const char *name;                /* domain, lower-case A-labels */
 	struct sp_conf_strings selector; /* one for each key */
 	struct sp_conf_strings key;      /* files */
 };

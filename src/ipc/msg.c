@@ -192,6 +192,24 @@ const struct sp_pack_field SP_MSG_FETCHED_FIELDS[] = {
 	SP_PACK_END,
 };
 
+const struct sp_pack_field SP_MSG_SIGN_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_sign, ask),
+	SP_PACK_LIM(STR, struct sp_msg_sign, id, SP_MSG_ID_MAX),
+	SP_PACK(BOOL, struct sp_msg_sign, inline_body),
+	SP_PACK_LIM(STR, struct sp_msg_sign, body, SP_BODY_INLINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_SIGNED_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_signed, ask),
+	SP_PACK_LIM(STR, struct sp_msg_signed, id, SP_MSG_ID_MAX),
+	SP_PACK_LIM(ENUM, struct sp_msg_signed, result, SP_MSG_SIGNED_FAILED),
+	SP_PACK_LIM(STR, struct sp_msg_signed, header, SP_MSG_SIGNATURE_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_signed, domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_signed, why, LINE_MAX),
+	SP_PACK_END,
+};
+
 const struct sp_pack_field SP_MSG_COMMAND_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_command, id),
 	SP_PACK_LIM(STR, struct sp_msg_command, json, SP_FRAME_MAX - 64),

@@ -25,6 +25,8 @@
  *   queue, transport -> fetch   FETCH, FETCH_CANCEL
  *   fetch     -> queue, transport   FETCHED
  *   fetch     -> resolve    ASK, ASK_CANCEL (answered as to transport)
+ *   queue     -> sign       SIGN, BODY_CHUNK
+ *   sign      -> queue      BODY_PULL, SIGNED
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
@@ -52,6 +54,8 @@
 	X(ASK, 30)                                                             \
 	X(ASK_CANCEL, 31)                                                      \
 	X(ANSWER, 32)                                                          \
+	X(SIGN, 50)                                                            \
+	X(SIGNED, 51)                                                          \
 	X(FETCH, 33)                                                           \
 	X(FETCH_CANCEL, 34)                                                    \
 	X(FETCHED, 35)                                                         \
@@ -73,23 +77,25 @@ enum sp_role {
 	SP_ROLE_QUEUE,
 	SP_ROLE_RESOLVE,
 	SP_ROLE_TRANSPORT,
+	SP_ROLE_SIGN,
 	SP_ROLE_CONSOLE,
 	SP_ROLE_FETCH,
 	SP_ROLE_COUNT,
 };
 const char *sp_role_name(enum sp_role role);
 
-#define SP_BODY_INLINE_MAX (64u * 1024) /* travels with SUBMIT and JOB */
-#define SP_BODY_CHUNK_MAX  (256u * 1024)
-#define SP_DETAIL_MAX      (256u * 1024) /* JSON evidence of one attempt */
-#define SP_JOB_RCPT_MAX    100
-#define SP_MSG_ID_MAX      32
-#define SP_MSG_REASON_MAX  500
-#define SP_HELLO_MAX       20000
-#define SP_MSG_URL_MAX     2048
-#define SP_MSG_POST_MAX    (1024u * 1024) /* body of a request */
-#define SP_MSG_FETCHED_MAX (1024u * 1024) /* body of an answer */
-#define SP_MSG_STS_MAX     (64u * 1024)   /* body of a policy */
+#define SP_BODY_INLINE_MAX   (64u * 1024) /* travels with SUBMIT and JOB */
+#define SP_BODY_CHUNK_MAX    (256u * 1024)
+#define SP_DETAIL_MAX        (256u * 1024) /* JSON evidence of one attempt */
+#define SP_JOB_RCPT_MAX      100
+#define SP_MSG_ID_MAX        32
+#define SP_MSG_REASON_MAX    500
+#define SP_HELLO_MAX         20000
+#define SP_MSG_SIGNATURE_MAX 16384
+#define SP_MSG_URL_MAX       2048
+#define SP_MSG_POST_MAX      (1024u * 1024) /* body of a request */
+#define SP_MSG_FETCHED_MAX   (1024u * 1024) /* body of an answer */
+#define SP_MSG_STS_MAX       (64u * 1024)   /* body of a policy */
 
 struct sp_msg_link {       /* descriptor: the receiver's end of a new pair */
 	enum sp_role role; /* who is at the other end */
@@ -174,8 +180,9 @@ struct sp_msg_body_pull {
 struct sp_msg_outcome_rcpt {
 	uint64_t rcpt_id;
 	uint8_t class;  /* enum sp_verdict_class */
-	bool retry_now; /* stopped before it was tried: due at once, the
-	                 * attempt does not count */
+	bool retry_now; /* stopped before it was tried: due at once, or soon
+	                 * with the cause host-busy; the attempt does not
+	                 * count */
 	bool dsn;       /* delivered: the peer took over NOTIFY (RFC 3461) */
 	struct sp_str cause;        /* scenario name; empty when delivered */
 	struct sp_str code;         /* "4.7.323", "2.0.0" */
@@ -258,6 +265,34 @@ struct sp_msg_fetched {
 	struct sp_str address; /* and port, of the last try; may be empty */
 };
 
+/* A message that waits for its DKIM signature. The body is whole when
+ * inline_body; else sign pulls it from chunk 0, the ask in place of an
+ * attempt. An empty chunk that is not the last: the message has gone, and
+ * the ask with it. */
+struct sp_msg_sign {
+	uint64_t ask;
+	struct sp_str id; /* queue id */
+	bool inline_body;
+	struct sp_str body;
+};
+
+enum sp_msg_signed_result {
+	SP_MSG_SIGNED_YES,
+	SP_MSG_SIGNED_NO,     /* not to be signed, or it can't ever be */
+	SP_MSG_SIGNED_FAILED, /* not now */
+};
+
+#define SP_MSG_SIGN_NO_KEY "no key for the domain" /* why, with NO */
+
+struct sp_msg_signed {
+	uint64_t ask;
+	struct sp_str id;
+	enum sp_msg_signed_result result;
+	struct sp_str header; /* whole DKIM-Signature fields */
+	struct sp_str domain; /* d= */
+	struct sp_str why;    /* NO, FAILED */
+};
+
 /* Console's questions to roles, as JSON: {"verb": ..., ...}. */
 struct sp_msg_command {
 	uint64_t id;
@@ -282,6 +317,8 @@ extern const struct sp_pack_field SP_MSG_STS_FIELDS[];
 extern const struct sp_pack_field SP_MSG_FETCH_FIELDS[];
 extern const struct sp_pack_field SP_MSG_FETCH_CANCEL_FIELDS[];
 extern const struct sp_pack_field SP_MSG_FETCHED_FIELDS[];
+extern const struct sp_pack_field SP_MSG_SIGN_FIELDS[];
+extern const struct sp_pack_field SP_MSG_SIGNED_FIELDS[];
 extern const struct sp_pack_field SP_MSG_COMMAND_FIELDS[];
 
 #endif

@@ -33,7 +33,7 @@ struct sp_dkim_lib {
 
 struct sp_dkim_signer {
 	const struct sp_dkim_signing *signing;
-	const struct sp_field *fields;
+	const struct sp_header_field *fields;
 	size_t count;
 	DKIM *dkim;            /* RSA */
 	DKIM_STAT failed;      /* sticky */
@@ -253,29 +253,33 @@ static bool is_rsa(const struct sp_dkim_signer *s)
 	return sp_dkim_key_type(s->signing->key) == SP_DKIM_KEY_RSA;
 }
 
-struct sp_dkim_signer *sp_dkim_signer_new(struct sp_dkim_lib *lib,
-                                          const struct sp_dkim_signing *signing,
-                                          const struct sp_field *fields,
-                                          size_t count, char *why_out,
-                                          size_t why_cap)
+int sp_dkim_signer_new(struct sp_dkim_lib *lib,
+                       const struct sp_dkim_signing *signing,
+                       const struct sp_header_field *fields, size_t count,
+                       struct sp_dkim_signer **signer_out, char *why_out,
+                       size_t why_cap)
 {
 	struct sp_dkim_signer *s = SP_NEW(struct sp_dkim_signer);
+	DKIM_STAT stat = DKIM_STAT_OK;
 
 	s->signing = signing;
 	s->fields = fields;
 	s->count = count;
 	s->failed = DKIM_STAT_OK;
 	if (is_rsa(s)) {
-		DKIM_STAT stat = start_rsa(s, lib);
-
-		if (stat != DKIM_STAT_OK) {
-			say(s, stat, why_out, why_cap);
-			sp_dkim_signer_free(&s);
-		}
+		stat = start_rsa(s, lib);
 	} else {
 		start_ed25519(s);
 	}
-	return s;
+	if (stat != DKIM_STAT_OK) {
+		say(s, stat, why_out, why_cap);
+		sp_dkim_signer_free(&s);
+	}
+	*signer_out = s;
+	if (stat == DKIM_STAT_SYNTAX) {
+		return SP_ESYNTAX;
+	}
+	return stat == DKIM_STAT_OK ? 0 : -EIO;
 }
 
 void sp_dkim_signer_feed(struct sp_dkim_signer *s, struct sp_str piece)

@@ -33,13 +33,13 @@ struct sp_dkim_signing {
 struct sp_dkim_signer; /* one signature of one message */
 
 /* The header, then the body in any pieces, then finish. The fields are
- * borrowed until finish. Null: the library refused, with one line in
- * why_out. */
-struct sp_dkim_signer *sp_dkim_signer_new(struct sp_dkim_lib *lib,
-                                          const struct sp_dkim_signing *signing,
-                                          const struct sp_field *fields,
-                                          size_t count, char *why_out,
-                                          size_t why_cap);
+ * borrowed until finish. 0, SP_ESYNTAX (the library doesn't take this
+ * header, and never will), -EIO; with one line in why_out. */
+int sp_dkim_signer_new(struct sp_dkim_lib *lib,
+                       const struct sp_dkim_signing *signing,
+                       const struct sp_header_field *fields, size_t count,
+                       struct sp_dkim_signer **signer_out, char *why_out,
+                       size_t why_cap);
 void sp_dkim_signer_feed(struct sp_dkim_signer *signer, struct sp_str piece);
 /* Appends the whole DKIM-Signature field with its CRLF. 0, SP_ELIMIT (out
  * is full), -EIO with one line in why_out. */

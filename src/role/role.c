@@ -287,6 +287,7 @@ static const struct sp_role_ops *ops_of(enum sp_role role)
 		[SP_ROLE_QUEUE] = &SP_ROLE_QUEUE_OPS,
 		[SP_ROLE_RESOLVE] = &SP_ROLE_RESOLVE_OPS,
 		[SP_ROLE_TRANSPORT] = &SP_ROLE_TRANSPORT_OPS,
+		[SP_ROLE_SIGN] = &SP_ROLE_SIGN_OPS,
 		[SP_ROLE_CONSOLE] = &SP_ROLE_CONSOLE_OPS,
 		[SP_ROLE_FETCH] = &SP_ROLE_FETCH_OPS,
 	};
@@ -312,6 +313,7 @@ int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
 	};
 	int status = 0;
 
+	sp_mem_keep();
 	set_up_process(&ctx);
 	ctx.loop = sp_loop_new();
 	ctx.priv->start_stop = sp_deferred_new(ctx.loop, on_stop, &ctx);

@@ -38,7 +38,7 @@ struct sp_role_ctx {
 	void *state; /* the role's own */
 	/* Inherited. receive: a listener for each address in the order of the
 	 * configuration, then certificate and key file of each pair; console:
-	 * the control socket. */
+	 * the control socket; sign: the key files in that order. */
 	const int *fds;
 	size_t fd_count;
 	char why[512]; /* one line, when start fails */
@@ -69,6 +69,7 @@ extern const struct sp_role_ops SP_ROLE_RECEIVE_OPS;
 extern const struct sp_role_ops SP_ROLE_QUEUE_OPS;
 extern const struct sp_role_ops SP_ROLE_RESOLVE_OPS;
 extern const struct sp_role_ops SP_ROLE_TRANSPORT_OPS;
+extern const struct sp_role_ops SP_ROLE_SIGN_OPS;
 extern const struct sp_role_ops SP_ROLE_CONSOLE_OPS;
 extern const struct sp_role_ops SP_ROLE_FETCH_OPS;
 

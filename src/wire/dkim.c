@@ -176,7 +176,7 @@ void sp_dkim_body_finish(struct sp_dkim_body *body)
 
 /* What is being put together: the names of h=, and the fields behind it. */
 struct chosen {
-	const struct sp_field *fields;
+	const struct sp_header_field *fields;
 	size_t count;
 	struct sp_buf *field; /* the signature field */
 	struct sp_buf *input;
@@ -201,7 +201,7 @@ static void put_name(struct chosen *c, const char *name)
 static void choose(struct chosen *c, const char *name, bool oversign)
 {
 	for (size_t i = c->count; i > 0; i--) {
-		const struct sp_field *f = &c->fields[i - 1];
+		const struct sp_header_field *f = &c->fields[i - 1];
 
 		if (sp_str_eq_nocase(f->name, sp_str_from(name))) {
 			put_name(c, name);
@@ -214,7 +214,7 @@ static void choose(struct chosen *c, const char *name, bool oversign)
 }
 
 int sp_dkim_signature_input(const struct sp_dkim_signature *s,
-                            const struct sp_field *fields, size_t count,
+                            const struct sp_header_field *fields, size_t count,
                             struct sp_buf *field_out, struct sp_buf *input_out)
 {
 	struct chosen c = {.fields = fields,

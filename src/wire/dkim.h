@@ -68,7 +68,7 @@ struct sp_dkim_signature {     /* all borrowed */
  * from the last of a name to its first (5.4.2), and this field (3.7). 0 or
  * SP_ELIMIT. */
 int sp_dkim_signature_input(const struct sp_dkim_signature *signature,
-                            const struct sp_field *fields, size_t count,
+                            const struct sp_header_field *fields, size_t count,
                             struct sp_buf *field_out, struct sp_buf *input_out);
 
 /* ---- key records (RFC 6376 3.6.1) ---- */

@@ -57,7 +57,7 @@ static struct sp_str without_line_end(struct sp_str s)
 }
 
 /* RFC 5322 3.6.8; blanks before the colon are the obsolete syntax (4.5.8). */
-static bool split(struct sp_str text, struct sp_field *out)
+static bool split(struct sp_str text, struct sp_header_field *out)
 {
 	size_t len = 0;
 	size_t colon;
@@ -73,7 +73,7 @@ static bool split(struct sp_str text, struct sp_field *out)
 	if (len == 0 || colon == text.len || text.ptr[colon] != ':') {
 		return false;
 	}
-	*out = (struct sp_field){
+	*out = (struct sp_header_field){
 		.name = sp_str_sub(text, 0, len),
 		.value = sp_str_sub(text, colon + 1, text.len),
 		.text = text,
@@ -81,28 +81,29 @@ static bool split(struct sp_str text, struct sp_field *out)
 	return true;
 }
 
-enum sp_field_walk sp_field_next(struct sp_str *rest, bool all,
-                                 struct sp_field *field_out)
+enum sp_header_field_walk
+sp_header_field_next(struct sp_str *rest, bool all,
+                     struct sp_header_field *field_out)
 {
 	size_t first = line_end(*rest, 0);
 	size_t end;
 
 	if (first && is_empty_line(sp_str_sub(*rest, 0, first))) {
 		*rest = sp_str_sub(*rest, first, rest->len);
-		return SP_FIELD_END;
+		return SP_HEADER_FIELD_END;
 	}
 	if (rest->len == 0) {
-		return all ? SP_FIELD_END : SP_FIELD_MORE;
+		return all ? SP_HEADER_FIELD_END : SP_HEADER_FIELD_MORE;
 	}
 	end = field_end(*rest, all);
 	if (end == 0) {
-		return SP_FIELD_MORE;
+		return SP_HEADER_FIELD_MORE;
 	}
 	if (!split(without_line_end(sp_str_sub(*rest, 0, end)), field_out)) {
-		return SP_FIELD_BAD;
+		return SP_HEADER_FIELD_BAD;
 	}
 	*rest = sp_str_sub(*rest, end, rest->len);
-	return SP_FIELD_FOUND;
+	return SP_HEADER_FIELD_FOUND;
 }
 
 /* ---- From ---- */
@@ -277,12 +278,13 @@ static bool read_from(struct sp_str value, struct sp_arena *arena,
 enum sp_from sp_from_domain(struct sp_str head, bool all,
                             struct sp_arena *arena, struct sp_str *domain_out)
 {
-	enum sp_field_walk walk;
+	enum sp_header_field_walk walk;
 	struct sp_str value = {0};
-	struct sp_field field;
+	struct sp_header_field field;
 	unsigned count = 0;
 
-	while ((walk = sp_field_next(&head, all, &field)) == SP_FIELD_FOUND) {
+	while ((walk = sp_header_field_next(&head, all, &field)) ==
+	       SP_HEADER_FIELD_FOUND) {
 		if (sp_str_eq_nocase(field.name, SP_STR("From"))) {
 			value = field.value;
 			count++;
@@ -291,8 +293,9 @@ enum sp_from sp_from_domain(struct sp_str head, bool all,
 	if (count > 1) {
 		return SP_FROM_MANY;
 	}
-	if (walk != SP_FIELD_END) {
-		return walk == SP_FIELD_MORE ? SP_FROM_MORE : SP_FROM_BAD;
+	if (walk != SP_HEADER_FIELD_END) {
+		return walk == SP_HEADER_FIELD_MORE ? SP_FROM_MORE
+		                                    : SP_FROM_BAD;
 	}
 	if (count == 0) {
 		return SP_FROM_NONE;

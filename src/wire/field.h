@@ -13,23 +13,25 @@
  * wire/header.h; both agree on where a header ends.
  */
 
-struct sp_field {
+struct sp_header_field {
 	struct sp_str name;  /* as written, without blanks before the colon */
 	struct sp_str value; /* behind the colon; folds kept, no last CRLF */
 	struct sp_str text;  /* all of it, without the last CRLF */
 };
 
-enum sp_field_walk {
-	SP_FIELD_FOUND,
-	SP_FIELD_END,  /* an empty line, or no bytes left: rest is the body */
-	SP_FIELD_MORE, /* the next field is not whole yet */
-	SP_FIELD_BAD,  /* a line that is no field: rest begins with it */
+enum sp_header_field_walk {
+	SP_HEADER_FIELD_FOUND,
+	SP_HEADER_FIELD_END,  /* an empty line, or no bytes left: rest is the
+	                         body */
+	SP_HEADER_FIELD_MORE, /* the next field is not whole yet */
+	SP_HEADER_FIELD_BAD,  /* a line that is no field: rest begins with it */
 };
 
 /* The next field of rest, which moves behind it. all: nothing follows what
  * is in rest. Lines end in CRLF or LF. */
-enum sp_field_walk sp_field_next(struct sp_str *rest, bool all,
-                                 struct sp_field *field_out);
+enum sp_header_field_walk
+sp_header_field_next(struct sp_str *rest, bool all,
+                     struct sp_header_field *field_out);
 
 enum sp_from {
 	SP_FROM_FOUND,

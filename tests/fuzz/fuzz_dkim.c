@@ -56,13 +56,14 @@ static void check_fields(struct sp_str text)
 		.selector = SP_STR("s"),
 		.body_hash = SP_STR("h"),
 	};
-	struct sp_field fields[32];
+	struct sp_header_field fields[32];
 	struct sp_buf field;
 	struct sp_buf input;
 	size_t count = 0;
 
 	while (count < 32 &&
-	       sp_field_next(&text, true, &fields[count]) == SP_FIELD_FOUND) {
+	       sp_header_field_next(&text, true, &fields[count]) ==
+	               SP_HEADER_FIELD_FOUND) {
 		count++;
 	}
 	sp_buf_init(&field, OUT_MAX);

@@ -19,23 +19,24 @@ static void check_end(struct sp_str text)
 {
 	struct sp_header_scan scan;
 	struct sp_str rest = text;
-	enum sp_field_walk walk;
-	struct sp_field f;
+	enum sp_header_field_walk walk;
+	struct sp_header_field f;
 	bool from = false;
 
 	sp_header_scan_init(&scan);
 	sp_header_scan_feed(&scan, text);
 	sp_header_scan_finish(&scan);
-	while ((walk = sp_field_next(&rest, true, &f)) == SP_FIELD_FOUND) {
+	while ((walk = sp_header_field_next(&rest, true, &f)) ==
+	       SP_HEADER_FIELD_FOUND) {
 		SP_ASSERT(f.name.len > 0 && f.text.len > f.name.len);
 		from = from || sp_str_eq_nocase(f.name, SP_STR("From"));
 	}
-	SP_ASSERT(walk != SP_FIELD_MORE);
+	SP_ASSERT(walk != SP_HEADER_FIELD_MORE);
 	SP_ASSERT(from == scan.has_from);
-	if (walk == SP_FIELD_END && scan.ended && !scan.malformed) {
+	if (walk == SP_HEADER_FIELD_END && scan.ended && !scan.malformed) {
 		SP_ASSERT(text.len - rest.len == scan.header_bytes);
 	}
-	SP_ASSERT(walk != SP_FIELD_BAD || scan.malformed);
+	SP_ASSERT(walk != SP_HEADER_FIELD_BAD || scan.malformed);
 }
 
 static void check_from(struct sp_str text, size_t cut)

@@ -177,6 +177,7 @@ static void ask_all(struct client *c, struct sp_str json, bool sessions)
 	if (!sessions) {
 		ask_role(c, SP_ROLE_QUEUE, 0, json);
 		ask_role(c, SP_ROLE_RESOLVE, 0, json);
+		ask_role(c, SP_ROLE_SIGN, 0, json);
 		msg.id = ask_id(c);
 		sp_role_tell_parent(ctx, SP_MSG_COMMAND, SP_MSG_COMMAND_FIELDS,
 		                    &msg);

@@ -46,6 +46,9 @@ static struct sp_json *row_json(const struct sp_store_row *row)
 	set_time(obj, "expires", row->expires_ms);
 	set_time(obj, "done", row->done_ms);
 	sp_json_set_bool(obj, "report_due", row->report_due);
+	sp_json_set_cstr(obj, "waits_for",
+	                 row->to_sign && !row->done_ms ? "dkim-signature"
+	                                               : NULL);
 	sp_json_set_text(obj, "client", row->client);
 	return obj;
 }

@@ -17,7 +17,7 @@
 #define PAUSE_FIRST_MS 100
 #define PAUSE_MAX_MS   10000
 
-#define FDS_MAX 64
+#define FDS_MAX 512
 
 /* The parent's loop and channels stay behind untouched: their descriptors
  * are closed here, and its memory is never used again. */

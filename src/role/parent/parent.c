@@ -25,12 +25,13 @@
 #include "base/time.h"
 #include "net/socket.h"
 #include "role/parent/child.h"
+#include "role/parent/keys.h"
 #include "role/parent/parent.h"
 #include "role/role.h"
 #include "wire/json.h"
 
 #define WORKERS_MAX   256
-#define CHILDREN_MAX  (5 + WORKERS_MAX)
+#define CHILDREN_MAX  (6 + WORKERS_MAX)
 #define LISTENERS_MAX 64
 #define BACKLOG       1024
 #define STOP_LAST     3
@@ -47,6 +48,7 @@ struct sp_parent {
 	size_t child_count;
 	int listeners[LISTENERS_MAX]; /* and certificate files */
 	size_t listener_count;
+	struct sp_key_files keys; /* of the sign role */
 	int control_fd;
 	int ready_fd;
 	bool up;
@@ -68,6 +70,8 @@ static const struct {
 	{SP_ROLE_RESOLVE, SP_ROLE_FETCH},
 	{SP_ROLE_FETCH, SP_ROLE_TRANSPORT},
 	{SP_ROLE_FETCH, SP_ROLE_QUEUE},
+	{SP_ROLE_SIGN, SP_ROLE_QUEUE},
+	{SP_ROLE_CONSOLE, SP_ROLE_SIGN},
 	{SP_ROLE_CONSOLE, SP_ROLE_RECEIVE},
 	{SP_ROLE_CONSOLE, SP_ROLE_QUEUE},
 	{SP_ROLE_CONSOLE, SP_ROLE_RESOLVE},
@@ -78,6 +82,7 @@ static const struct {
 static const int STOP_STAGE[SP_ROLE_COUNT] = {
 	[SP_ROLE_RECEIVE] = 0, [SP_ROLE_TRANSPORT] = 0, [SP_ROLE_QUEUE] = 1,
 	[SP_ROLE_RESOLVE] = 1, [SP_ROLE_CONSOLE] = 2,   [SP_ROLE_FETCH] = 1,
+	[SP_ROLE_SIGN] = 1,
 };
 
 static void spawn(struct sp_child *child);
@@ -295,6 +300,9 @@ static void spawn(struct sp_child *child)
 	} else if (child->role == SP_ROLE_CONSOLE) {
 		how.fds = &p->control_fd;
 		how.fd_count = 1;
+	} else if (child->role == SP_ROLE_SIGN) {
+		how.fds = p->keys.fds;
+		how.fd_count = p->keys.count;
 	}
 	r = sp_child_start(child, &how);
 	if (r) {
@@ -382,10 +390,16 @@ static struct sp_child *child_of_pid(struct sp_parent *p, pid_t pid)
 static void on_death(struct sp_parent *p, struct sp_child *child, int status)
 {
 	bool was_starting = child->state == SP_CHILD_STARTING;
+	bool was_told = child->state == SP_CHILD_STOPPING;
 	int64_t pause_ms = sp_child_buried(child);
 
 	if (p->stop_stage >= 0) {
 		advance_stop(p);
+		return;
+	}
+	if (was_told) { /* for new keys: renew_sign */
+		child->quick_deaths = 0;
+		spawn(child);
 		return;
 	}
 	if (!p->up && was_starting && WIFEXITED(status)) {
@@ -474,12 +488,66 @@ static const char *needs_restart(const struct sp_conf *a,
 	return NULL;
 }
 
+/* New keys need a new process: descriptors come by fork. Until it is there,
+ * what is to be signed waits as when it had died. */
+static void renew_sign(struct sp_parent *p)
+{
+	for (size_t i = 0; i < p->child_count; i++) {
+		struct sp_child *c = &p->children[i];
+
+		if (c->role == SP_ROLE_SIGN && c->control &&
+		    c->state != SP_CHILD_STOPPING) {
+			sp_channel_send(c->control, SP_MSG_STOP, NULL, NULL);
+			c->state = SP_CHILD_STOPPING;
+		}
+	}
+}
+
+/* The keys of a configuration that is to take effect. 0, or SP_ECONFIG: said,
+ * and those in use stay. */
+static int take_keys(struct sp_parent *p, const struct sp_conf *fresh)
+{
+	struct sp_key_files files;
+	char why[SP_CONF_WHY] = "";
+	int r = sp_key_files_open(fresh, &files, why, sizeof(why));
+
+	if (r == 0) {
+		r = sp_key_files_check(fresh, &files, why, sizeof(why));
+		if (r) {
+			sp_key_files_close(&files);
+		}
+	}
+	if (r) {
+		sp_log(&p->log, SP_LOG_ERROR, "reload.refused",
+		       SP_F_CSTR("why", why));
+		return r;
+	}
+	sp_key_files_close(&p->keys);
+	p->keys = files;
+	return 0;
+}
+
+static void send_reload(struct sp_parent *p, struct sp_str text, bool to_sign)
+{
+	const struct sp_msg_reload msg = {text};
+
+	for (size_t i = 0; i < p->child_count; i++) {
+		struct sp_child *c = &p->children[i];
+
+		if (c->control && (to_sign || c->role != SP_ROLE_SIGN)) {
+			sp_channel_send(c->control, SP_MSG_RELOAD,
+			                SP_MSG_RELOAD_FIELDS, &msg);
+		}
+	}
+}
+
 static void on_sighup(void *arg)
 {
 	struct sp_parent *p = arg;
 	struct sp_conf *fresh = NULL;
 	char why[SP_CONF_WHY] = "";
 	const char *fixed;
+	bool has_keys;
 
 	if (p->stop_stage >= 0) {
 		return;
@@ -497,15 +565,16 @@ static void on_sighup(void *arg)
 		sp_conf_free(&fresh);
 		return;
 	}
+	if (take_keys(p, fresh)) {
+		sp_conf_free(&fresh);
+		return;
+	}
+	has_keys = p->conf->dkim_count || fresh->dkim_count;
 	sp_conf_free(&p->conf);
 	p->conf = fresh;
-	for (size_t i = 0; i < p->child_count; i++) {
-		struct sp_msg_reload msg = {fresh->text};
-
-		if (p->children[i].control) {
-			sp_channel_send(p->children[i].control, SP_MSG_RELOAD,
-			                SP_MSG_RELOAD_FIELDS, &msg);
-		}
+	send_reload(p, fresh->text, !has_keys);
+	if (has_keys) {
+		renew_sign(p);
 	}
 	sp_log(&p->log, SP_LOG_INFO, "reload.done");
 }
@@ -618,6 +687,10 @@ static int open_all(struct sp_parent *p)
 	}
 	r = open_listeners(p);
 	r = r ? r : open_certificates(p);
+	if (r == 0 && sp_key_files_open(p->conf, &p->keys, why, sizeof(why))) {
+		fprintf(stderr, "sealpostd: %s\n", why);
+		return 78;
+	}
 	return r ? r : open_control(p);
 }
 
@@ -645,6 +718,7 @@ static void add_children(struct sp_parent *p)
 	for (unsigned i = 0; i < p->worker_count; i++) {
 		add_child(p, SP_ROLE_TRANSPORT, i);
 	}
+	add_child(p, SP_ROLE_SIGN, 0);
 	add_child(p, SP_ROLE_CONSOLE, 0);
 	add_child(p, SP_ROLE_RECEIVE, 0);
 }
@@ -670,6 +744,7 @@ static void release(struct sp_parent *p)
 	for (size_t i = 0; i < p->listener_count; i++) {
 		close(p->listeners[i]);
 	}
+	sp_key_files_close(&p->keys);
 	if (p->control_fd >= 0) {
 		close(p->control_fd);
 		unlink(p->conf->control);

@@ -119,6 +119,7 @@ static int stats(struct sp_queue *q, struct sp_queue_op *op)
 	sp_json_set_int(reply, "messages", (int64_t)s.messages);
 	sp_json_set_int(reply, "incoming", (int64_t)s.incoming);
 	sp_json_set_int(reply, "in_flight", (int64_t)sp_queue_in_flight(q));
+	sp_json_set_int(reply, "signing", (int64_t)q->signing.asked.count);
 	set_reply(op, reply);
 	return ret;
 }

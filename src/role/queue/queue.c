@@ -37,6 +37,10 @@ static const struct row {
          SP_MSG_BODY_PULL_FIELDS, sizeof(struct sp_msg_body_pull)},
 	{SP_ROLE_TRANSPORT, SP_MSG_OUTCOME, &SP_QUEUE_OUTCOME,
          SP_MSG_OUTCOME_FIELDS, sizeof(struct sp_msg_outcome)},
+	{SP_ROLE_SIGN, SP_MSG_BODY_PULL, &SP_QUEUE_SIGN_PULL,
+         SP_MSG_BODY_PULL_FIELDS, sizeof(struct sp_msg_body_pull)},
+	{SP_ROLE_SIGN, SP_MSG_SIGNED, &SP_QUEUE_SIGNED, SP_MSG_SIGNED_FIELDS,
+         sizeof(struct sp_msg_signed)},
 	{SP_ROLE_CONSOLE, SP_MSG_COMMAND, &SP_QUEUE_COMMAND,
          SP_MSG_COMMAND_FIELDS, sizeof(struct sp_msg_command)},
 };
@@ -131,6 +135,10 @@ static void on_link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	sp_log(&ctx->log, SP_LOG_DEBUG, "queue.link_up",
 	       SP_F_CSTR("peer", sp_role_name(link->role)),
 	       SP_F_INT("index", link->index));
+	if (link->role == SP_ROLE_SIGN) {
+		sp_queue_sign_rewind(ctx->state);
+		sp_queue_wake(ctx->state);
+	}
 }
 
 static void on_link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
@@ -142,6 +150,8 @@ static void on_link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 		sp_queue_receive_down(q, link);
 	} else if (link->role == SP_ROLE_TRANSPORT) {
 		sp_queue_worker_down(q, link->index);
+	} else if (link->role == SP_ROLE_SIGN) {
+		sp_queue_sign_down(q);
 	}
 	sp_queue_wake(q);
 }
@@ -188,6 +198,7 @@ static void free_queue(struct sp_queue **queue)
 		sp_queue_worker_down(q, i);
 		sp_map_fini(&q->workers[i].attempts);
 	}
+	sp_queue_sign_fini(q);
 	sp_store_close(&q->store);
 	sp_deferred_free(&q->turn);
 	sp_timer_free(&q->wake);
@@ -213,6 +224,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	for (unsigned i = 0; i < ctx->worker_count; i++) {
 		sp_map_init(&q->workers[i].attempts);
 	}
+	sp_queue_sign_init(q);
 	q->turn = sp_deferred_new(ctx->loop, sp_queue_turn, q);
 	q->wake = sp_timer_new(ctx->loop, sp_queue_turn, q);
 	q->reopen = sp_timer_new(ctx->loop, sp_queue_reopen, q);

@@ -75,6 +75,17 @@ struct sp_queue_worker {
 	int64_t paused_until_ms; /* monotonic; it handed work back */
 };
 
+/* Messages that wait for their DKIM signature: sign.c. */
+struct sp_queue_signing {
+	bool any;            /* there may be some behind seq */
+	uint64_t seq;        /* how far they were listed */
+	size_t asking;       /* in this turn */
+	struct sp_map asked; /* queue id → who was asked */
+	uint64_t last_ask;
+	struct sp_timer *retry;
+	bool retry_set;
+};
+
 struct sp_queue {
 	struct sp_role_ctx *ctx;
 	struct sp_store *store; /* null: being opened again */
@@ -96,6 +107,7 @@ struct sp_queue {
 	struct sp_store_job *jobs;       /* of this turn; in its arena */
 	struct sp_arena turn_arena;
 	struct sp_notices notices;
+	struct sp_queue_signing signing;
 };
 
 /* queue.c */
@@ -159,6 +171,21 @@ int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
 
 /* report.c: in the turn, tell senders what is due. */
 int sp_queue_report(struct sp_queue *q, int64_t now_ms);
+
+/* sign.c */
+extern const struct sp_queue_verb SP_QUEUE_SIGN_PULL, SP_QUEUE_SIGNED;
+void sp_queue_sign_init(struct sp_queue *q);
+void sp_queue_sign_fini(struct sp_queue *q);
+/* Whether a message is to be signed: for sp_store_incoming.to_sign. head is
+ * the message, or its first bytes unless all. */
+bool sp_queue_wants_signature(struct sp_queue *q, struct sp_str head, bool all);
+/* There may be messages to sign anywhere. */
+void sp_queue_sign_rewind(struct sp_queue *q);
+void sp_queue_sign_retry(void *arg);
+void sp_queue_sign_down(struct sp_queue *q); /* the sign role has gone */
+/* In the turn: choose whom to ask for; behind it: ask. */
+int sp_queue_sign_list(struct sp_queue *q, struct sp_list *asks);
+void sp_queue_sign_send(struct sp_queue *q, struct sp_list *asks);
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

@@ -346,6 +346,7 @@ static int enqueue(struct reporting *r)
 		.expires_ms = r->now_ms + ctx->conf->expire_ms,
 		.complete = body.len <= SP_STORE_CHUNK_MAX,
 		.body = sp_str_sub(body, 0, SP_STORE_CHUNK_MAX),
+		.to_sign = sp_queue_wants_signature(r->q, body, true),
 	};
 
 	envelope.message_id = sp_str_from(sp_arena_printf(

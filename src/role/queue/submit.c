@@ -104,6 +104,7 @@ static int enqueue(struct sp_queue *q, struct sp_queue_op *op)
 	                             : 0,
 		.complete = m->complete,
 		.body = m->body,
+		.to_sign = sp_queue_wants_signature(q, m->body, m->complete),
 	};
 
 	for (size_t i = 0; i < e->rcpt_count; i++) {
@@ -225,6 +226,7 @@ static int chunk_apply(struct sp_queue *q, struct sp_queue_op *op)
 	op->result = m->last ? SP_QUEUE_RESULT_ACCEPTED : SP_QUEUE_RESULT_PULL;
 	if (m->last) {
 		drop_session(s);
+		sp_queue_sign_rewind(q); /* it may be behind it */
 	}
 	return ret;
 }

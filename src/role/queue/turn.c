@@ -71,6 +71,7 @@ static void give_back(struct sp_queue *q, struct sp_list *ops, int err)
 static void lose_turn(struct sp_queue *q, int err)
 {
 	sp_store_rollback(q->store);
+	sp_queue_sign_rewind(q);
 	q->failures += err != -ENOSPC; /* a full disk may be emptied */
 	sp_log(&q->ctx->log, SP_LOG_ERROR, "queue.store_failed", SP_F_ERR(err),
 	       SP_F_CSTR("why", sp_store_why(q->store)),
@@ -233,7 +234,8 @@ static int check_clock(struct sp_queue *q, int64_t now_ms)
 	return ret ? ret : sp_store_set_clock(q->store, &now);
 }
 
-static int do_turn(struct sp_queue *q, struct sp_list *claims)
+static int do_turn(struct sp_queue *q, struct sp_list *claims,
+                   struct sp_list *asks)
 {
 	int64_t now_ms = sp_time_wall_ms();
 	int ret = sp_store_begin(q->store);
@@ -253,6 +255,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims)
 	}
 	ret = ret ? ret : sp_queue_defer_overdue(q, now_ms);
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
+	ret = ret ? ret : sp_queue_sign_list(q, asks);
 	return ret ? ret : sp_store_commit(q->store);
 }
 
@@ -316,19 +319,22 @@ void sp_queue_turn(void *arg)
 {
 	struct sp_queue *q = arg;
 	struct sp_list claims;
+	struct sp_list asks;
 	int ret;
 
 	if (!q->store) {
 		return; /* sp_queue_reopen comes back here */
 	}
 	sp_list_init(&claims);
-	ret = do_turn(q, &claims);
+	sp_list_init(&asks);
+	ret = do_turn(q, &claims, &asks);
 	if (ret == 0) {
 		q->failures = 0;
 		q->clock = q->clock_now;
 		q->end_pauses = false;
 		answer_all(q);
 		sp_queue_send_jobs(q, &claims);
+		sp_queue_sign_send(q, &asks);
 		sp_arena_fini(&q->turn_arena);
 		ret = after_turn(q);
 	}

@@ -107,7 +107,7 @@ static void test_bodies(void **state)
 
 static void test_input(void **state)
 {
-	static const struct sp_field fields[] = {
+	static const struct sp_header_field fields[] = {
 		FIELD("Received", " by x"),
 		FIELD("From", " a@d.test"),
 		FIELD("TO", " first"),

@@ -17,11 +17,12 @@ static void walk(const char *text, bool all, char *out, size_t cap)
 {
 	static const char *const ENDS[] = {"", "end", "more", "bad"};
 	struct sp_str rest = sp_str_from(text);
-	enum sp_field_walk w;
-	struct sp_field f;
+	enum sp_header_field_walk w;
+	struct sp_header_field f;
 	size_t len = 0;
 
-	while ((w = sp_field_next(&rest, all, &f)) == SP_FIELD_FOUND) {
+	while ((w = sp_header_field_next(&rest, all, &f)) ==
+	       SP_HEADER_FIELD_FOUND) {
 		len += (size_t)snprintf(
 			out + len, cap - len, SP_STR_FMT "=" SP_STR_FMT "|",
 			SP_STR_ARG(f.name), SP_STR_ARG(f.value));
