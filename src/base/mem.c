@@ -7,6 +7,7 @@
  * from. Something larger than a quarter of a block gets a block of its own,
  * put behind the newest so that the rest of that one stays in use.
  */
+#include <malloc.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -19,6 +20,7 @@
 #include "base/mem.h"
 
 #define BLOCK_BYTES 4096U
+#define KEEP_BYTES  (8 * 1024 * 1024)
 
 struct sp_arena_block {
 	struct sp_arena_block *next;
@@ -26,6 +28,12 @@ struct sp_arena_block {
 	size_t cap;
 	alignas(max_align_t) char data[];
 };
+
+void sp_mem_keep(void)
+{
+	(void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);
+	(void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES / 8);
+}
 
 static _Noreturn void out_of_memory(size_t size)
 {

@@ -30,6 +30,11 @@ void sp_free(void *ptr); /* null is legal */
 
 #define SP_NEW(type) ((type *)sp_calloc(1, sizeof(type)))
 
+/* For a process that serves for long: up to 8 MiB of freed memory stay with
+ * it instead of going back to the system after each message and being asked
+ * for again with the next. Before the first large allocation. */
+void sp_mem_keep(void);
+
 /*
  * An arena owns everything parsed during one attempt and frees it at once.
  * All memory from it is zeroed and aligned for any type.

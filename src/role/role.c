@@ -314,6 +314,7 @@ int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
 	int status = 0;
 
 	sp_mem_keep();
+	sp_mem_keep();
 	set_up_process(&ctx);
 	ctx.loop = sp_loop_new();
 	ctx.priv->start_stop = sp_deferred_new(ctx.loop, on_stop, &ctx);
