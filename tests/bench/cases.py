@@ -39,7 +39,23 @@ REUSE = {
     "smtp_connection_cache_on_demand": "yes",
 }
 
+#: Dead domains are tried once and then for hours not again.
+PATIENT = {
+    "general": 'retry = {"6h"} expire = "3d" delay_notice = "0"',
+    "smtp": 'domain_pause = "3h"',
+}
+
 CASES = [
+    Case(
+        "wrong",
+        "a domain whose TLSA does not match: nothing may be delivered",
+        "wrong",
+        1,
+        {"sealpost": {}, "postfix": {}},
+        targets="wrong",
+        fresh=True,
+        reps=1,
+    ),
     Case(
         "intake",
         "intake alone",
@@ -98,6 +114,80 @@ CASES = [
         "end_to_end",
         1000,
         {"sealpost": {}, "postfix": {}},
+        rounds=3,
+        warm=True,
+    ),
+    Case(
+        "many-cold",
+        "delivery to 1,000 domains, a full handshake each, empty DNS caches",
+        "delivery",
+        1000,
+        {"sealpost": {}, "postfix": {}},
+        fresh=True,
+    ),
+    Case(
+        "latency",
+        "every reply comes after 100 ms; 2,000 connections",
+        "delivery",
+        5000,
+        {
+            "sealpost": {"smtp": "max_connections = 2000"},
+            "postfix": {"senders": 2000, "default_process_limit": "2000"},
+        },
+        sink={"latency_ms": 100},
+        warm=True,
+    ),
+    Case(
+        "memory-500",
+        "memory at 500 concurrent deliveries",
+        "memory",
+        1500,
+        {
+            "sealpost": {"smtp": "max_connections = 500"},
+            "postfix": {"senders": 500, "default_process_limit": "500"},
+        },
+        sink={"latency_ms": 1000},
+        fresh=True,
+    ),
+    Case(
+        "slow-servers",
+        "10,000 concurrent deliveries to servers that answer after 40 s",
+        "memory",
+        10000,
+        {"sealpost": {"smtp": "max_connections = 10000 max_per_domain = 20"}},
+        sink={"final_ms": 40000},
+        fresh=True,
+        reps=1,
+    ),
+    Case(
+        "slow-clients",
+        "10,000 clients that stop in the middle of a message",
+        "slow_clients",
+        10000,
+        {"sealpost": {"receive": "sessions_max = 20000 sessions_per_client = 20000"}},
+        fresh=True,
+        reps=1,
+    ),
+    Case(
+        "deferred-100k",
+        "end to end beside 100,000 deferred messages",
+        "end_to_end",
+        1000,
+        {
+            "sealpost": PATIENT,
+            "sealpost-100k": {**PATIENT, "deferred": 100000},
+            "postfix": {},
+            "postfix-100k": {"deferred": 100000},
+        },
+        rounds=3,
+        warm=True,
+    ),
+    Case(
+        "deferred-1m",
+        "end to end beside 1,000,000 deferred messages",
+        "end_to_end",
+        1000,
+        {"sealpost": PATIENT, "sealpost-1m": {**PATIENT, "deferred": 1000000}},
         rounds=3,
         warm=True,
     ),

@@ -13,7 +13,8 @@ from pathlib import Path
 from lab import netns, procs
 from tests.bench import report
 from tests.bench.cases import CASES, Case
-from tests.bench.measure import Runner
+from tests.bench.measure import Runner, Span
+from tests.bench.meter import Group, Tree
 from tests.bench.postfix import RESOLVER, Postfix
 from tests.bench.sealpost import Sealpost
 from tests.bench.world import BENCH, BenchWorld
@@ -32,8 +33,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="few messages: does it all work?")
     parser.add_argument("--list", action="store_true", help="the cases")
     parser.add_argument("--write-doc", action="store_true", help="write doc/performance.md")
+    parser.add_argument(
+        "--during",
+        default="",
+        metavar="COMMAND",
+        help="a shell command that runs while a delivery is measured, with $PIDS, "
+        "and is interrupted then: exec perf record -o FILE -p $PIDS",
+    )
     parser.add_argument("--directory", default="/var/tmp", help="where queues are (a disk)")
     return parser.parse_args()
+
+
+def kind(name: str) -> str:
+    """Of "sealpost-100k": sealpost."""
+    return name.split("-")[0]
 
 
 def chosen(options: argparse.Namespace) -> list[Case]:
@@ -52,6 +65,7 @@ class Bench:
         self._directory = Path(tempfile.mkdtemp(prefix="sealpost-bench-", dir=options.directory))
         self._directory.chmod(0o711)
         self._world = BenchWorld(self._directory)
+        self._meters: set[Group | Tree] = set()
         self.rows: list[dict] = []
 
     def __enter__(self) -> "Bench":
@@ -65,6 +79,8 @@ class Bench:
 
     def __exit__(self, *error) -> None:
         self._world.processes.stop_all()
+        for meter in self._meters:
+            meter.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def _reps(self, case: Case) -> int:
@@ -74,29 +90,43 @@ class Bench:
 
     def _wanted(self, case: Case) -> dict[str, object]:
         only = self._options.only
-        return {n: s for n, s in case.systems.items() if not only or n.split("-")[0] in only}
+        return {n: s for n, s in case.systems.items() if not only or kind(n) in only}
 
     def run(self, case: Case) -> None:
         print(f"== {case.name}: {case.title}", flush=True)
         wanted = self._wanted(case)
-        systems = {
-            name: KINDS[name](self._world, **settings)
-            for name, settings in wanted.items()
-            if name in KINDS
-        }
+        systems: dict[str, Sealpost | Postfix] = {}
         try:
-            for system in systems.values():
-                system.start()
-                self._runner.prepare(case, system)
+            for name, settings in wanted.items():
+                if kind(name) in KINDS:
+                    self._start(case, name, settings, systems)
             for rep in range(self._reps(case)):
                 for name in wanted:
                     self._once(case, rep, name, systems.get(name), wanted[name])
         finally:
             for system in systems.values():
-                system.close()
+                system.stop()
                 shutil.rmtree(system.directory, ignore_errors=True)
         for line in report.summary(case, self.rows):
             print(line, flush=True)
+
+    def _start(self, case: Case, name: str, settings: dict, systems: dict) -> None:
+        """`deferred` among the settings: so much is in the queue already. A
+        second system of a kind has the address after the first one's."""
+        settings = dict(settings)
+        deferred = settings.pop("deferred", 0)
+        before = [system for other, system in systems.items() if kind(other) == kind(name)]
+        if before:
+            settings["address"] = f"127.0.1.{len(systems)}"
+            if kind(name) == "postfix":
+                settings["beside"] = before[0]
+        system = KINDS[kind(name)](self._world, name, **settings)
+        systems[name] = system
+        self._meters.update(system.meters.values())
+        system.start()
+        if deferred:
+            self._runner.preload(system, deferred)
+        self._runner.prepare(case, system)
 
     def _once(self, case: Case, rep: int, name: str, system, settings) -> None:
         if system is None:
@@ -119,6 +149,7 @@ def main() -> int:
     cases = chosen(options)
     netns.enter(real_users=True)
     procs.exit_on_signals()
+    Span.during = options.during
     failed = 0
     with Bench(options) as bench:
         for case in cases:

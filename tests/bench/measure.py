@@ -6,11 +6,14 @@ makes medians and ratios of them.
 """
 
 import json
+import os
+import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from lab.procs import wait_until
 from tests.bench.meter import Cpu, PeakMemory, settle
 from tests.bench.world import BENCH, BenchWorld
 
@@ -59,7 +62,7 @@ def await_messages(world: BenchWorld, wanted: int) -> None:
         time.sleep(0.02)
 
 
-def await_idle(system, timeout: float = 30.0) -> None:
+def await_idle(system, timeout: float = 180.0) -> None:
     """Until its queue is as empty as it was, and its work is done."""
     end = time.monotonic() + timeout
     while not system.idle():
@@ -72,6 +75,9 @@ def await_idle(system, timeout: float = 30.0) -> None:
 class Span:
     """Processor time and sink counts between begin and end, of some rounds."""
 
+    #: A shell command that runs while a system is measured, with $PIDS.
+    during = ""
+
     def __init__(self, world: BenchWorld, system) -> None:
         self._world = world
         self._system = system
@@ -79,10 +85,30 @@ class Span:
         self.sink: dict[str, int] = {}
         self.seconds = 0.0
         self.messages = 0
+        self.peak = 0
+
+    @contextmanager
+    def _observed(self):
+        if not self.during:
+            yield
+            return
+        pids = self._system.meters["sender"].pids()
+        environment = {**os.environ, "PIDS": ",".join(map(str, pids))}
+        observer = subprocess.Popen(["sh", "-c", self.during], env=environment)
+        time.sleep(0.5)  # until it has attached itself, which nothing tells
+        yield
+        observer.send_signal(signal.SIGINT)
+        observer.wait(60)
 
     @contextmanager
     def round(self, messages: int, until_sink: bool = True):
+        """`until_sink` False: what is measured ends with the block."""
+        with self._observed() if until_sink else nullcontext():
+            yield from self._round(messages, until_sink)
+
+    def _round(self, messages: int, until_sink: bool):
         board = self._world.board
+        board.reset_peak()
         counts, cpu, began = board.counts(), self._system.cpu(), time.monotonic()
         yield
         if until_sink:
@@ -100,6 +126,7 @@ class Span:
             self.cpu[name] = self.cpu[name].plus(now.since(cpu[name]))
         for name, number in board.counts().since(counts).items():
             self.sink[name] = self.sink.get(name, 0) + number
+        self.peak = max(self.peak, board.peak())
 
     def row(self) -> dict:
         return {
@@ -109,6 +136,7 @@ class Span:
             "cpu_ms": {n: cpu.total * 1000 / self.messages for n, cpu in self.cpu.items()},
             "cpu_user_ms": {n: cpu.user * 1000 / self.messages for n, cpu in self.cpu.items()},
             "sink": self.sink,
+            "peak_connections": self.peak,
         }
 
 
@@ -132,10 +160,7 @@ class Runner:
             system.wipe()
             system.start()
         self.world.board.set(**case.sink)
-        self.world.board.reset_peak()
-        row = getattr(self, f"mode_{case.mode}")(case, system)
-        row["peak_connections"] = self.world.board.peak()
-        return row
+        return getattr(self, f"mode_{case.mode}")(case, system)
 
     def prepare(self, case, system) -> None:
         """Once before the first repetition: fills caches."""
@@ -146,8 +171,10 @@ class Runner:
     def _warm(self, case, system) -> None:
         """A message for each domain, and then no connection is left."""
         domains = len(self.targets(case).read_text().splitlines())
-        with Span(self.world, system).round(domains):
-            self.injector.run(system.intake, self.targets(case), domains, 20)
+        wanted = self.world.board.counts().messages + domains
+        self.injector.run(system.intake, self.targets(case), domains, 20)
+        await_messages(self.world, wanted)
+        await_idle(system)
         time.sleep(IDLE_CONNECTIONS_GONE)
 
     def _fill(self, case, system, span: Span, messages: int) -> None:
@@ -190,6 +217,7 @@ class Runner:
         return row
 
     def mode_memory(self, case, system) -> dict:
+        """As delivery, with an eye on the memory."""
         span = Span(self.world, system)
         self._fill(case, system, Span(self.world, system), self.messages(case))
         memory = PeakMemory(system.meters)
@@ -238,6 +266,32 @@ class Runner:
             "peak_total_kib": memory.peak_total_kib,
             "sessions": int(line.split()[1]),
         }
+
+    def mode_wrong(self, case, system) -> dict:
+        """A record that does not match: nothing must be delivered, or what is
+        measured is no DANE."""
+        before, cpu = self.world.board.counts(), system.cpu()
+        began = time.monotonic()
+        self.injector.run(system.intake, self.targets(case), 1, 1)
+        wait_until(
+            lambda: self.world.board.counts().connections > before.connections,
+            "a connection to the host with the wrong certificate",
+        )
+        settle(list(system.meters.values()), quiet=0.005)
+        seen = self.world.board.counts().since(before)
+        if seen["messages"] or seen["clear"]:
+            raise Incomplete(f"{system.name} delivers where TLSA does not match")
+        seconds = time.monotonic() - began
+        cpu = {n: c.since(cpu[n]).total * 1000 for n, c in system.cpu().items()}
+        return {"messages": 0, "seconds": seconds, "rate": 0, "cpu_ms": cpu, "sink": seen}
+
+    # ---- mail that waits ----
+
+    def preload(self, system, messages: int) -> None:
+        """Fills the queue with mail to dead domains, tried once."""
+        if self.quick:
+            messages //= 100
+        system.preload(self.injector, self.world.dead, messages)
 
     # ---- the floor ----
 

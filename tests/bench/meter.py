@@ -77,10 +77,8 @@ class Group:
         return [int(pid) for pid in (self._path / "cgroup.procs").read_text().split()]
 
     def close(self) -> None:
-        try:
-            self._path.rmdir()
-        except OSError:
-            pass  # something in it has not ended yet; it is empty soon
+        """Once all in it has ended."""
+        self._path.rmdir()
 
 
 class Tree:

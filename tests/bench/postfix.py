@@ -27,8 +27,10 @@ just come.
 """
 
 import os
+import shutil
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 from lab.procs import wait_until
@@ -39,7 +41,6 @@ from tests.support.debian import UNPACKED, program
 from tests.support.postfix import QUEUES, environment
 from tests.support.users import POSTFIX_DROP, POSTFIX_USER
 
-ADDRESS = "127.0.0.2"
 RESOLVER = "127.0.65.1"
 
 #: What cases change.
@@ -156,12 +157,23 @@ remote-control:
 
 class Postfix:
     """`senders` is the number of processes that deliver; all other settings
-    replace those of DEFAULTS, and add to them."""
+    replace those of DEFAULTS, and add to them. `beside` has the resolver of
+    both."""
 
     release_makes_cold = False
 
-    def __init__(self, world: BenchWorld, name: str = "postfix", senders: int = 50, **settings):
+    def __init__(
+        self,
+        world: BenchWorld,
+        name: str = "postfix",
+        address: str = "127.0.0.2",
+        senders: int = 50,
+        beside: "Postfix | None" = None,
+        **settings,
+    ) -> None:
         self.name = name
+        self._address = address
+        self._beside = beside
         self._world = world
         self._senders = senders
         self._settings = {**DEFAULTS, **settings}
@@ -169,19 +181,21 @@ class Postfix:
         self._config = self.directory / "etc"
         self._spool = self.directory / "spool"
         self._log = self.directory / "mail.log"
-        self.intake = (ADDRESS, 587)
-        self.held_intake = (ADDRESS, 588)
-        self.meters = {"sender": make_meter(name), "resolver": make_meter(f"{name}-dns")}
+        self.intake = (address, 587)
+        self.held_intake = (address, 588)
+        resolver = beside.meters["resolver"] if beside else make_meter(f"{name}-dns")
+        self.meters = {"sender": make_meter(name), "resolver": resolver}
         self._master: subprocess.Popen | None = None
         self._resolver: subprocess.Popen | None = None
 
     def start(self) -> None:
         if not self.directory.exists():
             self._lay_out()
-        self._start_resolver()
+        if self._beside is None:
+            self._start_resolver()
         (self._config / "main.cf").write_text(self._main())
         (self._config / "master.cf").write_text(
-            MASTER.format(address=ADDRESS, senders=self._senders)
+            MASTER.format(address=self._address, senders=self._senders)
         )
         self._log.unlink(missing_ok=True)
         argv = [program("usr/lib/postfix/sbin/master"), "-c", str(self._config), "-d"]
@@ -272,15 +286,29 @@ class Postfix:
             except OSError:
                 return False
 
-    def defer_held(self, due: float) -> None:
-        """Makes what is on hold wait as though it had been tried, until then."""
+    def preload(self, injector, targets: Path, messages: int) -> None:
+        """Copies of some queue files, in the deferred queue and due tomorrow."""
+        originals = min(messages, 1000)
+        injector.run(self.held_intake, targets, originals, 50, size=1024)
+        due = time.time() + 86400
         for file in (self._spool / "hold").iterdir():
-            folder = self._spool / "deferred" / file.name[0]
-            if not folder.exists():
-                folder.mkdir(mode=0o700)
-                os.chown(folder, POSTFIX_USER, POSTFIX_DROP)
-            os.utime(file, (due, due))
-            file.rename(folder / file.name)
+            for copy in range(messages // originals):
+                name = f"{copy % 16:X}{copy:04X}{file.name}"
+                folder = self._spool / "deferred" / name[0]
+                if not folder.exists():
+                    folder.mkdir(mode=0o700)
+                    os.chown(folder, POSTFIX_USER, POSTFIX_DROP)
+                self._copy(file, folder / name, due)
+            file.unlink()
+        self.stop()
+        self.start()
+
+    @staticmethod
+    def _copy(file: Path, to: Path, due: float) -> None:
+        shutil.copyfile(file, to)
+        to.chmod(0o700)
+        os.chown(to, POSTFIX_USER, POSTFIX_USER)
+        os.utime(to, (due, due))
 
     def idle(self) -> bool:
         return not any(any((self._spool / q).iterdir()) for q in ("incoming", "active"))
@@ -293,8 +321,3 @@ class Postfix:
 
     def log_bytes(self) -> int:
         return self._log.stat().st_size
-
-    def close(self) -> None:
-        self.stop()
-        for meter in self.meters.values():
-            meter.close()

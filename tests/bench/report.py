@@ -39,7 +39,7 @@ def summary(case, rows: list[dict]):
         rate, cpu = (median(r["rate"] for r in mine), median(total(r) for r in mine))
         text = f"  median {system:10} {rate:8.0f} msg/s {cpu:7.3f} ms CPU a message"
         others = of(rows, case.name, "postfix")
-        if others and system == "sealpost":
+        if others and rate and system == "sealpost":
             with_dns = median(total(r) for r in others)
             without = median(r["cpu_ms"]["sender"] for r in others)
             speed = rate / median(r["rate"] for r in others)

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from lab.procs import wait_until
@@ -131,6 +132,17 @@ class Sealpost:
         if done.returncode != 0:
             raise RuntimeError(f"queue release: {done.stderr}")
 
+    def preload(self, injector, targets: Path, messages: int) -> None:
+        """By real intake and real attempts: each dead domain is tried, and its
+        mail deferred."""
+        injector.run(self.intake, targets, messages, 50, size=1024)
+        self._open_before = self._open()
+        quiet = 0
+        while quiet < 3:
+            before = self.cpu()["sender"].total
+            time.sleep(1)
+            quiet = quiet + 1 if self.cpu()["sender"].total - before < 0.02 else 0
+
     def _open(self) -> int:
         queue = self.stats()["queue"]
         recipients = queue["recipients"]
@@ -144,8 +156,3 @@ class Sealpost:
 
     def log_bytes(self) -> int:
         return self._log.stat().st_size
-
-    def close(self) -> None:
-        self.stop()
-        for meter in self.meters.values():
-            meter.close()
