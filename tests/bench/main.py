@@ -103,6 +103,10 @@ class Bench:
             for rep in range(self._reps(case)):
                 for name in wanted:
                     self._once(case, rep, name, systems.get(name), wanted[name])
+        except BaseException:
+            for name, system in systems.items():
+                print(f"-- log of {name}\n{system.log_tail(1500)}", file=sys.stderr)
+            raise
         finally:
             for system in systems.values():
                 system.stop()

@@ -77,8 +77,9 @@ class Group:
         return [int(pid) for pid in (self._path / "cgroup.procs").read_text().split()]
 
     def close(self) -> None:
-        """Once all in it has ended."""
-        self._path.rmdir()
+        """Once all in it has ended; another meter may have had the same."""
+        if self._path.exists():
+            self._path.rmdir()
 
 
 class Tree:

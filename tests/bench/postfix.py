@@ -318,6 +318,3 @@ class Postfix:
 
     def log_tail(self, size: int = 4000) -> str:
         return self._log.read_text(errors="replace")[-size:] if self._log.exists() else ""
-
-    def log_bytes(self) -> int:
-        return self._log.stat().st_size

@@ -71,7 +71,7 @@ class Sealpost:
 
     def _ready(self) -> bool:
         if self._process.poll() is not None:
-            raise RuntimeError(f"sealpostd ended:\n{self._log.read_text()[-4000:]}")
+            raise RuntimeError(f"sealpostd ended:\n{self.log_tail()}")
         return self._run("stats", "--json").returncode == 0
 
     def _write_config(self) -> None:
@@ -154,5 +154,5 @@ class Sealpost:
     def cpu(self) -> dict[str, Cpu]:
         return {name: meter.cpu() for name, meter in self.meters.items()}
 
-    def log_bytes(self) -> int:
-        return self._log.stat().st_size
+    def log_tail(self, size: int = 4000) -> str:
+        return self._log.read_text(errors="replace")[-size:] if self._log.exists() else ""
