@@ -16,6 +16,8 @@
 #define CLIENTS_MAX 64
 #define ASK_MAX     (64u * 1024)
 #define REPLY_MAX   (64u * 1024 * 1024)
+#define REPLIES_MAX (2u * REPLY_MAX)   /* of all clients together */
+#define REPLY_SMALL (1u * 1024 * 1024) /* everybody may have so much */
 #define PATIENCE_MS 3000
 #define IDLE_MS     30000
 
@@ -55,8 +57,28 @@ static void write_out(struct client *c)
 		sp_stream_timeout(c->stream, IDLE_MS); /* it reads on */
 	}
 	if (c->answered && sp_buf_len(&c->reply) == 0) {
+		sp_buf_fini(&c->reply);
+		sp_buf_init(&c->reply, REPLY_SMALL);
 		sp_stream_close_after_flush(c->stream);
 	}
+}
+
+/* What others leave of the memory for replies: they may be read slowly, or
+ * not at all. */
+static void measure_room(struct client *c)
+{
+	size_t left = REPLIES_MAX;
+
+	SP_LIST_FOREACH (it, &c->role->clients) {
+		size_t held = SP_CONTAINER(it, struct client, node)->reply.cap;
+
+		left -= held < left ? held : left;
+	}
+	c->squeezed = left < REPLY_MAX;
+	sp_buf_fini(&c->reply);
+	sp_buf_init(&c->reply, left > REPLY_MAX     ? REPLY_MAX
+	                       : left < REPLY_SMALL ? REPLY_SMALL
+	                                            : left);
 }
 
 static void line(struct client *c, const char *key, struct sp_json *take)
@@ -86,7 +108,8 @@ void client_error(struct client *c, const char *why)
 {
 	struct sp_json *obj = sp_json_object();
 
-	sp_buf_reset(&c->reply);
+	sp_buf_fini(&c->reply);
+	sp_buf_init(&c->reply, REPLY_SMALL);
 	sp_json_set_cstr(obj, "error", why);
 	(void)sp_json_write(obj, &c->reply); /* fits */
 	(void)sp_buf_append_char(&c->reply, '\n');
@@ -320,6 +343,7 @@ static void run(struct client *c, struct sp_str json)
 	for (size_t i = 0; i < sizeof(VERBS) / sizeof(VERBS[0]); i++) {
 		if (sp_str_eq(sp_json_get_str(ask, "verb"),
 		              sp_str_from(VERBS[i].name))) {
+			measure_room(c);
 			VERBS[i].run(c, ask, json);
 			sp_json_free(&ask);
 			return;
@@ -406,7 +430,7 @@ static void on_accept(void *arg, int flags)
 	make_room(role);
 	c = SP_NEW(struct client);
 	c->role = role;
-	sp_buf_init(&c->reply, REPLY_MAX);
+	sp_buf_init(&c->reply, REPLY_SMALL);
 	c->patience = sp_timer_new(role->ctx->loop, on_patience, c);
 	c->stream = sp_stream_accepted(role->ctx->loop, fd, on_stream, c);
 	sp_stream_timeout(c->stream, IDLE_MS);

@@ -31,6 +31,7 @@ struct client {
 	struct console *role;
 	struct sp_stream *stream;
 	struct sp_buf reply; /* what does not fit the stream yet */
+	bool squeezed;       /* other replies have left it little room */
 	bool answered;
 	/* A question to other roles: */
 	struct sp_json *collected; /* object by role, or list */

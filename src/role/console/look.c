@@ -111,8 +111,12 @@ static void say_result(struct walk *walk, int r, bool full)
 	char why[600];
 
 	if (r == SP_ELIMIT) {
-		client_error(walk->client, "the answer is too large: narrow "
-		                           "the filter or set a limit");
+		client_error(walk->client,
+		             walk->client->squeezed
+		                     ? "other answers are being read just now: "
+		                       "try again, or narrow the filter"
+		                     : "the answer is too large: narrow the "
+		                       "filter or set a limit");
 	} else if (r) {
 		snprintf(why, sizeof(why), "store: %s",
 		         sp_store_why(walk->store));
