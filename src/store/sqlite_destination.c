@@ -264,14 +264,14 @@ static int insert(struct sp__sqlite *s, struct sp__destination *d,
                   const struct row *row)
 {
 	struct sp__use u = sp__use(s, SP__SQL_DESTINATION_INSERT);
+	int ret;
 
 	bind_row(&u, row);
 	sp__bind_str(&u, sp__domain_str(&d->domain));
 	sp__bind_int(&u, d->worker);
-	while (sp__row(&u)) {
-		d->id = sp__int(&u, 0, 1, INT64_MAX);
-	}
-	return sp__end(&u);
+	ret = sp__run(&u);
+	d->id = ret ? 0 : sqlite3_last_insert_rowid(s->db);
+	return ret;
 }
 
 static int update(struct sp__sqlite *s, const struct sp__destination *d,
@@ -466,11 +466,15 @@ int sp__destinations_refresh(struct sp__sqlite *s,
 
 int sp__destinations_join(struct sp__sqlite *s, struct sp_str id)
 {
-	struct sp__use u = sp__use(s, SP__SQL_DESTINATION_ADD);
 	struct sp__domains domains;
 	struct sp_arena arena;
-	int ret;
+	struct sp__use u;
+	int ret = sp__destinations_flush(s);
 
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_DESTINATION_ADD);
 	sp__bind_str(&u, id);
 	ret = sp__run(&u);
 	sp_arena_init(&arena);
@@ -482,8 +486,13 @@ int sp__destinations_join(struct sp__sqlite *s, struct sp_str id)
 
 int sp__destination_join_one(struct sp__sqlite *s, int64_t rcpt)
 {
-	struct sp__use u = sp__use(s, SP__SQL_DESTINATION_ADD_ONE);
+	struct sp__use u;
+	int ret = sp__destinations_flush(s);
 
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_DESTINATION_ADD_ONE);
 	sp__bind_int(&u, rcpt);
 	return sp__run(&u);
 }

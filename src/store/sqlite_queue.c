@@ -78,16 +78,14 @@ static void read_rcpt(struct sp__use *u, const struct claim *c,
 }
 
 /* It and its neighbours: same message, domain and attempt. */
-static int claim_take(struct sp__sqlite *s, const struct claim *c, bool waiting,
+static int claim_list(struct sp__sqlite *s, const struct claim *c, bool waiting,
                       struct sp_store_job *job)
 {
-	struct sp__use u = sp__use(s, SP__SQL_CLAIM_TAKE);
+	struct sp__use u = sp__use(s, SP__SQL_CLAIM_LIST);
+	size_t cap = 1; /* most often */
 	int ret;
 
-	job->attempt_id = (uint64_t)new_attempt_id();
-	job->rcpts = sp_arena_array(c->arena, c->rcpt_max, sizeof(*job->rcpts));
-	sp__bind_int(&u, (int64_t)job->attempt_id);
-	sp__bind_int(&u, c->now_ms);
+	job->rcpts = sp_arena_array(c->arena, cap, sizeof(*job->rcpts));
 	sp__bind_int(&u, c->message);
 	sp__bind_str(&u, job->domain);
 	sp__bind_int(&u, job->attempt - 1);
@@ -96,10 +94,35 @@ static int claim_take(struct sp__sqlite *s, const struct claim *c, bool waiting,
 	sp__bind_int(&u, c->now_ms);
 	sp__bind_int(&u, (int64_t)c->rcpt_max);
 	while (job->rcpt_count < c->rcpt_max && sp__row(&u)) {
+		if (job->rcpt_count == cap) {
+			const struct sp_store_job_rcpt *one = job->rcpts;
+
+			cap = c->rcpt_max;
+			job->rcpts = sp_arena_array(c->arena, cap,
+			                            sizeof(*job->rcpts));
+			job->rcpts[0] = *one;
+		}
 		read_rcpt(&u, c, job->domain, &job->rcpts[job->rcpt_count++]);
 	}
 	ret = sp__end(&u);
 	return ret || job->rcpt_count ? ret : SP_ESTORE;
+}
+
+static int claim_take(struct sp__sqlite *s, const struct claim *c,
+                      struct sp_store_job *job)
+{
+	int ret = 0;
+
+	job->attempt_id = (uint64_t)new_attempt_id();
+	for (size_t i = 0; ret == 0 && i < job->rcpt_count; i++) {
+		struct sp__use u = sp__use(s, SP__SQL_CLAIM_TAKE);
+
+		sp__bind_int(&u, (int64_t)job->attempt_id);
+		sp__bind_int(&u, c->now_ms);
+		sp__bind_int(&u, (int64_t)job->rcpts[i].rcpt_id);
+		ret = sp__run(&u);
+	}
+	return ret;
 }
 
 static void read_envelope(struct sp__use *u, struct sp_arena *a,
@@ -157,7 +180,8 @@ static int claim_job(struct sp__sqlite *s, struct claim *c, bool waiting,
 	if (ret == SP_ENOTFOUND && waiting) {
 		ret = claim_find(s, c, true, job);
 	}
-	ret = ret ? ret : claim_take(s, c, waiting, job);
+	ret = ret ? ret : claim_list(s, c, waiting, job);
+	ret = ret ? ret : claim_take(s, c, job);
 	return ret ? ret : claim_message(s, c, job);
 }
 

@@ -98,15 +98,33 @@ static void bind_lease(struct sp__use *u, uint64_t attempt_id)
 	}
 }
 
-/* 0, SP_ENOTFOUND when it isn't leased under the attempt. */
+/* SP_ENOTFOUND when it isn't leased under the attempt. */
+static int settle_find(struct sp__sqlite *s, const struct settling *st,
+                       const struct sp_store_outcome_rcpt *r,
+                       struct sp__target *target_out)
+{
+	struct sp__use u = sp__use(s, SP__SQL_SETTLE_FIND);
+	bool found = false;
+	int ret;
+
+	sp__bind_int(&u, (int64_t)r->rcpt_id);
+	bind_lease(&u, st->outcome->attempt_id);
+	if (sp__row(&u)) {
+		found = true;
+		target_out->message = sp__int(&u, 0, 1, INT64_MAX);
+		target_out->attempts =
+			(uint32_t)sp__int(&u, 1, 0, UINT32_MAX - 1) +
+			!r->uncounted;
+	}
+	ret = sp__end(&u);
+	return ret || found ? ret : SP_ENOTFOUND;
+}
+
 static int settle_row(struct sp__sqlite *s, const struct settling *st,
-                      const struct sp_store_outcome_rcpt *r,
-                      struct sp__target *target_out)
+                      const struct sp_store_outcome_rcpt *r)
 {
 	struct sp__use u = sp__use(s, r->uncounted ? SP__SQL_SETTLE_UNCOUNTED
 	                                           : SP__SQL_SETTLE);
-	bool found = false;
-	int ret;
 
 	if (r->uncounted) {
 		sp__bind_int(&u, r->due_ms);
@@ -114,14 +132,7 @@ static int settle_row(struct sp__sqlite *s, const struct settling *st,
 		bind_outcome(&u, st, r);
 	}
 	sp__bind_int(&u, (int64_t)r->rcpt_id);
-	bind_lease(&u, st->outcome->attempt_id);
-	while (sp__row(&u)) {
-		found = true;
-		target_out->message = sp__int(&u, 0, 1, INT64_MAX);
-		target_out->attempts = (uint32_t)sp__int(&u, 1, 0, UINT32_MAX);
-	}
-	ret = sp__end(&u);
-	return ret || found ? ret : SP_ENOTFOUND;
+	return sp__run(&u);
 }
 
 static int settle_event(struct sp__sqlite *s, struct settling *st,
@@ -161,8 +172,9 @@ static int settle_one(struct sp__sqlite *s, struct settling *st,
                       const struct sp_store_outcome_rcpt *r)
 {
 	struct sp__target target = {0};
-	int ret = settle_row(s, st, r, &target);
+	int ret = settle_find(s, st, r, &target);
 
+	ret = ret ? ret : settle_row(s, st, r);
 	if (ret == 0) {
 		st->message = target.message;
 		if (!r->uncounted) {
