@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts to JSON; names as in interface.md section 2. */
+#include "base/mem.h"
 #include "deliver/evidence.h"
 #include "wire/address.h"
 
@@ -52,21 +53,18 @@ static struct sp_json *records_json(const struct sp_plan_host *host)
 	for (size_t i = 0; i < host->tlsa_count; i++) {
 		const struct sp_plan_tlsa_record *r = &host->tlsa[i];
 		struct sp_json *row = sp_json_object();
-		struct sp_buf hex;
+		size_t cap = 2 * r->tlsa.data.len + 1;
+		char *hex = sp_alloc(cap);
 
-		sp_buf_init(&hex, 2 * SP_TLSA_DATA_MAX + 16);
-		for (size_t k = 0; k < r->tlsa.data.len; k++) {
-			sp_buf_printf(&hex, "%02x",
-			              (unsigned char)r->tlsa.data.ptr[k]);
-		}
+		sp_str_hex(r->tlsa.data.ptr, r->tlsa.data.len, hex, cap);
 		sp_json_set_int(row, "usage", r->tlsa.usage);
 		sp_json_set_int(row, "selector", r->tlsa.selector);
 		sp_json_set_int(row, "matching", r->tlsa.matching);
-		sp_json_set_str(row, "data", sp_buf_str(&hex));
+		sp_json_set_cstr(row, "data", hex);
 		sp_json_set_bool(row, "usable", r->reason == SP_TLSA_USABLE);
 		sp_json_set_cstr(row, "reason", sp_tlsa_reason_text(r->reason));
 		sp_json_add(list, row);
-		sp_buf_fini(&hex);
+		sp_free(hex);
 	}
 	return list;
 }

@@ -495,6 +495,13 @@ static void answer_mx(struct sp_plan *plan, const struct sp__question *q)
 	}
 }
 
+static void lower_ttl(struct sp_plan *plan, uint32_t ttl_s)
+{
+	if (ttl_s < plan->ttl_s) {
+		plan->ttl_s = ttl_s;
+	}
+}
+
 void sp_plan_answer(struct sp_plan *plan, unsigned id,
                     struct sp_dns_answer **answer)
 {
@@ -507,9 +514,7 @@ void sp_plan_answer(struct sp_plan *plan, unsigned id,
 	q->answer = *answer;
 	*answer = NULL;
 	q->state = answer_state(plan, q);
-	if (q->state <= SP_DNSSEC_INSECURE && q->answer->ttl_s < plan->ttl_s) {
-		plan->ttl_s = q->answer->ttl_s;
-	}
+	lower_ttl(plan, q->state <= SP_DNSSEC_INSECURE ? q->answer->ttl_s : 0);
 	if (q->ask == SP__ASK_MX) {
 		answer_mx(plan, q);
 	} else {

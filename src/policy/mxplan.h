@@ -188,7 +188,8 @@ struct sp_plan {
 	struct sp_plan_host *hosts; /* in the order of delivery */
 	size_t host_count;
 	struct sp_str warning;
-	uint32_t ttl_s; /* shortest of all answers used */
+	uint32_t ttl_s; /* shortest of all answers used; 0 where one was bogus
+	                 * or missing */
 	struct sp_plan_sts sts;
 
 	struct sp_plan_work *work; /* private */

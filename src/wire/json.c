@@ -197,6 +197,11 @@ struct sp_json *sp_json_copy(const struct sp_json *value)
 	             : json_of(json_null());
 }
 
+struct sp_json *sp_json_share(struct sp_json *value)
+{
+	return json_of(json_incref(value_of(value)));
+}
+
 static json_t *text_cut(const json_t *value, size_t text_max)
 {
 	const char *text = json_string_value(value);

@@ -74,6 +74,8 @@ int64_t sp_json_int(const struct sp_json *value, int64_t fallback);
 size_t sp_json_len(const struct sp_json *array);
 const struct sp_json *sp_json_at(const struct sp_json *array, size_t index);
 struct sp_json *sp_json_copy(const struct sp_json *value); /* deep */
+/* One more reference to the same value, which nobody changes any more. */
+struct sp_json *sp_json_share(struct sp_json *value);
 /* The same with each text of more than text_max bytes cut there, at the end
  * of a character, and "..." after it. Keys stay whole. */
 struct sp_json *sp_json_copy_cut(const struct sp_json *value, size_t text_max);

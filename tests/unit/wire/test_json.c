@@ -47,8 +47,12 @@ static void test_build(void **state)
 	                 "\"n\":-9223372036854775808,\"b\":true,\"none\":null,"
 	                 "\"nil\":null,\"t\":\"1970-01-01T00:00:00.000Z\","
 	                 "\"l\":[\"x\",\"\",null,{}]}");
+	obj = sp_json_share(copy);
+	assert_ptr_equal(obj, copy);
 	sp_json_free(&copy);
-	sp_json_free(&copy);
+	assert_int_equal(sp_json_len(sp_json_get(obj, "l")), 4);
+	sp_json_free(&obj);
+	sp_json_free(&obj);
 }
 
 static void test_text_of_peers(void **state)
