@@ -94,6 +94,7 @@ struct sp_conf {
 		const char *source6;
 		int64_t max_connections;
 		int64_t max_per_host;
+		int64_t host_pause_ms;
 		int64_t max_per_domain; /* jobs at one time */
 		int64_t domain_pause_ms;
 		int64_t messages_per_connection;
@@ -105,6 +106,7 @@ struct sp_conf {
 		int64_t data_done_timeout_ms;
 		int64_t attempt_timeout_ms; /* the whole attempt */
 		int64_t plan_timeout_ms;    /* its DNS */
+		int64_t patience_ms;        /* when all places are taken */
 		int64_t idle_timeout_ms;    /* of a connection kept for reuse */
 		int64_t hosts_max;
 		int64_t addresses_max;

@@ -78,7 +78,16 @@ static const struct sp_conf_key SMTP[] = {
          100000, NULL, "2000",
          "Deliveries at one time, divided over the workers and rounded up."},
 	{"max_per_host", SP_CONF_NUMBER, KEY(smtp, max_per_host), 1, 10000,
-         NULL, "20", "Connections at one time to one address of a host."},
+         NULL, "20",
+         "Connections at one time to one MX host, and to one address, whatever "
+         "the domains, divided over the workers and rounded up. Those to an "
+         "address begin with 5 for each worker and grow with success."},
+	{"host_pause", SP_CONF_TIME, KEY(smtp, host_pause_ms), 0, DAY_MS, NULL,
+         "5m",
+         "How long at most an address that refused connections or kept silent "
+         "is not tried again for other domains; they are told the same "
+         "meanwhile. It begins with 10 s and doubles, and is never more than "
+         "half of the shortest retry step."},
 	{"max_per_domain", SP_CONF_NUMBER, KEY(smtp, max_per_domain), 1, 10000,
          NULL, "20",
          "Deliveries at one time to one domain, and never more than a quarter "
@@ -114,6 +123,13 @@ static const struct sp_conf_key SMTP[] = {
          NULL, "2m",
          "For all DNS questions of an attempt together; what is open then "
          "counts as not answered."},
+	{"patience", SP_CONF_TIME, KEY(smtp, patience_ms), 1, HOUR_MS, NULL,
+         "10s",
+         "When all places for deliveries of a worker are taken: how long an "
+         "attempt may go without beginning to send. Those over it keep a "
+         "quarter of the places. For the others, the oldest first, what they "
+         "wait for counts as timed out, and the next address has half of the "
+         "time."},
 	{"idle_timeout", SP_CONF_TIME, KEY(smtp, idle_timeout_ms), 0, HOUR_MS,
          NULL, "2s",
          "How long an idle connection waits for the next message "

@@ -8,6 +8,9 @@
  *     ▼                  │                                                  │
  *    DONE ◀── all recipients settled, no address left, deadline, stop ──────┘
  *
+ * An address that is known to have failed, or has no place while others need
+ * ours (sp_attempt_hurry), is passed over from WAIT without a dial.
+ *
  * The cursor (host, address) only moves forward. A connection comes from the
  * pool under the key of host, address and policy, or is dialled under the
  * host's rule: there is no other way to SEND.
@@ -45,11 +48,13 @@ struct sp_attempt {
 	size_t address;
 	struct sp_pool_ticket *ticket;
 	struct sp_dial *dial;
-	bool has_place; /* at place_address */
+	struct sp_pool_place *place;
 	char place_address[SP_ADDR_TEXT];
 	bool reused;
 	bool ready; /* a session came about under the host's rule */
 	bool anew;  /* no idle connection for the next try */
+	bool busy;  /* a host was passed over for want of places */
+	bool body_wanted;
 	struct sp_smtp_transaction transaction;
 	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
 	size_t *open_index;                  /* their places in rcpts */
@@ -64,8 +69,10 @@ struct sp_attempt {
 	struct sp_timer *deadline;
 	struct sp_deferred *finish;
 	bool stopped;
-	bool late;          /* over the deadline, but the last dot is out */
-	int64_t start_ms;   /* monotonic */
+	bool late;        /* over the deadline, but the last dot is out */
+	int64_t start_ms; /* monotonic */
+	int64_t waits_ms; /* since when its patience runs; monotonic */
+	unsigned hurried;
 	int64_t planned_ms; /* duration */
 	struct sp_attempt_result result;
 	sp_attempt_fn *fn;
@@ -157,10 +164,9 @@ static void note_waived(struct sp_attempt *a, const struct sp_verdict *v)
 	a->waived = keep(a, sp_verdict_worse(v, &a->waived));
 }
 
-static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
+static void note_facts(struct sp_attempt *a, const struct sp_dial_facts *facts,
+                       const struct sp_verdict *v)
 {
-	const struct sp_dial_facts *facts = sp_dial_facts(a->dial);
-
 	note_waived(a, &host_now(a)->waived);
 	if (facts->judgement.waived) {
 		note_waived(a, &facts->judgement.verdict);
@@ -174,6 +180,11 @@ static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
 		sp_json_add(a->tries,
 		            sp_evidence_try(host_now(a), facts, v, a->reused));
 	}
+}
+
+static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	note_facts(a, sp_dial_facts(a->dial), v);
 }
 
 /* What of the ordinary rules did not hold for this message. */
@@ -228,10 +239,7 @@ static void drop_connection(struct sp_attempt *a)
 {
 	sp_pool_cancel(&a->ticket);
 	sp_dial_quit(&a->dial);
-	if (a->has_place) {
-		a->has_place = false;
-		sp_pool_leave(a->ask.pool, sp_str_from(a->place_address));
-	}
+	sp_pool_leave(&a->place);
 }
 
 /* Under a rule of its own a message tells nothing about others. */
@@ -247,7 +255,7 @@ static bool has_own_rule(const struct sp_attempt *a)
  * nothing. */
 static enum sp_attempt_news news_of(const struct sp_attempt *a)
 {
-	bool ours = false;
+	bool ours = a->busy;
 
 	if (a->result.interrupted || has_own_rule(a)) {
 		return SP_ATTEMPT_NO_NEWS;
@@ -354,12 +362,14 @@ static void open_transaction(struct sp_attempt *a)
 		.chunking = !a->ask.inline_body,
 	};
 	a->body_seq = 0;
+	a->body_wanted = false;
 	a->stage = SEND;
 	sp_dial_send(a->dial, &a->transaction);
 }
 
 static void want_body(struct sp_attempt *a)
 {
+	a->body_wanted = true;
 	if (a->ask.inline_body) {
 		sp_dial_body(a->dial, a->ask.body, true);
 	} else {
@@ -480,8 +490,7 @@ static void on_sent(struct sp_attempt *a)
 		return;
 	}
 	note_try(a, settle_sent(a, result));
-	a->has_place = false;
-	sp_pool_put(a->ask.pool, &a->dial);
+	sp_pool_put(&a->place, &a->dial);
 	if (all_settled(a)) {
 		done(a);
 		return;
@@ -492,6 +501,15 @@ static void on_sent(struct sp_attempt *a)
 	next_try(a);
 }
 
+/* Not even a greeting: nobody else would have fared better. */
+static bool is_mute(const struct sp_dial_facts *facts,
+                    const struct sp_verdict *v)
+{
+	return facts->greeting_ms < 0 && !facts->handshake_tried &&
+	       !facts->clear_retry && v->cause != SP_CAUSE_REMOTE_REPLY &&
+	       sp_cause_get(v->cause)->culprit != SP_CULPRIT_US;
+}
+
 static void on_failed(struct sp_attempt *a)
 {
 	struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
@@ -499,6 +517,10 @@ static void on_failed(struct sp_attempt *a)
 	if (a->reused) {
 		try_anew(a, &v);
 		return;
+	}
+	if (is_mute(sp_dial_facts(a->dial), &v)) {
+		sp_pool_note_failure(a->place, a->ask.domain, v.cause,
+		                     v.evidence);
 	}
 	note_try(a, &v);
 	note_host_verdict(a, &v);
@@ -512,7 +534,11 @@ static void on_dial(void *arg, enum sp_dial_event event)
 
 	switch (event) {
 	case SP_DIAL_READY:
-		a->ready = true;
+		sp_pool_note_up(a->place);
+		if (!a->ready) {
+			a->ready = true;
+			a->waits_ms = sp_time_mono_ms();
+		}
 		open_transaction(a);
 		break;
 	case SP_DIAL_WANT_BODY:
@@ -528,31 +554,81 @@ static void on_dial(void *arg, enum sp_dial_event event)
 	}
 }
 
-static void on_place(void *arg, struct sp_dial *dial)
+static void dial(struct sp_attempt *a)
+{
+	struct sp_plan_host *host = host_now(a);
+	struct sp_dial_conf conf = {
+		.loop = a->ask.loop,
+		.conf = a->ask.conf,
+		.domain = a->ask.domain,
+		.port = a->route.plan.port,
+		.judge = a->judge,
+		.lingering = sp_pool_lingering(a->ask.pool),
+	};
+
+	a->stage = DIAL;
+	a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
+	                      on_dial, a);
+}
+
+static struct sp_str not_tried_text(struct sp_attempt *a,
+                                    const struct sp_pool_failure *failure)
+{
+	int64_t age_ms = failure->age_ms;
+	char age[SP_TIME_TEXT];
+
+	if (failure->cause == SP_CAUSE_HOST_BUSY) {
+		return SP_STR("not tried: no place became free in time");
+	}
+	age_ms -= age_ms > 1000 ? age_ms % 1000 : 0;
+	sp_duration_format(age_ms, age);
+	return sp_str_from(sp_arena_printf(
+		&a->arena, "not tried: it failed %s ago (" SP_STR_FMT ")", age,
+		SP_STR_ARG(failure->why)));
+}
+
+static void pass_over(struct sp_attempt *a,
+                      const struct sp_pool_failure *failure)
+{
+	struct sp_verdict v = sp_verdict_from_cause(
+		failure->cause, a->ask.domain, SP_STR(""), &a->arena);
+	struct sp_dial_facts facts = {
+		.port = a->route.plan.port,
+		.connect_ms = -1,
+		.greeting_ms = -1,
+		.tls_ms = -1,
+		.smtp_ms = -1,
+	};
+
+	memcpy(facts.address, a->place_address, sizeof(facts.address));
+	v.host = host_now(a)->name;
+	v.address = sp_arena_str(&a->arena, sp_str_from(a->place_address));
+	v.evidence = not_tried_text(a, failure);
+	a->busy |= v.cause == SP_CAUSE_HOST_BUSY;
+	a->reused = false;
+	note_facts(a, &facts, &v);
+	note_host_verdict(a, &v);
+	next_try(a);
+}
+
+static void on_place(void *arg, struct sp_pool_place *place,
+                     const struct sp_pool_failure *failure)
 {
 	struct sp_attempt *a = arg;
-	struct sp_plan_host *host = host_now(a);
 
 	a->ticket = NULL;
-	a->has_place = true;
-	a->reused = dial != NULL;
-	if (dial) {
-		a->dial = dial;
-		sp_dial_adopt(dial, on_dial, a);
+	if (failure) {
+		pass_over(a, failure);
+		return;
+	}
+	a->place = place;
+	a->dial = sp_pool_place_dial(place);
+	a->reused = a->dial != NULL;
+	if (a->reused) {
+		sp_dial_adopt(a->dial, on_dial, a);
 		open_transaction(a);
 	} else {
-		struct sp_dial_conf conf = {
-			.loop = a->ask.loop,
-			.conf = a->ask.conf,
-			.domain = a->ask.domain,
-			.port = a->route.plan.port,
-			.judge = a->judge,
-			.lingering = sp_pool_lingering(a->ask.pool),
-		};
-
-		a->stage = DIAL;
-		a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
-		                      on_dial, a);
+		dial(a);
 	}
 }
 
@@ -585,6 +661,11 @@ static void ask_place(struct sp_attempt *a)
 	const struct sp_plan_host *host = host_now(a);
 	const struct sp_plan_address *address = &host->addresses[a->address];
 	struct sp_addr addr = {.family = address->family};
+	struct sp_pool_ask ask = {
+		.domain = a->ask.domain,
+		.host = host->name,
+		.port = a->route.plan.port,
+	};
 	const char *key =
 		a->anew ? "" /* of none */
 			: sp_dial_make_key(host, address, a->route.plan.port,
@@ -594,8 +675,9 @@ static void ask_place(struct sp_attempt *a)
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
 	sp_addr_text(&addr, a->place_address);
 	a->stage = WAIT;
-	a->ticket = sp_pool_ask(a->ask.pool, sp_str_from(key),
-	                        sp_str_from(a->place_address), on_place, a);
+	ask.key = sp_str_from(key);
+	ask.address = sp_str_from(a->place_address);
+	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
 }
 
 static void next_try(struct sp_attempt *a)
@@ -671,7 +753,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	a->ask = *ask;
 	a->fn = fn;
 	a->arg = arg;
-	a->start_ms = sp_time_mono_ms();
+	a->start_ms = a->waits_ms = sp_time_mono_ms();
 	a->rcpts =
 		sp_arena_array(&a->arena, ask->rcpt_count, sizeof(*a->rcpts));
 	a->open_rcpts = sp_arena_array(&a->arena, ask->rcpt_count,
@@ -733,6 +815,31 @@ void sp_attempt_stop(struct sp_attempt *a)
 	a->stopped = true;
 	if (a->stage == PLAN || a->stage == WAIT || a->stage == DIAL) {
 		break_off(a, SP_CAUSE_INTERRUPTED);
+	}
+}
+
+int64_t sp_attempt_overdue_ms(const struct sp_attempt *a, int64_t now_ms)
+{
+	int64_t patience_ms =
+		a->hurried < 62 ? a->ask.conf->smtp.patience_ms >> a->hurried
+				: 0;
+
+	if (a->stage == DONE || (a->stage == SEND && a->body_wanted)) {
+		return -1;
+	}
+	return now_ms - a->waits_ms - patience_ms;
+}
+
+void sp_attempt_hurry(struct sp_attempt *a)
+{
+	a->hurried++;
+	a->waits_ms = sp_time_mono_ms();
+	if (a->stage == PLAN) {
+		sp_gather_hurry(a->gather);
+	} else if (a->stage == WAIT && a->ticket) {
+		sp_pool_give_up(a->ticket);
+	} else if (a->dial && !a->body_wanted) {
+		sp_dial_hurry(a->dial);
 	}
 }
 

@@ -91,6 +91,14 @@ void sp_attempt_body_failed(struct sp_attempt *attempt);
 /* End soon: what has not begun to send a message is given up at once. */
 void sp_attempt_stop(struct sp_attempt *attempt);
 
+/* How long it has kept its place with nothing to show for it, beyond the
+ * patience that is set; negative: not so long, or it is sending. Of patience
+ * it has at first all, the half once it was hurried, and so on. */
+int64_t sp_attempt_overdue_ms(const struct sp_attempt *attempt, int64_t now_ms);
+/* Others need the place: what it waits for counts as having timed out, and
+ * the next address or host has its turn. */
+void sp_attempt_hurry(struct sp_attempt *attempt);
+
 /* For `sealpost sessions`. */
 struct sp_json *sp_attempt_live(const struct sp_attempt *attempt);
 

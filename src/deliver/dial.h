@@ -95,6 +95,10 @@ void sp_dial_send(struct sp_dial *dial,
  * FAILED. last: nothing follows. */
 void sp_dial_body(struct sp_dial *dial, struct sp_str bytes, bool last);
 
+/* Others need the place: what has not come to DATA ends as though its time
+ * was over, without a fall back to clear text. FAILED or SENT follows. */
+void sp_dial_hurry(struct sp_dial *dial);
+
 const struct sp_smtp_result *sp_dial_result(const struct sp_dial *dial);
 /* After FAILED; and after SENT for recipients whose reply has code 0: why
  * the session ended without one. */

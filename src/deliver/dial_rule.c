@@ -233,3 +233,46 @@ void sp__dial_lose(struct sp_dial *d, enum sp_cause_id cause, const char *why)
 		sp__dial_fail(d, cause, why);
 	}
 }
+
+/* --- a wait that ends because others need the place --- */
+
+/* Not as a timeout of the session's own: that could fall back to clear text,
+ * where TLS is not demanded, and our lack of patience must not. */
+static void give_up(struct sp_dial *d, enum sp_cause_id cause)
+{
+	d->lost = cause; /* no QUIT */
+	sp__dial_fail(d, cause,
+	              "no answer in time, while the place was needed");
+}
+
+/* The end of data is not out, nor any part of it: no copy can be there. */
+static bool before_data(const struct sp_dial *d)
+{
+	enum sp_smtp_stage stage = sp_smtp_client_stage(d->client);
+
+	return stage == SP_SMTP_STAGE_MAIL || stage == SP_SMTP_STAGE_RCPT ||
+	       stage == SP_SMTP_STAGE_DATA_INIT;
+}
+
+void sp_dial_hurry(struct sp_dial *d)
+{
+	switch (d->state) {
+	case SP__DIAL_CONNECT:
+		give_up(d, SP_CAUSE_CONNECTION_TIMEOUT);
+		break;
+	case SP__DIAL_SESSION:
+	case SP__DIAL_HANDSHAKE:
+		give_up(d, SP_CAUSE_SESSION_TIMEOUT);
+		break;
+	case SP__DIAL_SENDING:
+		if (before_data(d)) {
+			sp__dial_lose(
+				d, SP_CAUSE_SESSION_TIMEOUT,
+				"no reply in time, while the place was needed");
+		}
+		break;
+	case SP__DIAL_READY:
+	case SP__DIAL_ENDED:
+		break; /* its owner will hear of it */
+	}
+}

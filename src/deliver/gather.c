@@ -23,7 +23,7 @@ struct sp_gather {
 	struct sp_plan *plan;     /* owned until done */
 	struct sp_list questions; /* outstanding */
 	bool fresh;
-	bool late; /* past the deadline */
+	const char *late; /* past the deadline: which; null: not yet */
 	struct sp_timer *deadline;
 	struct sp_deferred *finish; /* owned */
 	sp_gather_fn *fn;
@@ -38,8 +38,7 @@ static void answer_late(struct sp_gather *g, unsigned id, struct sp_str name,
 	struct sp_dns_answer *answer = sp_dns_answer_new(name, type);
 
 	answer->scenario = SP_STR("dns-timeout");
-	sp_dns_answer_set_why(answer, SP_STR("no answer before the deadline "
-	                                     "for all questions"));
+	sp_dns_answer_set_why(answer, sp_str_from(g->late));
 	sp_plan_answer(g->plan, id, &answer);
 }
 
@@ -87,14 +86,12 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 	ask_open(g);
 }
 
-static void on_deadline(void *arg)
+static void end_questions(struct sp_gather *g, const char *why)
 {
-	struct sp_gather *g = arg;
-
 	if (!g->plan || sp_plan_done(g->plan)) {
 		return; /* its end is on its way */
 	}
-	g->late = true;
+	g->late = why;
 	SP_LIST_FOREACH_SAFE (it, next, &g->questions) {
 		struct question *mine = SP_CONTAINER(it, struct question, node);
 
@@ -106,6 +103,16 @@ static void on_deadline(void *arg)
 		sp_free(mine);
 	}
 	ask_open(g);
+}
+
+static void on_deadline(void *arg)
+{
+	end_questions(arg, "no answer before the deadline for all questions");
+}
+
+void sp_gather_hurry(struct sp_gather *g)
+{
+	end_questions(g, "no answer in time, while the place was needed");
 }
 
 static void on_finish(void *arg)

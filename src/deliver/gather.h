@@ -35,6 +35,8 @@ struct sp_gather_ask {
 
 struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
                                 sp_gather_fn *fn, void *arg);
+/* The deadline is now: somebody else needs the place. */
+void sp_gather_hurry(struct sp_gather *gather);
 /* Cancels what is outstanding. */
 void sp_gather_free(struct sp_gather **gather);
 

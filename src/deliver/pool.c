@@ -1,38 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One struct site per address, as long as somebody is there or waits. A
- * connection that becomes free goes to the first who waits under its own
+ * A place is room for one connection, and stands at two sites: an address
+ * (with its port) and an MX host. Each site has a limit; who asks for a
+ * place waits at the one of the two that is full, and moves to the other if
+ * that one is full then. A site lives as long as somebody is there or waits.
+ * A connection that becomes free goes to the first who waits under its own
  * key; a place that becomes free, to the first who waits at all; and an idle
  * connection under another key gives way when somebody waits.
+ *
+ * Many domains may lead to one address, so what one of them has met there
+ * serves all:
+ *
+ *              connection fails,               pause over:
+ *              no other one is up              one may try
+ *   ANSWERS ─────────────────────▶ PAUSED ───────────────────▶ PROBED
+ *      ▲                              ▲                          │ │
+ *      │                              └── fails, longer pause ───┘ │
+ *      └──────────────── a session comes about ────────────────────┘
+ *
+ * An address begins with a few places; each session that comes about adds
+ * one, each failure halves them. At a failure with no other connection up,
+ * all who wait get that failure at once, and so does who asks in the pause;
+ * while it is probed, they wait (connections from before do not count). The
+ * domain whose failure it was may always try again: its mail comes by its own
+ * schedule, or by the pause that the queue has for the domain, and what is
+ * alone at the address is never held back. The pause begins short, because a
+ * server may just be starting anew, and doubles. Failed addresses are
+ * remembered when nobody is there, the last REMEMBERED of them.
+ *
+ * Sites are served, and dropped, in one place only (serve_all), from a list
+ * of those where something has changed.
  */
+#include <stdio.h>
+
 #include "base/assert.h"
 #include "base/list.h"
-#include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "deliver/pool.h"
+
+#define SHARE_FIRST    5
+#define PAUSE_FIRST_MS 10000
+#define REMEMBERED     1000
+
+enum kind {
+	ADDRESS,
+	HOST,
+	KINDS
+};
 
 struct site {
 	struct sp_pool *pool;
-	struct sp_str address;  /* owned */
+	enum kind kind;
+	struct sp_str name;     /* owned */
 	size_t places;          /* taken, idle connections included */
-	struct sp_list idle;    /* struct idle, oldest first */
+	size_t tickets;         /* not yet answered, here or at the other */
+	struct sp_list idle;    /* struct sp_pool_place, oldest first */
 	struct sp_list waiting; /* struct sp_pool_ticket */
+	struct sp_list changed; /* node of the pool's list */
+	/* addresses only */
+	size_t share;
+	size_t up; /* places with a session */
+	bool failed;
+	uint64_t failures;
+	size_t probes;     /* places since the last failure */
+	int64_t failed_ms; /* monotonic */
+	int64_t pause_ms;
+	enum sp_cause_id cause;
+	char *why;               /* owned */
+	uint64_t domain;         /* whose failure, as a number */
+	struct sp_list forsaken; /* node: nobody is there */
 };
 
-struct idle {
-	struct sp_list node;
-	struct site *site;
-	struct sp_dial *dial; /* owned */
+struct sp_pool_place {
+	struct site *at[KINDS];
+	struct sp_list idle[KINDS]; /* nodes */
+	bool up;
+	uint64_t failures;    /* of the address, when it began */
+	struct sp_dial *dial; /* owned: idle, or not yet handed out */
 	struct sp_timer *timer;
 };
 
 struct sp_pool_ticket {
 	struct sp_list node;
-	struct site *site;
-	struct sp_str key;    /* owned */
-	struct sp_dial *dial; /* owned: given, not yet told */
-	bool granted;
+	struct site *at[KINDS]; /* null once answered */
+	struct sp_str key;      /* owned */
+	uint64_t domain;
+	struct sp_pool_place *place;    /* given, not yet told */
+	struct sp_pool_failure failure; /* ... or this */
+	char *why;                      /* owned */
 	struct sp_deferred *tell;
 	sp_pool_fn *fn;
 	void *arg;
@@ -42,10 +99,15 @@ struct sp_pool {
 	struct sp_loop *loop;
 	const struct sp_conf *conf;
 	unsigned worker_count;
-	struct sp_map sites;
+	struct sp_map sites[KINDS];
+	struct sp_list changed;  /* sites to look at */
+	struct sp_list forsaken; /* failed sites, the longest first */
+	size_t forsaken_count;
 	struct sp_list lingering;
 	size_t connections;
 };
+
+/* --- sites --- */
 
 static size_t places_max(const struct sp_pool *pool)
 {
@@ -54,132 +116,288 @@ static size_t places_max(const struct sp_pool *pool)
 	return (all + pool->worker_count - 1) / pool->worker_count;
 }
 
-static struct site *site_find(struct sp_pool *pool, struct sp_str address)
+static bool has_room(const struct site *site)
 {
-	struct site *site = sp_map_find(&pool->sites, address);
+	if (site->places >= places_max(site->pool)) {
+		return false;
+	}
+	if (site->failed) {
+		return site->probes == 0;
+	}
+	return site->kind == HOST || site->places < site->share;
+}
+
+static struct site *site_find(struct sp_pool *pool, enum kind kind,
+                              struct sp_str name)
+{
+	struct site *site = sp_map_find(&pool->sites[kind], name);
 
 	if (!site) {
 		site = SP_NEW(struct site);
 		site->pool = pool;
-		site->address = sp_str_from(sp_str_dup(address));
+		site->kind = kind;
+		site->name = sp_str_from(sp_str_dup(name));
+		site->share = SHARE_FIRST;
 		sp_list_init(&site->idle);
 		sp_list_init(&site->waiting);
-		sp_map_set(&pool->sites, address, site);
+		sp_list_init(&site->changed);
+		sp_list_init(&site->forsaken);
+		sp_map_set(&pool->sites[kind], name, site);
+	} else if (!sp_list_empty(&site->forsaken)) {
+		sp_list_remove(&site->forsaken);
+		pool->forsaken_count--;
 	}
 	return site;
 }
 
+static void site_free(struct site *site)
+{
+	sp_list_remove(&site->changed);
+	sp_list_remove(&site->forsaken);
+	sp_map_remove(&site->pool->sites[site->kind], site->name);
+	sp_free((char *)(uintptr_t)site->name.ptr);
+	sp_free(site->why);
+	sp_free(site);
+}
+
+static void forget_one(struct sp_pool *pool)
+{
+	site_free(SP_CONTAINER(sp_list_first(&pool->forsaken), struct site,
+	                       forsaken));
+	pool->forsaken_count--;
+}
+
 static void site_drop_if_unused(struct site *site)
 {
-	if (site->places || !sp_list_empty(&site->waiting)) {
+	struct sp_pool *pool = site->pool;
+
+	if (site->places || site->tickets) {
 		return;
 	}
-	sp_map_remove(&site->pool->sites, site->address);
-	sp_free((char *)(uintptr_t)site->address.ptr);
-	sp_free(site);
+	if (!site->failed) {
+		site_free(site);
+		return;
+	}
+	sp_list_append(&pool->forsaken, &site->forsaken);
+	if (++pool->forsaken_count > REMEMBERED) {
+		forget_one(pool);
+	}
+}
+
+/* Somebody has come or gone: serve_all looks at it. */
+static void touch(struct site *site)
+{
+	sp_list_remove(&site->changed);
+	sp_list_append(&site->pool->changed, &site->changed);
+}
+
+/* --- places --- */
+
+static struct sp_pool_place *place_new(struct site *const at[KINDS])
+{
+	struct sp_pool_place *p = SP_NEW(struct sp_pool_place);
+
+	for (int k = 0; k < KINDS; k++) {
+		p->at[k] = at[k];
+		p->at[k]->places++;
+		sp_list_init(&p->idle[k]);
+	}
+	p->failures = at[ADDRESS]->failures;
+	at[ADDRESS]->probes++;
+	at[ADDRESS]->pool->connections++;
+	return p;
+}
+
+static void set_up(struct sp_pool_place *p, bool up)
+{
+	p->at[ADDRESS]->up += (size_t)up;
+	p->at[ADDRESS]->up -= (size_t)p->up;
+	p->up = up;
+}
+
+static void end_idleness(struct sp_pool_place *p)
+{
+	sp_timer_free(&p->timer);
+	for (int k = 0; k < KINDS; k++) {
+		sp_list_remove(&p->idle[k]);
+	}
+}
+
+static void place_free(struct sp_pool_place *p)
+{
+	set_up(p, false);
+	end_idleness(p);
+	sp_dial_quit(&p->dial);
+	for (int k = 0; k < KINDS; k++) {
+		SP_ASSERT(p->at[k]->places > 0);
+		p->at[k]->places--;
+		touch(p->at[k]);
+	}
+	if (p->failures == p->at[ADDRESS]->failures) {
+		p->at[ADDRESS]->probes--;
+	}
+	p->at[ADDRESS]->pool->connections--;
+	sp_free(p);
+}
+
+/* --- answers --- */
+
+static void ticket_free(struct sp_pool_ticket *t)
+{
+	sp_list_remove(&t->node);
+	sp_deferred_free(&t->tell);
+	sp_free((char *)(uintptr_t)t->key.ptr);
+	sp_free(t->why);
+	sp_free(t);
 }
 
 static void on_tell(void *arg)
 {
 	struct sp_pool_ticket *t = arg;
-	sp_pool_fn *fn = t->fn;
-	void *fn_arg = t->arg;
-	struct sp_dial *dial = t->dial;
+	struct sp_pool_place *place = t->place;
 
-	t->dial = NULL;
-	t->granted = false;
-	sp_pool_cancel(&t);
-	fn(fn_arg, dial);
+	t->place = NULL;
+	t->fn(t->arg, place, place ? NULL : &t->failure);
+	ticket_free(t);
+}
+
+static void detach(struct sp_pool_ticket *t)
+{
+	sp_list_remove(&t->node);
+	for (int k = 0; k < KINDS; k++) {
+		t->at[k]->tickets--;
+		touch(t->at[k]);
+		t->at[k] = NULL;
+	}
+}
+
+static void answer(struct sp_pool_ticket *t)
+{
+	detach(t);
+	sp_deferred_call(t->tell);
 }
 
 /* The connection ended between grant and tell: the place is still there. */
 static void on_granted_event(void *arg, enum sp_dial_event event)
 {
-	struct sp_pool_ticket *t = arg;
+	struct sp_pool_place *p = arg;
 
 	(void)event;
-	sp_dial_quit(&t->dial);
+	set_up(p, false);
+	sp_dial_quit(&p->dial);
 }
 
-static void grant(struct sp_pool_ticket *t, struct sp_dial *dial)
+static void grant(struct sp_pool_ticket *t, struct sp_pool_place *p)
 {
-	sp_list_remove(&t->node);
-	t->granted = true;
-	t->dial = dial;
-	if (dial) {
-		sp_dial_adopt(dial, on_granted_event, t);
+	t->place = p;
+	if (p->dial) {
+		end_idleness(p);
+		sp_dial_adopt(p->dial, on_granted_event, p);
 	}
-	sp_deferred_call(t->tell);
+	answer(t);
 }
 
-/* Takes the connection out; the place stays taken. */
-static struct sp_dial *idle_take(struct idle *idle)
+static struct sp_pool_failure failure_of(const struct site *site)
 {
-	struct sp_dial *dial = idle->dial;
-
-	sp_list_remove(&idle->node);
-	sp_timer_free(&idle->timer);
-	sp_free(idle);
-	return dial;
+	return (struct sp_pool_failure){
+		.cause = site->cause,
+		.why = sp_str_from(site->why),
+		.age_ms = sp_time_mono_ms() - site->failed_ms,
+	};
 }
 
-static void place_free(struct site *site)
+static void refuse(struct sp_pool_ticket *t)
 {
-	SP_ASSERT(site->places > 0);
-	site->places--;
-	site->pool->connections--;
+	t->failure = failure_of(t->at[ADDRESS]);
+	t->why = sp_str_dup(t->failure.why);
+	t->failure.why = sp_str_from(t->why);
+	answer(t);
 }
 
-static void serve_waiting(struct site *site)
+static bool is_refused(const struct sp_pool_ticket *t)
+{
+	const struct site *site = t->at[ADDRESS];
+
+	return site->failed && site->domain != t->domain &&
+	       sp_time_mono_ms() - site->failed_ms < site->pause_ms;
+}
+
+/* --- who is next --- */
+
+static struct sp_pool_place *oldest_idle(struct site *site)
+{
+	struct sp_list *first = sp_list_first(&site->idle);
+
+	if (!first) {
+		return NULL;
+	}
+	first -= site->kind; /* nodes of a place are an array */
+	return SP_CONTAINER(first, struct sp_pool_place, idle[0]);
+}
+
+static bool make_room(struct site *site)
+{
+	struct sp_pool_place *idle;
+
+	if (has_room(site)) {
+		return true;
+	}
+	idle = oldest_idle(site);
+	if (idle) {
+		place_free(idle);
+	}
+	return has_room(site);
+}
+
+static void serve(struct site *site)
 {
 	struct sp_list *first;
 
-	while ((first = sp_list_first(&site->waiting)) &&
-	       (site->places < places_max(site->pool) ||
-	        !sp_list_empty(&site->idle))) {
-		if (site->places >= places_max(site->pool)) {
-			struct sp_dial *dial = idle_take(SP_CONTAINER(
-				sp_list_first(&site->idle), struct idle, node));
+	while ((first = sp_list_first(&site->waiting)) && make_room(site)) {
+		struct sp_pool_ticket *t =
+			SP_CONTAINER(first, struct sp_pool_ticket, node);
+		struct site *other = t->at[site->kind == HOST ? ADDRESS : HOST];
 
-			sp_dial_quit(&dial);
-			place_free(site);
+		if (is_refused(t)) {
+			refuse(t);
+		} else if (make_room(other)) {
+			grant(t, place_new(t->at));
+		} else {
+			sp_list_remove(&t->node);
+			sp_list_append(&other->waiting, &t->node);
 		}
-		site->places++;
-		site->pool->connections++;
-		grant(SP_CONTAINER(first, struct sp_pool_ticket, node), NULL);
 	}
 }
 
-/* An idle connection has lived its time, or the peer has ended it. */
-static void idle_end(struct idle *idle)
+static void serve_all(struct sp_pool *pool)
 {
-	struct site *site = idle->site;
-	struct sp_dial *dial = idle_take(idle);
+	struct sp_list *first;
 
-	sp_dial_quit(&dial);
-	place_free(site);
-	serve_waiting(site);
-	site_drop_if_unused(site);
+	while ((first = sp_list_first(&pool->changed))) {
+		struct site *site = SP_CONTAINER(first, struct site, changed);
+
+		serve(site);
+		sp_list_remove(&site->changed);
+		site_drop_if_unused(site);
+	}
 }
 
-static void on_idle_timeout(void *arg)
+static void place_end(struct sp_pool_place *p)
 {
-	idle_end(arg);
+	struct sp_pool *pool = p->at[ADDRESS]->pool;
+
+	place_free(p);
+	serve_all(pool);
 }
 
-static void on_idle_event(void *arg, enum sp_dial_event event)
-{
-	(void)event; /* whatever it says, it is not idle any more */
-	idle_end(arg);
-}
-
-static struct idle *idle_find(struct site *site, struct sp_str key)
+static struct sp_pool_place *idle_find(struct site *site, struct sp_str key)
 {
 	SP_LIST_FOREACH (it, &site->idle) {
-		struct idle *idle = SP_CONTAINER(it, struct idle, node);
+		struct sp_pool_place *p =
+			SP_CONTAINER(it, struct sp_pool_place, idle[ADDRESS]);
 
-		if (sp_str_eq(sp_dial_key(idle->dial), key)) {
-			return idle;
+		if (sp_str_eq(sp_dial_key(p->dial), key)) {
+			return sp_dial_reusable(p->dial) ? p : NULL;
 		}
 	}
 	return NULL;
@@ -198,49 +416,181 @@ static struct sp_pool_ticket *waiting_find(struct site *site, struct sp_str key)
 	return NULL;
 }
 
-struct sp_pool_ticket *sp_pool_ask(struct sp_pool *pool, struct sp_str key,
-                                   struct sp_str address, sp_pool_fn *fn,
-                                   void *arg)
+static struct site *address_find(struct sp_pool *pool,
+                                 const struct sp_pool_ask *ask)
+{
+	char name[SP_ADDR_TEXT + 8];
+
+	snprintf(name, sizeof(name), SP_STR_FMT " %u", SP_STR_ARG(ask->address),
+	         ask->port);
+	return site_find(pool, ADDRESS, sp_str_from(name));
+}
+
+struct sp_pool_ticket *sp_pool_ask(struct sp_pool *pool,
+                                   const struct sp_pool_ask *ask,
+                                   sp_pool_fn *fn, void *arg)
 {
 	struct sp_pool_ticket *t = SP_NEW(struct sp_pool_ticket);
-	struct idle *idle;
+	struct sp_pool_place *idle;
 
-	t->site = site_find(pool, address);
-	t->key = sp_str_from(sp_str_dup(key));
+	t->at[ADDRESS] = address_find(pool, ask);
+	t->at[HOST] = site_find(pool, HOST, ask->host);
+	t->key = sp_str_from(sp_str_dup(ask->key));
+	t->domain = sp_hash_stable(ask->domain);
 	t->fn = fn;
 	t->arg = arg;
 	t->tell = sp_deferred_new(pool->loop, on_tell, t);
 	sp_list_init(&t->node);
-	idle = idle_find(t->site, key);
-	if (idle && sp_dial_reusable(idle->dial)) {
-		grant(t, idle_take(idle));
-		return t;
+	t->at[ADDRESS]->tickets++;
+	t->at[HOST]->tickets++;
+	idle = idle_find(t->at[ADDRESS], t->key);
+	if (idle) {
+		grant(t, idle);
+	} else if (is_refused(t)) {
+		refuse(t);
+	} else {
+		sp_list_append(&t->at[ADDRESS]->waiting, &t->node);
+		touch(t->at[ADDRESS]);
 	}
-	sp_list_append(&t->site->waiting, &t->node);
-	serve_waiting(t->site);
+	serve_all(pool);
 	return t;
 }
 
 void sp_pool_cancel(struct sp_pool_ticket **ticket)
 {
 	struct sp_pool_ticket *t = *ticket;
-	struct site *site;
+	struct sp_pool *pool;
 
 	if (!t) {
 		return;
 	}
 	*ticket = NULL;
-	site = t->site;
-	sp_list_remove(&t->node);
-	if (t->granted) { /* a place that nobody will use */
-		sp_dial_quit(&t->dial);
-		place_free(site);
-		serve_waiting(site);
+	if (t->at[ADDRESS]) {
+		pool = t->at[ADDRESS]->pool;
+		detach(t);
+		serve_all(pool);
+	} else if (t->place) { /* that nobody will use */
+		place_end(t->place);
 	}
-	sp_deferred_free(&t->tell);
-	sp_free((char *)(uintptr_t)t->key.ptr);
-	sp_free(t);
-	site_drop_if_unused(site);
+	ticket_free(t);
+}
+
+void sp_pool_give_up(struct sp_pool_ticket *t)
+{
+	struct site *site = t->at[ADDRESS];
+
+	if (!site) {
+		return; /* the answer is on its way */
+	}
+	if (site->failed) {
+		refuse(t);
+	} else {
+		t->failure.cause = SP_CAUSE_HOST_BUSY;
+		answer(t);
+	}
+	serve_all(site->pool);
+}
+
+/* --- what a place is used for --- */
+
+struct sp_dial *sp_pool_place_dial(struct sp_pool_place *p)
+{
+	struct sp_dial *dial = p->dial;
+
+	p->dial = NULL;
+	return dial;
+}
+
+void sp_pool_note_up(struct sp_pool_place *p)
+{
+	struct site *site = p->at[ADDRESS];
+
+	if (p->up) {
+		return;
+	}
+	set_up(p, true);
+	site->failed = false;
+	if (site->share < places_max(site->pool)) {
+		site->share++;
+	}
+	touch(site);
+	serve_all(site->pool);
+}
+
+static int64_t shortest_step(const struct sp_conf_steps *steps,
+                             int64_t shortest_ms)
+{
+	for (size_t i = 0; i < steps->count; i++) {
+		if (steps->steps_ms[i] < shortest_ms) {
+			shortest_ms = steps->steps_ms[i];
+		}
+	}
+	return shortest_ms;
+}
+
+/* Shorter than any message has to wait for its next attempt. */
+static int64_t pause_max(const struct sp_conf *conf)
+{
+	int64_t step_ms = shortest_step(&conf->retry, INT64_MAX);
+
+	for (size_t i = 0; i < conf->route_count; i++) {
+		step_ms = shortest_step(&conf->route[i].retry, step_ms);
+	}
+	return step_ms / 2 < conf->smtp.host_pause_ms
+	               ? step_ms / 2
+	               : conf->smtp.host_pause_ms;
+}
+
+static void lengthen_pause(struct site *site, int64_t now_ms)
+{
+	int64_t max_ms = pause_max(site->pool->conf);
+
+	if (!site->failed) {
+		site->pause_ms = PAUSE_FIRST_MS;
+	} else if (now_ms - site->failed_ms >= site->pause_ms) {
+		site->pause_ms *= 2;
+	}
+	if (site->pause_ms > max_ms) {
+		site->pause_ms = max_ms;
+	}
+}
+
+void sp_pool_note_failure(struct sp_pool_place *p, struct sp_str domain,
+                          enum sp_cause_id cause, struct sp_str why)
+{
+	struct site *site = p->at[ADDRESS];
+	int64_t now_ms = sp_time_mono_ms();
+
+	site->share = site->share > 1 ? site->share / 2 : 1;
+	if (site->up) {
+		return;
+	}
+	lengthen_pause(site, now_ms);
+	site->failed = true;
+	site->failures++;
+	site->probes = 0;
+	site->failed_ms = now_ms;
+	site->domain = sp_hash_stable(domain);
+	site->cause = cause;
+	sp_free(site->why);
+	site->why = sp_str_dup(why);
+	SP_LIST_FOREACH_SAFE (it, next, &site->waiting) {
+		refuse(SP_CONTAINER(it, struct sp_pool_ticket, node));
+	}
+	serve_all(site->pool);
+}
+
+/* --- idle connections --- */
+
+static void on_idle_timeout(void *arg)
+{
+	place_end(arg);
+}
+
+static void on_idle_event(void *arg, enum sp_dial_event event)
+{
+	(void)event; /* whatever it says, it is not idle any more */
+	place_end(arg);
 }
 
 static bool worth_keeping(const struct sp_pool *pool,
@@ -252,46 +602,54 @@ static bool worth_keeping(const struct sp_pool *pool,
 	       sent < (uint64_t)pool->conf->smtp.messages_per_connection;
 }
 
-void sp_pool_put(struct sp_pool *pool, struct sp_dial **dial)
+static void become_idle(struct sp_pool_place *p)
 {
-	struct sp_dial *d = *dial;
-	struct sp_str address = sp_str_from(sp_dial_facts(d)->address);
-	struct site *site = site_find(pool, address);
-	struct sp_pool_ticket *t;
-	struct idle *idle;
+	struct sp_pool *pool = p->at[ADDRESS]->pool;
 
+	p->timer = sp_timer_new(pool->loop, on_idle_timeout, p);
+	sp_timer_set(p->timer, pool->conf->smtp.idle_timeout_ms);
+	sp_dial_adopt(p->dial, on_idle_event, p);
+	for (int k = 0; k < KINDS; k++) {
+		sp_list_append(&p->at[k]->idle, &p->idle[k]);
+		touch(p->at[k]);
+	}
+}
+
+void sp_pool_put(struct sp_pool_place **place, struct sp_dial **dial)
+{
+	struct sp_pool_place *p = *place;
+	struct sp_pool *pool = p->at[ADDRESS]->pool;
+	struct sp_pool_ticket *t = NULL;
+
+	*place = NULL;
+	p->dial = *dial;
 	*dial = NULL;
-	if (!worth_keeping(pool, d)) {
-		char copy[SP_ADDR_TEXT];
-
-		sp_log_escape(address, copy, sizeof(copy));
-		sp_dial_quit(&d);
-		sp_pool_leave(pool, sp_str_from(copy));
+	if (!worth_keeping(pool, p->dial)) {
+		place_end(p);
 		return;
 	}
-	t = waiting_find(site, sp_dial_key(d));
+	for (int k = 0; k < KINDS && !t; k++) {
+		t = waiting_find(p->at[k], sp_dial_key(p->dial));
+	}
 	if (t) {
-		grant(t, d);
-		return;
+		grant(t, p);
+	} else {
+		become_idle(p);
 	}
-	idle = SP_NEW(struct idle);
-	idle->site = site;
-	idle->dial = d;
-	idle->timer = sp_timer_new(pool->loop, on_idle_timeout, idle);
-	sp_timer_set(idle->timer, pool->conf->smtp.idle_timeout_ms);
-	sp_dial_adopt(d, on_idle_event, idle);
-	sp_list_append(&site->idle, &idle->node);
-	serve_waiting(site);
+	serve_all(pool);
 }
 
-void sp_pool_leave(struct sp_pool *pool, struct sp_str address)
+void sp_pool_leave(struct sp_pool_place **place)
 {
-	struct site *site = site_find(pool, address);
+	struct sp_pool_place *p = *place;
 
-	place_free(site);
-	serve_waiting(site);
-	site_drop_if_unused(site);
+	if (p) {
+		*place = NULL;
+		place_end(p);
+	}
 }
+
+/* --- the pool --- */
 
 struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
                             unsigned worker_count)
@@ -301,7 +659,11 @@ struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
 	pool->loop = loop;
 	pool->conf = conf;
 	pool->worker_count = worker_count ? worker_count : 1;
-	sp_map_init(&pool->sites);
+	for (int k = 0; k < KINDS; k++) {
+		sp_map_init(&pool->sites[k]);
+	}
+	sp_list_init(&pool->changed);
+	sp_list_init(&pool->forsaken);
 	sp_list_init(&pool->lingering);
 	return pool;
 }
@@ -313,12 +675,11 @@ static bool end_one_idle(struct sp_pool *pool)
 	struct sp_str key;
 	void *value;
 
-	while (sp_map_next(&pool->sites, &it, &key, &value)) {
-		struct site *site = value;
-		struct sp_list *first = sp_list_first(&site->idle);
+	while (sp_map_next(&pool->sites[ADDRESS], &it, &key, &value)) {
+		struct sp_pool_place *idle = oldest_idle(value);
 
-		if (first) {
-			idle_end(SP_CONTAINER(first, struct idle, node));
+		if (idle) {
+			place_end(idle);
 			return true;
 		}
 	}
@@ -336,24 +697,45 @@ void sp_pool_free(struct sp_pool **pool)
 	*pool = NULL;
 	while (end_one_idle(p)) {
 	}
-	SP_ASSERT(p->sites.count == 0);
+	sp_pool_forget(p);
+	for (int k = 0; k < KINDS; k++) {
+		SP_ASSERT(p->sites[k].count == 0);
+		sp_map_fini(&p->sites[k]);
+	}
 	sp_dial_reap(&p->lingering);
-	sp_map_fini(&p->sites);
 	sp_free(p);
+}
+
+void sp_pool_forget(struct sp_pool *pool)
+{
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+
+	while (pool->forsaken_count > 0) {
+		forget_one(pool);
+	}
+	for (int k = 0; k < KINDS; k++) {
+		it = (struct sp_map_iter){0};
+		while (sp_map_next(&pool->sites[k], &it, &key, &value)) {
+			struct site *site = value;
+
+			if (site->failed) {
+				site->failed = false;
+				site->share = SHARE_FIRST;
+			}
+			touch(site);
+		}
+	}
+	serve_all(pool);
 }
 
 void sp_pool_set_conf(struct sp_pool *pool, const struct sp_conf *conf)
 {
-	struct sp_map_iter it = {0};
-	struct sp_str key;
-	void *site;
-
 	pool->conf = conf;
 	while (end_one_idle(pool)) {
 	}
-	while (sp_map_next(&pool->sites, &it, &key, &site)) {
-		serve_waiting(site);
-	}
+	sp_pool_forget(pool);
 }
 
 struct sp_list *sp_pool_lingering(struct sp_pool *pool)

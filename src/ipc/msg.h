@@ -17,7 +17,7 @@
  *
  *   receive   -> queue      SUBMIT, BODY_CHUNK, SUBMIT_ABORT
  *   queue     -> receive    SUBMIT_PULL, SUBMIT_DONE
- *   queue     -> transport  JOB, BODY_CHUNK, SETTLED
+ *   queue     -> transport  JOB, BODY_CHUNK, SETTLED, FORGET (failed addresses)
  *   transport -> queue      HELLO, BODY_PULL, OUTCOME
  *   transport -> resolve    ASK, ASK_CANCEL
  *   resolve   -> transport  ANSWER
@@ -50,6 +50,7 @@
 	X(OUTCOME, 22)                                                         \
 	X(SETTLED, 23)                                                         \
 	X(HELLO, 24)                                                           \
+	X(FORGET, 25)                                                          \
 	X(STS_KEEP, 26)                                                        \
 	X(ASK, 30)                                                             \
 	X(ASK_CANCEL, 31)                                                      \

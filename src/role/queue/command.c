@@ -96,6 +96,7 @@ static int act(struct sp_queue *q, struct sp_queue_op *op,
 	ret = batch ? sp_store_act(q->store, action, &filter, batch,
 	                           sp_time_wall_ms(), &op->changed_now)
 	            : 0;
+	q->forget |= action == SP_STORE_ACT_RETRY;
 	op->again = op->changed_now == batch && batch == ACT_BATCH;
 	set_changed(op);
 	return ret;
@@ -163,7 +164,7 @@ static int exception_add(struct sp_queue *q, struct sp_queue_op *op,
 	       SP_F_STR("until", sp_json_get_str(command, "until")),
 	       SP_F_STR("reason", e.reason));
 	op->changed_now = 1;
-	q->end_pauses = true; /* mail that waits may go now */
+	q->end_pauses = q->forget = true; /* mail that waits may go now */
 	set_changed(op);
 	return sp_store_exception_set(q->store, &e);
 }

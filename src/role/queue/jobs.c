@@ -213,7 +213,6 @@ static int fill_job(struct sp_queue *q, const struct sp_store_job *from,
 	}
 	job->inline_body = from->size_bytes <= SP_BODY_INLINE_MAX;
 	ret = find_exception(q, job);
-	ret = ret ? ret : sp_queue_sts_fill(q, job);
 	if (ret || !job->inline_body) {
 		return ret;
 	}
@@ -253,6 +252,14 @@ int sp_queue_claim(struct sp_queue *q, int64_t now_ms, struct sp_list *claims)
 		}
 	}
 	return ret;
+}
+
+void sp_queue_send_forget(struct sp_queue *q)
+{
+	for (unsigned i = 0; q->forget && i < q->ctx->worker_count; i++) {
+		sp_role_send(link_of(q, i), SP_MSG_FORGET, NULL, NULL);
+	}
+	q->forget = false;
 }
 
 void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims)

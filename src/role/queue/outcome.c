@@ -14,6 +14,7 @@
 #include "role/queue/queue.h"
 
 #define PAUSE_MS 1000 /* no work for a worker that hands work back */
+#define BUSY_MS  2000 /* until mail for a busy host comes up again */
 
 void sp_queue_expired_text(struct sp_arena *arena, struct sp_str *code_out,
                            struct sp_str *cause_out, struct sp_str *reply_out)
@@ -110,6 +111,11 @@ int64_t sp_queue_expires_ms(const struct sp_conf *conf, struct sp_str domain,
 	       (route && route->expire_ms ? route->expire_ms : conf->expire_ms);
 }
 
+static bool is_busy(const struct sp_msg_outcome_rcpt *m)
+{
+	return sp_cause_find(m->cause) == SP_CAUSE_HOST_BUSY;
+}
+
 static void decide(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
                    const struct sp_msg_outcome_rcpt *m, int64_t now_ms,
                    struct sp_store_outcome_rcpt *out)
@@ -123,7 +129,7 @@ static void decide(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
 	if (m && m->retry_now) {
 		out->state = SP_STORE_QUEUED;
 		out->uncounted = true;
-		out->due_ms = now_ms;
+		out->due_ms = now_ms + (is_busy(m) ? BUSY_MS : 0);
 	} else if (m && m->class == SP_VERDICT_DELIVERED) {
 		out->state = SP_STORE_DELIVERED;
 		out->report_due = !m->dsn && !lease->null_sender &&
@@ -220,7 +226,8 @@ static void pause_worker(struct sp_queue *q, const struct sp_queue_op *op)
 	const struct sp_msg_outcome *m = op->msg;
 	struct sp_queue_worker *w = sp_queue_worker_find(q, op->link);
 
-	if (w && m->rcpt_count > 0 && m->rcpts[0].retry_now) {
+	if (w && m->rcpt_count > 0 && m->rcpts[0].retry_now &&
+	    !is_busy(&m->rcpts[0])) {
 		w->paused_until_ms = sp_time_mono_ms() + PAUSE_MS;
 	}
 }

@@ -86,17 +86,8 @@ struct sp_queue_signing {
 	bool retry_set;
 };
 
-/* Refreshes of MTA-STS policies: sts.c. */
-struct sp_queue_sts {
-	struct sp_map asked; /* by the id of the request */
-	struct sp_list asks; /* of this turn */
-	uint64_t last_id;
-	int64_t next_forget_ms; /* monotonic */
-};
-
 struct sp_queue {
 	struct sp_role_ctx *ctx;
-	struct sp_queue_sts sts;
 	struct sp_store *store; /* null: being opened again */
 	struct sp_list ops;     /* waiting for the next turn */
 	struct sp_list done;    /* applied in this one */
@@ -109,6 +100,7 @@ struct sp_queue {
 	int64_t reopen_delay_ms;
 	unsigned failures;     /* lost turns in a row */
 	int64_t next_purge_ms; /* monotonic */
+	bool forget;           /* workers: addresses may work now */
 	bool end_pauses; /* new configuration: destinations may work now */
 	uint64_t boot;   /* sp_time_boot */
 	struct sp_store_clock clock;     /* as noted in the store */
@@ -173,6 +165,8 @@ struct sp_queue_claim {
 	struct sp_msg_job job;
 };
 int sp_queue_claim(struct sp_queue *q, int64_t now_ms, struct sp_list *claims);
+/* When q->forget is set: each worker tries failed addresses again. */
+void sp_queue_send_forget(struct sp_queue *q);
 void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims);
 /* When claims are worth another look; -1: not by the clock. */
 int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
@@ -195,17 +189,6 @@ void sp_queue_sign_down(struct sp_queue *q); /* the sign role has gone */
 /* In the turn: choose whom to ask for; behind it: ask. */
 int sp_queue_sign_list(struct sp_queue *q, struct sp_list *asks);
 void sp_queue_sign_send(struct sp_queue *q, struct sp_list *asks);
-
-/* sts.c: the cache of MTA-STS policies. */
-extern const struct sp_queue_verb SP_QUEUE_STS_KEEP, SP_QUEUE_STS_FETCHED;
-/* In the turn: the row that a job takes along, if there is one. */
-int sp_queue_sts_fill(struct sp_queue *q, struct sp_msg_job *job);
-/* In the turn: which are to be refreshed; behind it: ask for them. */
-int sp_queue_sts_due(struct sp_queue *q, int64_t now_ms);
-void sp_queue_sts_send(struct sp_queue *q);
-/* When that is worth another look; -1: not by the clock. */
-int sp_queue_sts_next(struct sp_queue *q, int64_t *time_ms_out);
-void sp_queue_sts_down(struct sp_queue *q); /* the fetch role has gone */
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

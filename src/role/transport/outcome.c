@@ -32,7 +32,8 @@ static void fill_rcpt(struct sp_msg_outcome_rcpt *out, uint64_t rcpt_id,
 
 	out->rcpt_id = rcpt_id;
 	out->class = (uint8_t)v->class;
-	out->retry_now = interrupted && v->cause == SP_CAUSE_INTERRUPTED;
+	out->retry_now = (interrupted && v->cause == SP_CAUSE_INTERRUPTED) ||
+	                 v->cause == SP_CAUSE_HOST_BUSY;
 	out->dsn = rcpt->dsn;
 	out->code = code_of(v, arena);
 	out->reply = line_of(v, arena);

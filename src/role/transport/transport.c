@@ -8,17 +8,23 @@
  *             ├── STOP: finish or hand back ┘
  *             └── SETTLED: the lease is gone, dropped
  *
+ * When all places are taken, attempts that have nothing to show after the
+ * time that is set (smtp.patience) keep a quarter of them; the oldest of the
+ * others are hurried: silence never holds up the work of a worker.
+ *
  * Room for the outcome is there from the moment a job is taken: it is kept
  * in the job itself. When the queue comes back after a restart it first
  * hears which attempts are held here (HELLO), then the unsettled outcomes
  * again; it knows them by their attempt id.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "deliver/attempt.h"
 #include "deliver/pool.h"
 #include "net/tls.h"
@@ -30,6 +36,8 @@
 #include "wire/json.h"
 
 #define STOP_GRACE_MS 20000 /* for messages that are being sent */
+#define OVERDUE_PART  4     /* of all places: theirs, whoever waits */
+#define LOOKS         8     /* for overdue ones, in the time they have */
 
 struct transport {
 	struct sp_role_ctx *ctx;
@@ -39,7 +47,10 @@ struct transport {
 	struct sp_pool *pool;
 	struct sp_map jobs; /* by attempt id */
 	struct sp_timer *grace;
+	struct sp_timer *look; /* set while all places are taken */
+	bool looks;
 	uint64_t attempts;
+	uint64_t hurried;
 	uint64_t verdicts[3]; /* recipients by enum sp_verdict_class */
 	struct waived_counts waived;
 };
@@ -138,6 +149,85 @@ static int on_chunk(struct transport *role, struct sp_str payload)
 	return 0;
 }
 
+/* --- hurry --- */
+
+struct overdue {
+	struct sp_attempt *attempt;
+	int64_t by_ms;
+};
+
+static uint32_t slots(const struct transport *role)
+{
+	uint32_t all = (uint32_t)role->ctx->conf->smtp.max_connections;
+	uint32_t n =
+		(all + role->ctx->worker_count - 1) / role->ctx->worker_count;
+
+	return n < SP_HELLO_MAX ? n : SP_HELLO_MAX;
+}
+
+static int oldest_first(const void *a, const void *b)
+{
+	int64_t x = ((const struct overdue *)a)->by_ms;
+	int64_t y = ((const struct overdue *)b)->by_ms;
+
+	return (x < y) - (x > y);
+}
+
+static size_t find_overdue(struct transport *role, struct overdue *out)
+{
+	int64_t now_ms = sp_time_mono_ms();
+	struct sp_map_iter it = {0};
+	struct sp_str key;
+	void *value;
+	size_t count = 0;
+
+	while (sp_map_next(&role->jobs, &it, &key, &value)) {
+		const struct job *job = value;
+		int64_t by_ms =
+			job->attempt
+				? sp_attempt_overdue_ms(job->attempt, now_ms)
+				: -1;
+
+		if (by_ms >= 0) {
+			out[count++] = (struct overdue){job->attempt, by_ms};
+		}
+	}
+	return count;
+}
+
+static void hurry(struct transport *role)
+{
+	struct overdue *list = sp_calloc(role->jobs.count + 1, sizeof(*list));
+	size_t count = find_overdue(role, list);
+	size_t kept = slots(role) / OVERDUE_PART;
+
+	qsort(list, count, sizeof(*list), oldest_first);
+	for (size_t i = 0; i + kept < count; i++) {
+		sp_attempt_hurry(list[i].attempt);
+		role->hurried++;
+	}
+	sp_free(list);
+}
+
+static void look_later(struct transport *role)
+{
+	role->looks = role->jobs.count >= slots(role);
+	if (role->looks) {
+		sp_timer_set(role->look,
+		             role->ctx->conf->smtp.patience_ms / LOOKS + 1);
+	}
+}
+
+static void on_look(void *arg)
+{
+	struct transport *role = arg;
+
+	if (role->jobs.count >= slots(role)) {
+		hurry(role);
+	}
+	look_later(role);
+}
+
 /* --- jobs --- */
 
 static void job_free(struct job *job)
@@ -206,6 +296,9 @@ static int on_job(struct transport *role, struct sp_str payload)
 		job->rcpts[i] = job->msg.rcpts[i].rcpt;
 	}
 	start_attempt(job);
+	if (!role->looks) {
+		look_later(role);
+	}
 	return 0;
 }
 
@@ -271,6 +364,7 @@ static struct sp_json *write_stats(struct transport *role)
 	sp_json_set_int(stats, "connections",
 	                (int64_t)sp_pool_connections(role->pool));
 	sp_json_set_int(stats, "attempts", (int64_t)role->attempts);
+	sp_json_set_int(stats, "hurried", (int64_t)role->hurried);
 	sp_json_set_int(stats, "delivered", (int64_t)role->verdicts[0]);
 	sp_json_set_int(stats, "deferred", (int64_t)role->verdicts[1]);
 	sp_json_set_int(stats, "failed", (int64_t)role->verdicts[2]);
@@ -298,15 +392,6 @@ static int on_command(struct transport *role, struct sp_role_link *link,
 }
 
 /* --- the role --- */
-
-static uint32_t slots(const struct transport *role)
-{
-	uint32_t all = (uint32_t)role->ctx->conf->smtp.max_connections;
-	uint32_t n =
-		(all + role->ctx->worker_count - 1) / role->ctx->worker_count;
-
-	return n < SP_HELLO_MAX ? n : SP_HELLO_MAX;
-}
 
 static void say_hello(struct transport *role)
 {
@@ -378,6 +463,10 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	if (queue && type == SP_MSG_SETTLED) {
 		return on_settled(role, payload);
 	}
+	if (queue && type == SP_MSG_FORGET) {
+		sp_pool_forget(role->pool);
+		return 0;
+	}
 	if (link->role == SP_ROLE_RESOLVE && type == SP_MSG_ANSWER) {
 		return sp_lookup_role_answer(role->lookup, payload);
 	}
@@ -410,6 +499,7 @@ static int start(struct sp_role_ctx *ctx)
 	role->sts = sts_role_new(ctx);
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
+	role->look = sp_timer_new(ctx->loop, on_look, role);
 	return sp_tls_setup();
 }
 
@@ -455,6 +545,7 @@ static void finish(struct sp_role_ctx *ctx)
 	sts_role_free(&role->sts);
 	sp_lookup_role_free(&role->lookup);
 	sp_timer_free(&role->grace);
+	sp_timer_free(&role->look);
 	sp_tls_teardown();
 	sp_free(role);
 }

@@ -279,4 +279,54 @@ static const struct row ROWS[] = {
          .expect = BOTH({SP_VERDICT_PERM, "5.3.4", "too-large-for-peer"})},
 };
 
+/* One silent zone costs the deadline of the plan, and itself. */
+static const struct silent_row {
+	const char *name;
+	enum sp_dns_type type;
+	const char *silent;
+	enum sp_verdict_class class;
+	const char *code, *cause;
+} SILENT[] = {
+	{"MX", SP_DNS_TYPE_MX, "d.example", SP_VERDICT_TEMP, "4.4.312",
+         "mx-lookup-failed"},
+	{"TLSA of all hosts", SP_DNS_TYPE_TLSA, "mx", SP_VERDICT_TEMP,
+         "4.7.324", "tlsa-timeout"},
+	{"TLSA of one host", SP_DNS_TYPE_TLSA, "mx1", SP_VERDICT_DELIVERED,
+         "2.0.0", NULL},
+	{"addresses of one host", SP_DNS_TYPE_AAAA, "mx1", SP_VERDICT_DELIVERED,
+         "2.0.0", NULL},
+};
+
+/* No answer at some point, and others need the place: hurried once. */
+static const struct hurry_row {
+	const char *name;
+	struct script scripts[HOSTS];
+	enum sp_dns_type silent_type;
+	const char *silent_name;
+	enum sp_verdict_class class;
+	const char *cause;
+	unsigned messages[HOSTS];
+} HURRY[] = {
+	{"DNS of MX", .silent_type = SP_DNS_TYPE_MX, .silent_name = "d.example",
+         .class = SP_VERDICT_TEMP, .cause = "mx-lookup-failed"},
+	{"TLSA of one host", .silent_type = SP_DNS_TYPE_TLSA,
+         .silent_name = "mx1", .class = SP_VERDICT_DELIVERED,
+         .messages = {0, 1}},
+	{"greeting", .scripts = {{.greeting = ""}},
+         .class = SP_VERDICT_DELIVERED, .messages = {0, 1}},
+	{"EHLO", .scripts = {{.ehlo = ""}}, .class = SP_VERDICT_DELIVERED,
+         .messages = {0, 1}},
+	{"STARTTLS: no fall back to clear text",
+         .scripts = {{.starttls = ""}, {.greeting = "#421 no\r\n"}},
+         .class = SP_VERDICT_TEMP, .cause = "remote-reply"},
+	{"handshake: no fall back to clear text",
+         .scripts = {{.mute_handshake = true}, {.greeting = "#421 no\r\n"}},
+         .class = SP_VERDICT_TEMP, .cause = "remote-reply"},
+	{"MAIL", .scripts = {{.mail = ""}}, .class = SP_VERDICT_DELIVERED,
+         .messages = {0, 1}},
+	{"the end of data has its own time", .scripts = {{.dot = ""}},
+         .class = SP_VERDICT_TEMP, .cause = "session-timeout",
+         .messages = {1, 0}},
+};
+
 #endif

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/time.h"
 #include "deliver/attempt.h"
 #include "net/tls.h"
 #include "unit/deliver/attempt_rows.h"
@@ -52,6 +53,9 @@ struct world {
 	const char *silent_name;      /* ... for names with this; null: none */
 
 	struct sp_attempt *attempt;
+	const char *domain; /* null: d.example */
+	struct sp_timer *look;
+	unsigned hurries; /* at most */
 	enum sp_attempt_news news;
 	size_t chunks_left; /* of a body that is pulled */
 	bool finished;
@@ -352,7 +356,7 @@ static void begin(struct world *w, bool inline_body)
 		.conf = w->conf,
 		.lookup = &w->lookup,
 		.pool = w->pool,
-		.domain = SP_STR("d.example"),
+		.domain = sp_str_from(w->domain ? w->domain : "d.example"),
 		.envelope = &envelope,
 		.rcpts = RCPTS,
 		.rcpt_count = 2,
@@ -745,24 +749,6 @@ static void test_news(void **state)
 	}
 }
 
-/* One silent zone costs the deadline of the plan, and itself. */
-static const struct silent_row {
-	const char *name;
-	enum sp_dns_type type;
-	const char *silent;
-	enum sp_verdict_class class;
-	const char *code, *cause;
-} SILENT[] = {
-	{"MX", SP_DNS_TYPE_MX, "d.example", SP_VERDICT_TEMP, "4.4.312",
-         "mx-lookup-failed"},
-	{"TLSA of all hosts", SP_DNS_TYPE_TLSA, "mx", SP_VERDICT_TEMP,
-         "4.7.324", "tlsa-timeout"},
-	{"TLSA of one host", SP_DNS_TYPE_TLSA, "mx1", SP_VERDICT_DELIVERED,
-         "2.0.0", NULL},
-	{"addresses of one host", SP_DNS_TYPE_AAAA, "mx1", SP_VERDICT_DELIVERED,
-         "2.0.0", NULL},
-};
-
 static void test_plan_timeout(void **state)
 {
 	(void)state;
@@ -785,6 +771,79 @@ static void test_plan_timeout(void **state)
 		assert_int_equal(w.servers[0].clear_mails, 0);
 		world_close(&w);
 	}
+}
+
+/* As the role does it, when all of its places are taken. */
+static void on_look(void *arg)
+{
+	struct world *w = arg;
+
+	if (w->attempt && w->hurries > 0 &&
+	    sp_attempt_overdue_ms(w->attempt, sp_time_mono_ms()) >= 0) {
+		w->hurries--;
+		sp_attempt_hurry(w->attempt);
+	}
+	sp_timer_set(w->look, 10);
+}
+
+static void test_hurry(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(HURRY) / sizeof(HURRY[0]); i++) {
+		const struct hurry_row *row = &HURRY[i];
+		struct world w;
+
+		print_message("%s\n", row->name);
+		world_open(&w, false,
+		           "patience = \"200ms\" greeting_timeout = \"1h\"");
+		w.silent_type = row->silent_type;
+		w.silent_name = row->silent_name;
+		w.hurries = 1;
+		w.look = sp_timer_new(w.loop, on_look, &w);
+		sp_timer_set(w.look, 1);
+		for (size_t k = 0; k < HOSTS; k++) {
+			w.servers[k].script = row->scripts[k];
+		}
+		send_one(&w);
+		assert_int_equal(w.got[0].class, row->class);
+		if (row->cause) {
+			assert_string_equal(w.got[0].cause, row->cause);
+		}
+		for (size_t k = 0; k < HOSTS; k++) {
+			assert_int_equal(w.servers[k].messages,
+			                 row->messages[k]);
+			assert_int_equal(w.servers[k].clear_mails, 0);
+		}
+		sp_timer_free(&w.look);
+		world_close(&w);
+	}
+}
+
+/* What one domain has met at an address, the next one is told. */
+static void test_not_tried(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.servers[0].script.greeting = "#";
+	send_one(&w);
+	assert_non_null(strstr(w.detail, "connection-closed"));
+	w.domain = "e.example";
+	send_one(&w);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_non_null(strstr(w.detail, "not tried: it failed "));
+	assert_int_equal(w.servers[0].connections, 1);
+	w.domain = "d.example"; /* by its own schedule */
+	send_one(&w);
+	assert_int_equal(w.servers[0].connections, 2);
+	w.servers[0].script.greeting = NULL;
+	send_one(&w);
+	assert_int_equal(w.servers[0].messages, 1);
+	w.domain = "e.example"; /* it works again */
+	send_one(&w);
+	assert_int_equal(w.servers[0].messages, 2);
+	world_close(&w);
 }
 
 static void test_free_at_any_time(void **state)
@@ -822,6 +881,8 @@ int main(void)
 		cmocka_unit_test(test_free_at_any_time),
 		cmocka_unit_test(test_news),
 		cmocka_unit_test(test_plan_timeout),
+		cmocka_unit_test(test_hurry),
+		cmocka_unit_test(test_not_tried),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

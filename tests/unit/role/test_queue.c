@@ -275,12 +275,14 @@ static void test_dead_destination(void **state)
 	               "{\"domain\":\"d.test\"}}");
 	assert_true(sp_json_get_bool(reply, "ok"));
 	sp_json_free(&reply);
-	j = job_that_fails(w); /* one for all */
+	expect(&w->transport, SP_MSG_FORGET, NULL, NULL); /* first */
+	j = job_that_fails(w);                            /* one for all */
 	assert_int_equal(in_state(w, "queued"), 21);
 	assert_true(sp_list_empty(&w->transport.frames));
 	reply = ask(w, "{\"verb\":\"queue-retry\",\"filter\":"
 	               "{\"limit\":1,\"domain\":\"d.test\"}}");
 	sp_json_free(&reply);
+	expect(&w->transport, SP_MSG_FORGET, NULL, NULL);
 	for (int i = 0; i < 21; i++) {
 		j = job(w);
 		outcome_of(w, &j, result(&j, SP_VERDICT_DELIVERED),
@@ -467,6 +469,34 @@ static void test_handed_back(void **state)
 	assert_int_equal(in_state(w, "queued"), 1);
 	hello(w, 0); /* ready again */
 	j = job(w);
+	assert_int_equal(j.attempt, 1);
+	finish(w);
+}
+
+/* Others go first, by the same worker; it counts as no attempt. */
+static void test_host_busy(void **state)
+{
+	struct world *w = *state;
+	struct sp_msg_outcome_rcpt r;
+	struct sp_msg_job j;
+	char busy[SP_MSG_ID_MAX + 1];
+
+	start(w, "");
+	hello(w, 0);
+	submit(w);
+	j = job(w);
+	r = result(&j, SP_VERDICT_TEMP);
+	r.retry_now = true;
+	r.cause = sp_str_from(sp_cause_get(SP_CAUSE_HOST_BUSY)->name);
+	snprintf(busy, sizeof(busy), SP_STR_FMT, SP_STR_ARG(j.id));
+	outcome(w, &j, r);
+	submit(w);
+	j = job(w);
+	assert_false(sp_str_eq(j.id, sp_str_from(busy)));
+	outcome(w, &j, result(&j, SP_VERDICT_DELIVERED));
+	assert_int_equal(in_state(w, "delivered"), 1);
+	j = job(w);
+	assert_true(sp_str_eq(j.id, sp_str_from(busy)));
 	assert_int_equal(j.attempt, 1);
 	finish(w);
 }
@@ -770,6 +800,7 @@ int main(void)
 		TEST(test_expiry_without_worker),
 		TEST(test_permanent),
 		TEST(test_handed_back),
+		TEST(test_host_busy),
 		TEST(test_worker_comes_back),
 		TEST(test_queue_restarts),
 		TEST(test_slots),
