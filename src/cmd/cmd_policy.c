@@ -2,11 +2,14 @@
 /*
  * sealpost policy: the delivery plan for a domain, made by the code that the
  * server's transport uses, with a resolver in this process. It shows what the
- * rules say; what log-only mode would let through is said beside it.
+ * rules say; what log-only mode or an exception would let through is said
+ * beside it. Exceptions are the server's: when it can't be reached, that too
+ * is said.
  */
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "cmd/control.h"
 #include "cmd/dns.h"
 #include "cmd/plan_text.h"
 #include "cmd/text.h"
@@ -28,7 +31,8 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	sp_loop_stop(a->loop);
 }
 
-static struct sp_plan *make_plan(struct sp_cmd_dns *dns,
+static struct sp_plan *make_plan(const struct sp_conf *conf,
+                                 struct sp_cmd_dns *dns,
                                  const struct sp_route *route)
 {
 	struct asking a = {.loop = dns->loop};
@@ -37,6 +41,7 @@ static struct sp_plan *make_plan(struct sp_cmd_dns *dns,
 		.lookup = &dns->direct.lookup,
 		.conf = &route->plan,
 		.domain = route->domain,
+		.timeout_ms = conf->smtp.plan_timeout_ms,
 	};
 	struct sp_gather *gather = sp_gather_new(&ask, on_plan, &a);
 
@@ -45,14 +50,55 @@ static struct sp_plan *make_plan(struct sp_cmd_dns *dns,
 	return a.plan;
 }
 
-/* After the plan was shown as it is: the filter changes it. */
-static void put_waived(struct sp_plan *plan)
-{
-	const struct sp_filter log_only = {.log_only = true};
+/* ---- what is let through all the same ---- */
 
-	puts("log-only (enforce = false): mail is not held back for TLSA, "
-	     "STARTTLS or MTA-STS");
-	sp_filter_plan(&log_only, plan);
+struct waivers {
+	struct sp_str domain;
+	bool asked;             /* the server, for its exceptions */
+	struct sp_json *except; /* the one of the domain, owned; or null */
+};
+
+static void on_exception(void *arg, const struct sp_json *row)
+{
+	struct waivers *w = arg;
+
+	if (!w->except &&
+	    sp_str_eq(sp_json_get_str(row, "domain"), w->domain)) {
+		w->except = sp_json_copy(row);
+	}
+}
+
+static int find_waivers(struct sp_cmd_ctx *ctx, struct waivers *w)
+{
+	w->asked = sp_control_reachable(ctx);
+	return w->asked ? sp_control_ask(ctx, sp_control_verb("exceptions"),
+	                                 on_exception, w, NULL)
+	                : 0;
+}
+
+static void put_reason(const struct waivers *w)
+{
+	if (!w->except) {
+		puts("log-only (enforce = false): mail is not held back for "
+		     "TLSA, STARTTLS or MTA-STS");
+		return;
+	}
+	sp_put(stdout, "exception until ", sp_json_get_str(w->except, "until"),
+	       " (");
+	sp_text_put(stdout, sp_json_get_str(w->except, "reason"));
+	puts("): mail is not held back for TLSA, STARTTLS or MTA-STS");
+}
+
+/* After the plan was shown as it is: the filter changes it. */
+static void put_waived(const struct waivers *w, struct sp_plan *plan)
+{
+	const struct sp_filter filter = {
+		.log_only = !w->except,
+		.exception = w->except != NULL,
+	};
+
+	put_reason(w);
+	sp_filter_plan(&filter, plan);
 	for (size_t i = 0; i < plan->host_count; i++) {
 		const struct sp_plan_host *host = &plan->hosts[i];
 		char line[1024];
@@ -66,7 +112,8 @@ static void put_waived(struct sp_plan *plan)
 	}
 }
 
-static int show(const struct sp_cmd_ctx *ctx, struct sp_plan *plan)
+static int show(const struct sp_cmd_ctx *ctx, const struct waivers *w,
+                struct sp_plan *plan)
 {
 	struct sp_json *json = sp_evidence_plan(plan);
 	bool good = plan->verdict.class == SP_VERDICT_DELIVERED;
@@ -75,34 +122,48 @@ static int show(const struct sp_cmd_ctx *ctx, struct sp_plan *plan)
 		if (!ctx->conf->enforce) {
 			sp_json_set_bool(json, "enforce", false);
 		}
+		if (w->except) {
+			sp_json_set(json, "exception", sp_json_copy(w->except));
+		} else if (w->asked) {
+			sp_json_set_null(json, "exception");
+		}
 		sp_json_put(stdout, json);
 	} else {
 		sp_plan_put(stdout, json, 0);
-		if (!ctx->conf->enforce) {
-			put_waived(plan);
+		if (!ctx->conf->enforce || w->except) {
+			put_waived(w, plan);
+		}
+		if (!w->asked) {
+			puts("exceptions: not known, the server can't be "
+			     "reached");
 		}
 	}
 	sp_json_free(&json);
 	return good ? SP_EXIT_OK : SP_EXIT_NO;
 }
 
-static int plan_and_show(const struct sp_cmd_ctx *ctx, struct sp_str domain,
+static int plan_and_show(struct sp_cmd_ctx *ctx, struct sp_str domain,
                          struct sp_arena *arena)
 {
 	struct sp_cmd_dns dns;
 	struct sp_route route;
 	struct sp_plan *plan = NULL;
+	struct waivers w = {.domain = domain};
 	int status = sp_cmd_dns_init(&dns, ctx->conf);
 
 	if (!status) {
 		sp_route_find(ctx->conf, domain,
 		              dns.direct.lookup.validator_broken, arena,
 		              &route);
-		plan = make_plan(&dns, &route);
-		status = plan ? show(ctx, plan)
+		plan = make_plan(ctx->conf, &dns, &route);
+		status = plan ? find_waivers(ctx, &w)
 		              : sp_cmd_fail(SP_EXIT_AGAIN, "%s: no plan",
 		                            ctx->words[0]);
 	}
+	if (!status) {
+		status = show(ctx, &w, plan);
+	}
+	sp_json_free(&w.except);
 	sp_plan_free(&plan);
 	sp_cmd_dns_fini(&dns);
 	return status;
@@ -130,7 +191,8 @@ const struct sp_cmd SP_CMD_POLICY = {
 	.name = "policy",
 	.words = "DOMAIN",
 	.about = "how mail for a domain would be delivered, and why",
-	.text = "Needs no server: the DNS is asked by this command itself.\n"
+	.text = "Needs no server: the DNS is asked by this command itself. A\n"
+		"running server is asked for an exception of the domain.\n"
 		"Exit status: 0 deliverable, 1 not.\n",
 	.words_min = 1,
 	.words_max = 1,

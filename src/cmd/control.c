@@ -154,20 +154,36 @@ static int converse(struct question *q, const struct sp_json *ask)
 	return status;
 }
 
+static int find_path(struct sp_cmd_ctx *ctx, const char **path_out)
+{
+	int status = 0;
+
+	*path_out = sp_args_get(ctx->args, "socket");
+	if (!*path_out) {
+		status = sp_cmd_conf(ctx);
+		*path_out = status ? NULL : ctx->conf->control;
+	}
+	return status;
+}
+
+bool sp_control_reachable(struct sp_cmd_ctx *ctx)
+{
+	const char *path;
+	int fd = find_path(ctx, &path) ? -1 : sp_socket_connect_unix(path);
+
+	if (fd < 0) {
+		return false;
+	}
+	close(fd);
+	return true;
+}
+
 int sp_control_ask(struct sp_cmd_ctx *ctx, struct sp_json *ask,
                    sp_control_row_fn *row, void *arg, struct sp_json **done_out)
 {
-	struct question q = {
-		.path = sp_args_get(ctx->args, "socket"),
-		.row = row,
-		.arg = arg,
-	};
-	int status = 0;
+	struct question q = {.row = row, .arg = arg};
+	int status = find_path(ctx, &q.path);
 
-	if (!q.path) {
-		status = sp_cmd_conf(ctx);
-		q.path = status ? NULL : ctx->conf->control;
-	}
 	if (!status) {
 		sp_buf_init(&q.in, LINE_MAX_BYTES + READ_BYTES);
 		q.fd = sp_socket_connect_unix(q.path);

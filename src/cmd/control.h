@@ -22,6 +22,9 @@ int sp_control_ask(struct sp_cmd_ctx *ctx, struct sp_json *ask,
                    sp_control_row_fn *row, void *arg,
                    struct sp_json **done_out);
 
+/* Is a server there to be asked? Says nothing. */
+bool sp_control_reachable(struct sp_cmd_ctx *ctx);
+
 /* {"verb": verb} */
 struct sp_json *sp_control_verb(const char *verb);
 

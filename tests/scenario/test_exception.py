@@ -56,6 +56,18 @@ def test_mail_that_waits_is_delivered(mail, lab):
     assert trace["scenario"] == "tlsa-mismatch"
 
 
+@scenario(wrong("shown.test"))
+def test_policy_shows_it(mail, lab):
+    assert mail.policy()["exception"] is None
+    add(lab, "shown.test")
+    assert mail.policy()["exception"]["reason"] == REASON
+    text = lab.server.run("policy", "shown.test").stdout.decode()
+    assert "exception until 2" in text and REASON in text
+    alone = lab.server.run("policy", "--socket", "/nowhere", "shown.test")
+    assert b"exceptions: not known" in alone.stdout and REASON not in str(alone.stdout)
+    assert run(lab, "remove", "shown.test") == 0
+
+
 @scenario(wrong("other.test"))
 def test_only_for_its_domain(mail, lab):
     add(lab, "sub.other.test")
