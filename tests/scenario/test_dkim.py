@@ -7,9 +7,11 @@ nothing is lost then, and nothing leaves unsigned.
 """
 
 import base64
+import json
 import os
 import signal
 import smtplib
+import subprocess
 import tempfile
 from email.message import EmailMessage
 from pathlib import Path
@@ -22,11 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
     PublicFormat,
+    load_pem_private_key,
 )
 
 from lab.behaviour import replying
 from lab.procs import wait_until
-from lab.server import SUBMISSION, message
+from lab.server import SUBMISSION, build_directory, message
 from lab.world import Domain, Host
 from tests.support.load import Load
 
@@ -77,6 +80,39 @@ SETTINGS = {"retry": '"200ms", "500ms", "1s"', "expire": "1h", "extra": BOTH}
 SINKS = 4
 
 
+def text_record(selector: str, *texts: str) -> list[str]:
+    def quoted(text: str) -> str:
+        return " ".join(f'"{text[i : i + 255]}"' for i in range(0, len(text), 255))
+
+    return [f"{selector}._domainkey TXT {quoted(text)}" for text in texts]
+
+
+def for_check() -> tuple[list[str], dict[str, tuple[str, Path]]]:
+    """Records of check.test, and of each selector the state and the key."""
+    lines: list[str] = []
+    expected: dict[str, tuple[str, Path]] = {}
+
+    def add(selector: str, state: str, change, kind: str = "ed25519") -> None:
+        path = KEYS.make(kind, selector, "check.test")
+        own = KEYS.records[f"{selector}._domainkey.check.test."].decode()
+        lines.extend(text_record(selector, *change(own)))
+        expected[selector] = (state, path)
+
+    other = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+    add("rsa", "matches", lambda own: [own], "rsa")
+    add("ed", "matches", lambda own: [own])
+    add("testing", "matches", lambda own: [own + "; t=y"])
+    add("different", "different", lambda own: [other])
+    add("revoked", "revoked", lambda own: ["v=DKIM1; p="])
+    add("missing", "missing", lambda own: [])
+    add("several", "several", lambda own: [own, other])
+    add("invalid", "invalid", lambda own: ["v=DKIM1; k=ed25519; p=?"])
+    return lines, expected
+
+
+CHECK_RECORDS, CHECK_STATES = for_check()
+
+
 def domains() -> list[Domain]:
     sink = Host("mx.sink0.test.", tlsa=["3 1 1"])
     refuses = replying("RCPT", "550 5.1.1 no such user")
@@ -84,6 +120,7 @@ def domains() -> list[Domain]:
         Domain("good.test", [Host(tlsa=["3 1 1"])]),
         Domain("sender.test", [Host(tlsa=["3 1 1"])]),
         Domain("unknown.test", [Host(behaviour=refuses)]),
+        Domain("check.test", records=CHECK_RECORDS),
         *[Domain(f"sink{i}.test", [sink]) for i in range(SINKS)],
     ]
 
@@ -330,10 +367,89 @@ def test_starts_with_good_keys_only(lab):
     text = lab.server.config.read_text().replace("587", "588").replace("25\"", "26\"")
     text = text.replace("sealpost.db", "other.db").replace("/control", "/control2")
     other.write_text(text + f'dkim "d.test" {{ selector = "s" key = "{bad}" }}\n')
-    from lab.server import build_directory
-    import subprocess
-
     argv = [str(build_directory() / "sealpostd"), "-f", "-c", str(other)]
     done = subprocess.run(argv, capture_output=True, timeout=60)
     assert done.returncode == 78
     assert "bad.pem: not a private key" in done.stderr.decode()
+
+
+def with_keys(lab, name: str, keys: dict[str, Path]) -> Path:
+    """A configuration that has these keys for check.test too."""
+    selectors = ", ".join(f'"{selector}"' for selector in keys)
+    files = ", ".join(f'"{path}"' for path in keys.values())
+    path = KEYS.directory / f"{name}.conf"
+    section = f'dkim "check.test" {{ selector = {{{selectors}}} key = {{{files}}} }}\n'
+    path.write_text(lab.server.config.read_text() + section)
+    return path
+
+
+def dkim_command(config: Path, *words: str):
+    argv = [str(build_directory() / "sealpost"), "dkim", "-c", str(config), *words]
+    return subprocess.run(argv, capture_output=True, timeout=60, text=True)
+
+
+def check(config: Path, *words: str) -> tuple[int, dict]:
+    done = dkim_command(config, "check", "check.test", "--json", *words)
+    shown = json.loads(done.stdout)
+    assert shown["good"] == (done.returncode == 0)
+    return done.returncode, {key["selector"]: key for key in shown["keys"]}
+
+
+def batches():
+    """As many keys at one time as a domain may have."""
+    names = list(CHECK_STATES)
+    return [names[i : i + 8] for i in range(0, len(names), 8)]
+
+
+def test_check(lab):
+    for names in batches():
+        keys = {name: CHECK_STATES[name][1] for name in names}
+        status, found = check(with_keys(lab, "check", keys))
+        assert status == 1
+        for name in names:
+            assert found[name]["state"] == CHECK_STATES[name][0], found[name]
+            assert found[name]["dnssec"] == "secure"
+            assert found[name]["testing"] == (name == "testing")
+    good = {name: CHECK_STATES[name][1] for name in ("rsa", "ed")}
+    config = with_keys(lab, "good", good)
+    assert check(config)[0] == 0
+    shown = dkim_command(config, "check", "check.test")
+    assert shown.stdout.count("the record is that of the key (DNSSEC: secure)") == 2
+    missing = with_keys(lab, "gone", {"rsa": KEYS.directory / "no.pem"})
+    status, found = check(missing)
+    assert (status, found["rsa"]["state"]) == (1, "unreadable")
+
+
+def test_check_without_keys(lab):
+    done = dkim_command(lab.server.config, "check", "check.test")
+    assert done.returncode == 78
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ed25519"])
+def test_make(lab, kind):
+    config = with_keys(lab, "make", {"old": CHECK_STATES["ed"][1]})
+    path = KEYS.directory / f"made.{kind}.key"
+    words = ["make", "check.test", "--selector", "new", "--type", kind]
+    words += ["--key", str(path), "--service", "email:tlsrpt", "--json"]
+    done = dkim_command(config, *words)
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert path.stat().st_mode & 0o777 == 0o600
+    public = load_pem_private_key(path.read_bytes(), None).public_key()
+    if kind == "rsa":
+        assert public.key_size == 2048
+        form = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    else:
+        form = (Encoding.Raw, PublicFormat.Raw)
+    text = base64.b64encode(public.public_bytes(*form)).decode()
+    assert made["owner"] == "new._domainkey.check.test"
+    assert made["record"] == f"v=DKIM1; k={kind}; s=email:tlsrpt; p={text}"
+    # the line replaces the section that there is
+    text = lab.server.config.read_text() + made["configuration"] + "\n"
+    config.write_text(text)
+    status, found = check(config)
+    assert status == 1 and found["new"]["state"] == "missing"
+    assert dkim_command(config, *words).returncode == 64  # selector in use
+    words[words.index("new")] = "other"
+    again = dkim_command(config, *words)
+    assert again.returncode == 74 and "exists" in again.stderr
