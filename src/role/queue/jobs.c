@@ -213,6 +213,7 @@ static int fill_job(struct sp_queue *q, const struct sp_store_job *from,
 	}
 	job->inline_body = from->size_bytes <= SP_BODY_INLINE_MAX;
 	ret = find_exception(q, job);
+	ret = ret ? ret : sp_queue_sts_fill(q, job);
 	if (ret || !job->inline_body) {
 		return ret;
 	}

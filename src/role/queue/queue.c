@@ -41,6 +41,10 @@ static const struct row {
          SP_MSG_BODY_PULL_FIELDS, sizeof(struct sp_msg_body_pull)},
 	{SP_ROLE_SIGN, SP_MSG_SIGNED, &SP_QUEUE_SIGNED, SP_MSG_SIGNED_FIELDS,
          sizeof(struct sp_msg_signed)},
+	{SP_ROLE_TRANSPORT, SP_MSG_STS_KEEP, &SP_QUEUE_STS_KEEP,
+         SP_MSG_STS_FIELDS, sizeof(struct sp_msg_sts)},
+	{SP_ROLE_FETCH, SP_MSG_FETCHED, &SP_QUEUE_STS_FETCHED,
+         SP_MSG_FETCHED_FIELDS, sizeof(struct sp_msg_fetched)},
 	{SP_ROLE_CONSOLE, SP_MSG_COMMAND, &SP_QUEUE_COMMAND,
          SP_MSG_COMMAND_FIELDS, sizeof(struct sp_msg_command)},
 };
@@ -110,8 +114,8 @@ static int on_frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 
 /* ---- links ---- */
 
-/* What a peer that is gone asked for: outcomes stay true without it, the
- * rest has lost its meaning. */
+/* What a peer that is gone asked for: outcomes and policies stay true without
+ * it, the rest has lost its meaning. */
 static void forget_ops(struct sp_queue *q, struct sp_role_link *link)
 {
 	SP_LIST_FOREACH_SAFE (it, tmp, &q->ops) {
@@ -122,6 +126,7 @@ static void forget_ops(struct sp_queue *q, struct sp_role_link *link)
 			continue;
 		}
 		if (op->verb == &SP_QUEUE_OUTCOME ||
+		    op->verb == &SP_QUEUE_STS_KEEP ||
 		    op->verb == &SP_QUEUE_COMMAND) {
 			op->link = NULL;
 		} else {
@@ -135,6 +140,9 @@ static void on_link_up(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	sp_log(&ctx->log, SP_LOG_DEBUG, "queue.link_up",
 	       SP_F_CSTR("peer", sp_role_name(link->role)),
 	       SP_F_INT("index", link->index));
+	if (link->role == SP_ROLE_FETCH) {
+		sp_queue_wake(ctx->state); /* refreshes may be due */
+	}
 	if (link->role == SP_ROLE_SIGN) {
 		sp_queue_sign_rewind(ctx->state);
 		sp_queue_wake(ctx->state);
@@ -150,6 +158,8 @@ static void on_link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 		sp_queue_receive_down(q, link);
 	} else if (link->role == SP_ROLE_TRANSPORT) {
 		sp_queue_worker_down(q, link->index);
+	} else if (link->role == SP_ROLE_FETCH) {
+		sp_queue_sts_down(q);
 	} else if (link->role == SP_ROLE_SIGN) {
 		sp_queue_sign_down(q);
 	}
@@ -199,6 +209,8 @@ static void free_queue(struct sp_queue **queue)
 		sp_map_fini(&q->workers[i].attempts);
 	}
 	sp_queue_sign_fini(q);
+	sp_queue_sts_down(q);
+	sp_map_fini(&q->sts.asked);
 	sp_store_close(&q->store);
 	sp_deferred_free(&q->turn);
 	sp_timer_free(&q->wake);
@@ -220,6 +232,8 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	sp_list_init(&q->sessions);
 	sp_list_init(&q->withdraw);
 	sp_arena_init(&q->turn_arena);
+	sp_map_init(&q->sts.asked);
+	sp_list_init(&q->sts.asks);
 	q->workers = sp_calloc(ctx->worker_count, sizeof(*q->workers));
 	for (unsigned i = 0; i < ctx->worker_count; i++) {
 		sp_map_init(&q->workers[i].attempts);

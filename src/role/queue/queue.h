@@ -86,8 +86,17 @@ struct sp_queue_signing {
 	bool retry_set;
 };
 
+/* Refreshes of MTA-STS policies: sts.c. */
+struct sp_queue_sts {
+	struct sp_map asked; /* by the id of the request */
+	struct sp_list asks; /* of this turn */
+	uint64_t last_id;
+	int64_t next_forget_ms; /* monotonic */
+};
+
 struct sp_queue {
 	struct sp_role_ctx *ctx;
+	struct sp_queue_sts sts;
 	struct sp_store *store; /* null: being opened again */
 	struct sp_list ops;     /* waiting for the next turn */
 	struct sp_list done;    /* applied in this one */
@@ -189,6 +198,17 @@ void sp_queue_sign_down(struct sp_queue *q); /* the sign role has gone */
 /* In the turn: choose whom to ask for; behind it: ask. */
 int sp_queue_sign_list(struct sp_queue *q, struct sp_list *asks);
 void sp_queue_sign_send(struct sp_queue *q, struct sp_list *asks);
+
+/* sts.c: the cache of MTA-STS policies. */
+extern const struct sp_queue_verb SP_QUEUE_STS_KEEP, SP_QUEUE_STS_FETCHED;
+/* In the turn: the row that a job takes along, if there is one. */
+int sp_queue_sts_fill(struct sp_queue *q, struct sp_msg_job *job);
+/* In the turn: which are to be refreshed; behind it: ask for them. */
+int sp_queue_sts_due(struct sp_queue *q, int64_t now_ms);
+void sp_queue_sts_send(struct sp_queue *q);
+/* When that is worth another look; -1: not by the clock. */
+int sp_queue_sts_next(struct sp_queue *q, int64_t *time_ms_out);
+void sp_queue_sts_down(struct sp_queue *q); /* the fetch role has gone */
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

@@ -255,6 +255,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims,
 	}
 	ret = ret ? ret : sp_queue_defer_overdue(q, now_ms);
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
+	ret = ret ? ret : sp_queue_sts_due(q, now_ms);
 	ret = ret ? ret : sp_queue_sign_list(q, asks);
 	return ret ? ret : sp_store_commit(q->store);
 }
@@ -278,12 +279,14 @@ static int set_wake(struct sp_queue *q)
 	int64_t expiry_ms = -1;
 	int64_t overdue_ms = -1;
 	int64_t notice_ms = -1;
+	int64_t sts_ms = -1;
 	int ret = sp_queue_next_claim(q, now_ms, &claim_ms);
 
 	if (ret == 0 && q->ctx->conf->deliver) {
 		ret = sp_store_next_expiry(q->store, &expiry_ms);
 		ret = ret ? ret : sp_store_next_overdue(q->store, &overdue_ms);
 		ret = ret ? ret : sp_store_next_notice(q->store, &notice_ms);
+		ret = ret ? ret : sp_queue_sts_next(q, &sts_ms);
 	}
 	if (claim_ms >= 0 && claim_ms < delay_ms) {
 		delay_ms = claim_ms;
@@ -291,6 +294,7 @@ static int set_wake(struct sp_queue *q)
 	delay_ms = sooner(delay_ms, expiry_ms, now_ms);
 	delay_ms = sooner(delay_ms, overdue_ms, now_ms);
 	delay_ms = sooner(delay_ms, notice_ms, now_ms);
+	delay_ms = sooner(delay_ms, sts_ms, now_ms);
 	sp_timer_set(q->wake, delay_ms);
 	return ret;
 }
@@ -335,6 +339,7 @@ void sp_queue_turn(void *arg)
 		answer_all(q);
 		sp_queue_send_forget(q);
 		sp_queue_send_jobs(q, &claims);
+		sp_queue_sts_send(q);
 		sp_queue_sign_send(q, &asks);
 		sp_arena_fini(&q->turn_arena);
 		ret = after_turn(q);
