@@ -19,6 +19,7 @@ import dns.message
 import dns.name
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 
 UPSTREAM_TIMEOUT = 5.0
 
@@ -78,6 +79,22 @@ FORMERR = _with_rcode(dns.rcode.FORMERR)
 DROP = Fault(lambda query, transport: None)
 EMPTY = Fault(_empty)
 TRUNCATED = Fault(_truncated)
+
+
+def texts(*texts: str) -> Fault:
+    """Answers with these TXT records, for this moment only: for unsigned
+    zones, whose records are to change."""
+
+    def act(query: dns.message.Message, transport: str) -> bytes:
+        answer = dns.message.make_response(query)
+        answer.flags |= dns.flags.AA
+        if texts:
+            name = query.question[0].name
+            quoted = [f'"{text}"' for text in texts]
+            answer.answer.append(dns.rrset.from_text(name, 0, "IN", "TXT", *quoted))
+        return answer.to_wire()
+
+    return Fault(act)
 
 
 def raw(data: bytes) -> Fault:

@@ -28,6 +28,9 @@ listen "submission" {{
   accept_from = {{"127.0.0.0/8"}}
 }}
 smtp {{ {smtp} }}
+ca_bundle = "{ca_bundle}"
+address_guard {{ {guard} }}
+sts {{ {sts} }}
 resolver {{
   trust_anchor = "{anchor}"
   root_hints = "{hints}"
@@ -41,6 +44,8 @@ DEFAULTS = {
     "expire": "1h",
     "smtp": "",
     "resolver": "",
+    "guard": 'allow = {"127.26.0.0/16"}',
+    "sts": "",
 }
 
 
@@ -76,6 +81,7 @@ class Server:
             "directory": self.directory,
             "anchor": world.anchor_file,
             "hints": world.hints_file,
+            "ca_bundle": world.workshop.authority_file("lab"),
             **settings,
         }
         self.config.write_text(CONFIGURATION.format(**values) + extra)

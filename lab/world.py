@@ -10,6 +10,7 @@ certificates and receivers.
     127.0.54.1, .2, .3      the Knots behind them
     .4 and so on            those of domains with another kind of authority
     127.25.x.y              receivers
+    127.26.x.y              hosts of MTA-STS policies
 """
 
 import itertools
@@ -24,6 +25,7 @@ from lab.behaviour import HONEST, Behaviour
 from lab.cert import Certificate, Identity, Workshop
 from lab.front import Fault, Fronts
 from lab.knot import Knot
+from lab.policy_host import PolicyHost, Sts
 from lab.procs import Processes
 from lab.receiver import Receiver
 from lab.zone import Zone
@@ -33,6 +35,7 @@ TLD_SERVER = "127.0.53.2"
 LEAF_SERVER = "127.0.53.3"
 BEHIND = {f"127.0.53.{n}": f"127.0.54.{n}" for n in range(1, 10)}
 FIRST_RECEIVER = ipaddress.IPv4Address("127.25.0.1")
+FIRST_POLICY_HOST = ipaddress.IPv4Address("127.26.0.1")
 SELF_SIGNED = Certificate()
 
 
@@ -92,6 +95,7 @@ class Domain:
     faults: dict[tuple[str, str], Fault] = field(default_factory=dict)
     about: str = ""
     authority: type[Authority] = Knot
+    sts: Sts | None = None
 
     @property
     def host(self) -> Host:
@@ -110,6 +114,7 @@ class World:
         self.processes = Processes()
         self.workshop = Workshop(directory / "certificates")
         self._addresses = (FIRST_RECEIVER + i for i in itertools.count())
+        self._policy_addresses = (FIRST_POLICY_HOST + i for i in itertools.count())
         self._leaf_servers = self._number_servers()
         self._zones = {d.name: self._zone(d) for d in domains if d.exists}
 
@@ -133,6 +138,8 @@ class World:
         for domain in self.domains:
             for host in domain.hosts:
                 self._raise_host(domain, host)
+            if domain.sts is not None:
+                self._raise_policy_host(domain, domain.sts)
         self._start_dns()
         for domain in self.domains:
             for (relative, rdtype), fault in domain.faults.items():
@@ -144,6 +151,8 @@ class World:
             for host in domain.hosts:
                 for receiver in host.receivers:
                     receiver.stop()
+            if domain.sts is not None and domain.sts.host is not None:
+                domain.sts.host.stop()
         self.processes.stop_all()
         if hasattr(self, "fronts"):
             self.fronts.stop()
@@ -187,6 +196,15 @@ class World:
                 bare, address, host.identity, host.behaviour, host.port
             )
             host.receivers.append(receiver)
+
+    def _raise_policy_host(self, domain: Domain, sts: Sts) -> None:
+        name = f"mta-sts.{domain.name}"
+        address = sts.address or str(next(self._policy_addresses))
+        records = self._zones[domain.name].records
+        records.append(f"{name}. A {address}")
+        records += [f'_mta-sts TXT "{text}"' for text in sts.records()]
+        identity = self.workshop.make(name, sts.certificate)
+        sts.host = PolicyHost(address, sts.port, identity, sts.text)
 
     def _home(self, name: str) -> Zone:
         home = self.zone_of(name)
