@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "net/resolver.h"
 #include "net/tls.h"
+#include "role/parent/keys.h"
 #include "role/parent/parent.h"
 
 #define EXIT_USAGE 64
@@ -78,6 +79,24 @@ static int read_arguments(int argc, char **argv, struct arguments *args)
 	return -1;
 }
 
+/* What the sign role would make of the keys. */
+static int test_keys(const struct sp_conf *conf)
+{
+	struct sp_key_files files;
+	char why[SP_CONF_WHY] = "";
+	int r = sp_key_files_open(conf, &files, why, sizeof(why));
+
+	if (r == 0) {
+		r = sp_key_files_check(conf, &files, why, sizeof(why));
+		sp_key_files_close(&files);
+	}
+	if (r) {
+		fprintf(stderr, "sealpostd: %s\n", why);
+		return EXIT_CONF;
+	}
+	return 0;
+}
+
 static void set_up_log(const struct sp_conf *conf)
 {
 	static const char *const LEVELS[] = {"error", "warn", "info", "debug"};
@@ -138,9 +157,12 @@ int main(int argc, char **argv)
 		return EXIT_CONF;
 	}
 	if (args.test) {
-		printf("%s: valid\n", args.path);
+		status = test_keys(conf);
+		if (status == 0) {
+			printf("%s: valid\n", args.path);
+		}
 		sp_conf_free(&conf);
-		return 0;
+		return status;
 	}
 	set_up_log(conf);
 	if (!args.foreground) {

@@ -367,10 +367,11 @@ def test_starts_with_good_keys_only(lab):
     text = lab.server.config.read_text().replace("587", "588").replace("25\"", "26\"")
     text = text.replace("sealpost.db", "other.db").replace("/control", "/control2")
     other.write_text(text + f'dkim "d.test" {{ selector = "s" key = "{bad}" }}\n')
-    argv = [str(build_directory() / "sealpostd"), "-f", "-c", str(other)]
-    done = subprocess.run(argv, capture_output=True, timeout=60)
-    assert done.returncode == 78
-    assert "bad.pem: not a private key" in done.stderr.decode()
+    for flag in ("-t", "-f"):
+        argv = [str(build_directory() / "sealpostd"), flag, "-c", str(other)]
+        done = subprocess.run(argv, capture_output=True, timeout=60)
+        assert done.returncode == 78
+        assert "bad.pem: not a private key" in done.stderr.decode()
 
 
 def with_keys(lab, name: str, keys: dict[str, Path]) -> Path:

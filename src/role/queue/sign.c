@@ -259,25 +259,24 @@ const struct sp_queue_verb SP_QUEUE_SIGN_PULL = {"sign-pull", pull_apply,
 
 /* ---- SIGNED ---- */
 
-/* Whole fields and nothing else: what comes here goes out before the
- * header. */
+/* Whole fields and nothing else, no empty line either: what comes here goes
+ * out before the header. */
 static unsigned count_signatures(struct sp_str header)
 {
-	unsigned count = 0;
 	struct sp_header_field f;
-	enum sp_header_field_walk walk;
+	unsigned count = 0;
 
 	if (!sp_str_ends_nocase(header, SP_STR("\r\n"))) {
 		return 0;
 	}
-	while ((walk = sp_header_field_next(&header, true, &f)) ==
-	       SP_HEADER_FIELD_FOUND) {
-		if (!sp_str_eq_nocase(f.name, SP_STR("DKIM-Signature"))) {
+	for (; header.len > 0; count++) {
+		if (sp_header_field_next(&header, true, &f) !=
+		            SP_HEADER_FIELD_FOUND ||
+		    !sp_str_eq_nocase(f.name, SP_STR("DKIM-Signature"))) {
 			return 0;
 		}
-		count++;
 	}
-	return walk == SP_HEADER_FIELD_END && header.len == 0 ? count : 0;
+	return count;
 }
 
 /* {"dkim": {"signed": true, "domain": ..., "signatures": 2}} */

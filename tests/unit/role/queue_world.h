@@ -50,7 +50,7 @@ struct world {
 	struct sp_conf *conf;
 	struct sp_role_ctx ctx;
 	struct peer receive, transport, console;
-	struct peer fetch; /* not before a test connects it */
+	struct peer fetch, sign; /* not before a test connects it */
 	struct sp_timer *timeout;
 	struct sp_arena arena;
 	bool stopped;
@@ -67,6 +67,9 @@ struct sp_role_link *sp_role_find_link(struct sp_role_ctx *ctx,
 	(void)ctx;
 	if (role == SP_ROLE_FETCH && world->fetch.link.channel) {
 		return &world->fetch.link;
+	}
+	if (role == SP_ROLE_SIGN && world->sign.link.channel) {
+		return &world->sign.link;
 	}
 	return role == SP_ROLE_TRANSPORT && index == 0 ? &world->transport.link
 	                                               : NULL;
@@ -271,6 +274,7 @@ static inline void start(struct world *w, const char *extra)
 	w->stopped = false;
 	assert_int_equal(SP_ROLE_QUEUE_OPS.start(&w->ctx), 0);
 	sp_list_init(&w->fetch.frames);
+	sp_list_init(&w->sign.frames);
 	connect_peer(w, &w->receive, SP_ROLE_RECEIVE);
 	connect_peer(w, &w->transport, SP_ROLE_TRANSPORT);
 	connect_peer(w, &w->console, SP_ROLE_CONSOLE);
@@ -279,10 +283,10 @@ static inline void start(struct world *w, const char *extra)
 static inline void finish(struct world *w)
 {
 	struct peer *peers[] = {&w->receive, &w->transport, &w->console,
-	                        &w->fetch};
+	                        &w->fetch, &w->sign};
 
 	SP_ROLE_QUEUE_OPS.finish(&w->ctx);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		sp_channel_free(&peers[i]->link.channel);
 		sp_channel_free(&peers[i]->channel);
 		free_frames(peers[i]);
