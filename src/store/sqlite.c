@@ -428,6 +428,7 @@ static int commit(struct sp_store *store)
 	int ret = sp__destinations_flush(s);
 	struct sp__use u;
 
+	ret = ret ? ret : sp__counts_flush(s);
 	if (ret) {
 		return ret;
 	}
@@ -440,6 +441,7 @@ static void rollback(struct sp_store *store)
 	struct sp__sqlite *s = sp__sqlite_of(store);
 
 	sp__destinations_drop(s);
+	sp__counts_drop(s);
 	/* Some errors have rolled back already. When this fails the caller
 	 * closes the store, which has the same effect. */
 	if (!sqlite3_get_autocommit(s->db)) {

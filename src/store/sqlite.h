@@ -28,6 +28,15 @@ enum sp__sql {
 	SP__SQL_COUNT,
 };
 
+/* Rows of table counter: recipients by state, that of incoming ones
+ * included, and these. */
+enum {
+	SP__COUNT_REPORT_DUE = SP__INCOMING + 1,
+	SP__COUNT_MESSAGES,
+	SP__COUNT_INCOMING,
+	SP__COUNT_KINDS,
+};
+
 struct sp__sqlite {
 	struct sp_store base;
 	char *path; /* owned */
@@ -37,7 +46,8 @@ struct sp__sqlite {
 	bool in_doubt; /* opened again after a failure */
 	int wal_pages; /* in the log after the last commit */
 	int64_t turns; /* claims so far; the order of equals among due ones */
-	struct sp_map destinations; /* in hand: sqlite_destination.c */
+	int64_t counts[SP__COUNT_KINDS]; /* of this turn: sqlite_count.c */
+	struct sp_map destinations;      /* in hand: sqlite_destination.c */
 	sqlite3_stmt *stmts[SP__SQL_COUNT];
 };
 
@@ -195,6 +205,12 @@ int sp__overdue(struct sp_store *, int64_t now_ms, size_t limit,
                 struct sp_store_lease_rcpt **, size_t *count_out);
 int sp__next_overdue(struct sp_store *, int64_t *);
 int sp__end_pauses(struct sp_store *, int64_t now_ms);
+
+/* What a turn changes in the counters. sqlite_count.c */
+void sp__count(struct sp__sqlite *s, int kind, int64_t by);
+void sp__count_state(struct sp__sqlite *s, int from, int to, int64_t rows);
+int sp__counts_flush(struct sp__sqlite *s); /* also before rows go */
+void sp__counts_drop(struct sp__sqlite *s); /* the turn is lost */
 
 /* Facts about the file: 0 where there is none. sqlite_meta.c */
 int sp__meta_get(struct sp__sqlite *s, const char *name, int64_t *value_out);

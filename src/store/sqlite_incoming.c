@@ -53,7 +53,11 @@ static int insert_message(struct sp__sqlite *s,
 	sp__bind_int(&u, (int64_t)in->body.len);
 	ret = sp__run(&u);
 	*row_out = sqlite3_last_insert_rowid(s->db);
-	return ret == 0 && sqlite3_changes(s->db) == 0 ? SP_ELIMIT : ret;
+	if (ret || sqlite3_changes(s->db) == 0) {
+		return ret ? ret : SP_ELIMIT;
+	}
+	sp__count(s, in->complete ? SP__COUNT_MESSAGES : SP__COUNT_INCOMING, 1);
+	return 0;
 }
 
 static int insert_body(struct sp__sqlite *s, int64_t message, uint32_t seq,
@@ -77,6 +81,7 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 {
 	const struct sp_envelope *e = in->envelope;
 	const struct sp_envelope_rcpt *rcpt = &e->rcpts[i];
+	const int state = in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING;
 	struct sp__use u = sp__use(s, SP__SQL_RCPT_INSERT);
 
 	sp__bind_int(&u, message);
@@ -84,10 +89,11 @@ static int insert_rcpt(struct sp__sqlite *s, int64_t message,
 	sp__bind_str(&u, rcpt->domain);
 	sp__bind_str(&u, rcpt->orcpt);
 	sp__bind_int(&u, rcpt->notify);
-	sp__bind_int(&u, in->complete ? (int)SP_STORE_QUEUED : SP__INCOMING);
+	sp__bind_int(&u, state);
 	sp__bind_int(&u, in->workers[i]);
 	sp__bind_int(&u, due_of(in));
 	sp__bind_int(&u, expiry_of(in, i));
+	sp__count(s, state, 1);
 	if (in->notice_ms &&
 	    sp_store_wants_notice(rcpt->notify, e->sender.len == 0)) {
 		sp__bind_int(&u, in->notice_ms);
@@ -181,6 +187,9 @@ int sp__finish(struct sp_store *store, struct sp_str id, bool body_8bit)
 	u = sp__use(s, SP__SQL_RCPT_FINISH);
 	sp__bind_int(&u, message);
 	ret = sp__run(&u);
+	sp__count_state(s, SP__INCOMING, SP_STORE_QUEUED,
+	                sqlite3_changes64(s->db));
+	sp__count_state(s, SP__COUNT_INCOMING, SP__COUNT_MESSAGES, 1);
 	ret = ret ? ret : received(s, message, received_ms);
 	return ret ? ret : sp__destinations_join(s, id);
 }
@@ -195,6 +204,7 @@ int sp__abort(struct sp_store *store, struct sp_str id)
 
 	sp_arena_init(&arena);
 	ret = sp__destinations_of(s, id, &arena, &domains);
+	ret = ret ? ret : sp__counts_flush(s);
 	if (ret == 0) {
 		u = sp__use(s, SP__SQL_MESSAGE_DELETE);
 		sp__bind_str(&u, id);
@@ -211,9 +221,13 @@ int sp__abort(struct sp_store *store, struct sp_str id)
 int sp__sweep_incoming(struct sp_store *store, uint64_t *count_out)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
-	struct sp__use u = sp__use(s, SP__SQL_INCOMING_DELETE);
-	int ret = sp__run(&u);
+	int ret = sp__counts_flush(s);
+	struct sp__use u;
 
+	if (ret == 0) {
+		u = sp__use(s, SP__SQL_INCOMING_DELETE);
+		ret = sp__run(&u);
+	}
 	*count_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
 	return ret;
 }
@@ -242,9 +256,14 @@ int sp__purge(struct sp_store *store, int64_t before_ms, size_t limit,
               uint64_t *count_out)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
-	struct sp__use u = sp__use(s, SP__SQL_PURGE);
-	int ret;
+	int ret = sp__counts_flush(s);
+	struct sp__use u;
 
+	*count_out = 0;
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_PURGE);
 	sp__bind_int(&u, before_ms);
 	sp__bind_int(&u, (int64_t)limit);
 	ret = sp__run(&u);

@@ -349,27 +349,21 @@ int sp__events(struct sp_store *store, uint64_t rcpt_id, sp_store_event_fn *fn,
 
 /* ---- statistics ---- */
 
-enum {
-	KIND_REPORT_DUE = 7,
-	KIND_MESSAGES = 8,
-	KIND_INCOMING = 9
-};
-
 int sp__stats(struct sp_store *store, struct sp_store_stats *stats)
 {
 	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_STATS);
 
 	while (sp__row(&u)) {
-		int64_t kind = sp__int(&u, 0, 0, KIND_INCOMING);
+		int64_t kind = sp__int(&u, 0, 0, SP__COUNT_KINDS - 1);
 		uint64_t n = (uint64_t)sp__int(&u, 1, 0, INT64_MAX);
 
 		if (kind < SP_STORE_STATE_COUNT) {
 			stats->recipients[kind] = n;
-		} else if (kind == KIND_REPORT_DUE) {
+		} else if (kind == SP__COUNT_REPORT_DUE) {
 			stats->report_due = n;
-		} else if (kind == KIND_MESSAGES) {
+		} else if (kind == SP__COUNT_MESSAGES) {
 			stats->messages = n;
-		} else if (kind == KIND_INCOMING) {
+		} else if (kind == SP__COUNT_INCOMING) {
 			stats->incoming = n;
 		}
 	}

@@ -121,6 +121,7 @@ static int claim_take(struct sp__sqlite *s, const struct claim *c,
 		sp__bind_int(&u, c->now_ms);
 		sp__bind_int(&u, (int64_t)job->rcpts[i].rcpt_id);
 		ret = sp__run(&u);
+		sp__count_state(s, SP_STORE_QUEUED, SP_STORE_LEASED, 1);
 	}
 	return ret;
 }
@@ -361,6 +362,7 @@ static int release_one(struct sp__sqlite *s, int64_t id, int64_t now_ms,
 	sp__bind_int(&u, id);
 	while (sp__row(&u)) {
 		sp__domain_set(&domain, sp__str(&u, 0, SP_ADDRESS_DOMAIN_MAX));
+		sp__count_state(s, SP_STORE_LEASED, SP_STORE_QUEUED, 1);
 	}
 	ret = sp__end(&u);
 	return ret ? ret
@@ -481,6 +483,8 @@ int sp__set_workers(struct sp_store *store, unsigned workers,
 	u = sp__use(s, SP__SQL_WORKERS_LEASED);
 	sp__bind_int(&u, now_ms);
 	ret = sp__run(&u);
+	sp__count_state(s, SP_STORE_LEASED, SP_STORE_QUEUED,
+	                sqlite3_changes64(s->db));
 	ret = ret ? ret : move_to_owners(s, &owner);
 	*changed_out = ret ? 0 : (uint64_t)sqlite3_changes64(s->db);
 	return ret ? ret : sp__meta_set(s, "workers", workers);

@@ -163,6 +163,8 @@ static int clear(struct sp__sqlite *s, enum sp_store_report_kind kind,
 	sp__bind_int(&u, (int64_t)rcpt_id);
 	while (sp__row(&u)) {
 		*message_out = sp__int(&u, 0, 1, INT64_MAX);
+		sp__count(s, SP__COUNT_REPORT_DUE,
+		          kind == SP_STORE_REPORT_DELAYED ? 0 : -1);
 	}
 	return sp__end(&u);
 }

@@ -132,6 +132,11 @@ static int settle_row(struct sp__sqlite *s, const struct settling *st,
 		bind_outcome(&u, st, r);
 	}
 	sp__bind_int(&u, (int64_t)r->rcpt_id);
+	sp__count_state(
+		s, st->outcome->attempt_id ? SP_STORE_LEASED : SP_STORE_QUEUED,
+		(int)r->state, 1);
+	sp__count(s, SP__COUNT_REPORT_DUE,
+	          r->state != SP_STORE_QUEUED && r->report_due);
 	return sp__run(&u);
 }
 
@@ -325,6 +330,8 @@ static int expire_one(struct sp__sqlite *s, const struct expiring *e,
 	sp__bind_int(&u, now_ms);
 	sp__bind_int(&u, e->rcpt);
 	ret = sp__run(&u);
+	sp__count_state(s, SP_STORE_QUEUED, SP_STORE_FAILED, 1);
+	sp__count(s, SP__COUNT_REPORT_DUE, e->report_due);
 	ret = ret ? ret : sp__event_insert(s, &event);
 	return ret ? ret : sp__check_done(s, e->message, now_ms);
 }
@@ -397,10 +404,23 @@ static int act_on_destination(struct sp__sqlite *s, enum sp_store_action action,
 	return ret ? ret : sp__destination_note(s, last, name, now_ms);
 }
 
+static int count_act(struct sp__sqlite *s, int64_t rcpt, int to)
+{
+	struct sp__use u = sp__use(s, SP__SQL_ACT_FROM);
+
+	sp__bind_int(&u, rcpt);
+	if (sp__row(&u)) {
+		sp__count_state(
+			s, (int)sp__int(&u, 0, 0, SP_STORE_STATE_COUNT - 1), to,
+			1);
+	}
+	return sp__end(&u);
+}
+
 static int act_on(struct sp__sqlite *s, enum sp_store_action action,
                   const struct sp__target *target, int64_t now_ms)
 {
-	struct sp__use u = sp__use(s, SP__SQL_ACT_STATE);
+	struct sp__use u;
 	const struct sp__event event = {
 		.message = target->message,
 		.rcpt = target->rcpt,
@@ -410,6 +430,11 @@ static int act_on(struct sp__sqlite *s, enum sp_store_action action,
 	};
 	int ret;
 
+	ret = count_act(s, target->rcpt, (int)ACTIONS[action].to);
+	if (ret) {
+		return ret;
+	}
+	u = sp__use(s, SP__SQL_ACT_STATE);
 	sp__bind_int(&u, ACTIONS[action].to);
 	sp__bind_int(&u, now_ms);
 	if (ACTIONS[action].done) {

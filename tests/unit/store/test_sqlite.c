@@ -550,8 +550,6 @@ static void test_odd_values(void **state)
 		db = raw_open(w);
 		sqlite3_exec(db, "PRAGMA ignore_check_constraints = 1", NULL,
 		             NULL, NULL);
-		sqlite3_exec(db, "DROP TRIGGER recipient_state", NULL, NULL,
-		             NULL);
 		sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 		assert_int_equal(sqlite3_exec(db, ODD[i].sql, NULL, NULL, NULL),
 		                 SQLITE_OK);

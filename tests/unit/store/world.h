@@ -109,9 +109,28 @@ static inline void begin(struct world *w)
 	must(sp_store_begin(w->store), w->store);
 }
 
+static inline int count_row(void *arg, const struct sp_store_row *row)
+{
+	struct sp_store_stats *seen = arg;
+
+	seen->recipients[row->state]++;
+	seen->report_due += row->report_due;
+	return 0;
+}
+
+/* After each turn the counters say what the rows say. */
 static inline void commit(struct world *w)
 {
+	const struct sp_store_filter all = {0};
+	struct sp_store_stats seen = {0};
+	struct sp_store_stats stats;
+
 	must(sp_store_commit(w->store), w->store);
+	must(sp_store_search(w->store, &all, count_row, &seen), w->store);
+	must(sp_store_stats(w->store, &stats), w->store);
+	assert_memory_equal(stats.recipients, seen.recipients,
+	                    sizeof(stats.recipients));
+	assert_int_equal(stats.report_due, seen.report_due);
 }
 
 static const struct sp_envelope_rcpt ONE[] = {
