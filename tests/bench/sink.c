@@ -216,6 +216,17 @@ static void queue_put(struct queue *q, struct conn *c, int64_t delay_ms)
 	q->tail = &c->next;
 }
 
+/* A peer that does without TCP_NODELAY says nothing more until we have
+ * acknowledged what it said, and for that the kernel takes 40 ms when we have
+ * nothing to say: after a handshake without tickets, for one. That would
+ * measure the kernel. */
+static void acknowledge(const struct conn *c)
+{
+	int one = 1;
+
+	(void)setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof(one));
+}
+
 /* After a batch of commands: answer now or later. */
 static bool answer(struct lane *lane, struct conn *c)
 {
@@ -223,6 +234,7 @@ static bool answer(struct lane *lane, struct conn *c)
 	int64_t final_ms = (int64_t)setting(SET_FINAL_MS);
 
 	if (c->waiting || (c->out_len == 0 && !c->closing)) {
+		acknowledge(c);
 		return true;
 	}
 	if (c->final && final_ms > 0) {

@@ -14,6 +14,7 @@ build/bench/world.
 
 import json
 import shutil
+import subprocess
 import time
 from pathlib import Path
 
@@ -120,6 +121,8 @@ class BenchWorld:
         return self._write(name, "".join(f"{line}\n" for line in lines))
 
     def start(self) -> None:
+        # the packets of a real network, where a message is three of them
+        subprocess.run(["ip", "link", "set", "lo", "mtu", "1500"], check=True)
         self._start_dns()
         self._start_sink()
 
