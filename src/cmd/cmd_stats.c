@@ -152,6 +152,30 @@ static void put_waived(const struct sp_json *workers)
 	sp_table_free(&t);
 }
 
+static void put_failing(const struct sp_json *list)
+{
+	static const char *const TITLES[] = {"FAILING", "SCENARIO", "SINCE",
+	                                     "NEXT ATTEMPT", "WAITING"};
+	struct sp_table *t;
+
+	if (sp_json_len(list) == 0) {
+		return;
+	}
+	t = sp_table_new(TITLES, 5);
+	for (size_t i = 0; i < sp_json_len(list); i++) {
+		const struct sp_json *row = sp_json_at(list, i);
+
+		sp_table_cell(t, sp_json_get_str(row, "domain"));
+		sp_table_cell(t, sp_json_get_str(row, "scenario"));
+		sp_table_cell(t, sp_json_get_str(row, "since"));
+		sp_table_cell(t, sp_json_get_str(row, "next_attempt"));
+		sp_table_int(t, sp_json_get_int(row, "waiting", 0));
+	}
+	putchar('\n');
+	sp_table_print(t, stdout);
+	sp_table_free(&t);
+}
+
 static void put_counters(const struct sp_json *all)
 {
 	static const char *const TITLES[] = {"OF", "WHAT", "NUMBER"};
@@ -196,6 +220,7 @@ static int stats(struct sp_cmd_ctx *ctx)
 		putchar('\n');
 		put_counters(done);
 		put_waived(sp_json_get(done, "transport"));
+		put_failing(sp_json_get(done, "failing"));
 		put_self_test(sp_json_get(done, "resolve"));
 	}
 	sp_json_free(&done);

@@ -513,5 +513,6 @@ const struct sp_store_ops SP_STORE_SQLITE = {
 	.search = sp__search,
 	.events = sp__events,
 	.act = sp__act,
+	.failing = sp__failing,
 	.stats = sp__stats,
 };

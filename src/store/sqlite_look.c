@@ -347,6 +347,36 @@ int sp__events(struct sp_store *store, uint64_t rcpt_id, sp_store_event_fn *fn,
 	return stopped ? stopped : ret;
 }
 
+/* ---- destinations that fail ---- */
+
+int sp__failing(struct sp_store *store, unsigned worker, size_t limit,
+                sp_store_failing_fn *fn, void *arg)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_FAILING);
+	int stopped = 0;
+	int ret;
+
+	sp__bind_int(&u, SP_STORE_WAITING_MAX);
+	sp__bind_int(&u, clamp_size(limit));
+	sp__bind_int(&u, worker);
+	while (stopped == 0 && sp__row(&u)) {
+		const struct sp_store_failing f = {
+			.domain = sp__str(&u, 0, SP_ADDRESS_DOMAIN_MAX),
+			.code = sp__str(&u, 1, SP_STORE_CODE_MAX),
+			.cause = sp__str(&u, 2, SP_STORE_CAUSE_MAX),
+			.reply = sp__str(&u, 3, SP_STORE_REPLY_MAX),
+			.failed_ms = sp__int(&u, 4, INT64_MIN, INT64_MAX),
+			.pause_ms = sp__int(&u, 5, INT64_MIN, INT64_MAX),
+			.waiting = (uint64_t)sp__int(&u, 6, 0, INT64_MAX),
+			.since_ms = sp__int(&u, 7, INT64_MIN, INT64_MAX),
+		};
+
+		stopped = u.error ? 0 : fn(arg, &f);
+	}
+	ret = sp__end(&u);
+	return stopped ? stopped : ret;
+}
+
 /* ---- statistics ---- */
 
 int sp__stats(struct sp_store *store, struct sp_store_stats *stats)

@@ -17,7 +17,7 @@
 #define LEASES_BYTES_MAX (8u * 1024 * 1024)
 
 /* In one claim: a damaged row of a destination may promise jobs for ever. */
-#define TURNS_MAX 10000
+#define TURNS_MAX 200
 
 static int64_t new_attempt_id(void)
 {

@@ -655,6 +655,12 @@ int sp_store_act(struct sp_store *store, enum sp_store_action action,
 	                       changed_out);
 }
 
+int sp_store_failing(struct sp_store *store, unsigned worker, size_t limit,
+                     sp_store_failing_fn *fn, void *arg)
+{
+	return store->ops->failing(store, worker, limit, fn, arg);
+}
+
 int sp_store_stats(struct sp_store *store, struct sp_store_stats *stats_out)
 {
 	memset(stats_out, 0, sizeof(*stats_out));

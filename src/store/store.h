@@ -577,6 +577,25 @@ struct sp_store_stats {
 	uint64_t incoming;
 };
 
+/* A destination that fails just now. */
+struct sp_store_failing {
+	struct sp_str domain;
+	struct sp_str code, cause, reply; /* of the last failure */
+	int64_t failed_ms;                /* when that was */
+	int64_t since_ms; /* first attempt for what waits; 0: none */
+	int64_t pause_ms; /* it is left alone until then */
+	uint64_t waiting; /* recipients; counted up to the maximum */
+};
+#define SP_STORE_WAITING_MAX 1000
+
+typedef int sp_store_failing_fn(void *arg,
+                                const struct sp_store_failing *failing);
+
+/* Those of a worker that are not being tried just now, in the order of their
+ * next attempts, at most limit. */
+int sp_store_failing(struct sp_store *store, unsigned worker, size_t limit,
+                     sp_store_failing_fn *fn, void *arg);
+
 /* Cost does not grow with the store. */
 int sp_store_stats(struct sp_store *store, struct sp_store_stats *stats_out);
 

@@ -395,6 +395,14 @@ static int on_exception(void *arg, const struct sp_store_exception *e)
 	return 0;
 }
 
+static int on_failing(void *arg, const struct sp_store_failing *f)
+{
+	(void)arg;
+	touch(f->domain, SP_ADDRESS_DOMAIN_MAX);
+	touch(f->reply, SP_STORE_REPLY_MAX);
+	return 0;
+}
+
 static void look(struct sp_arena *arena)
 {
 	static const struct sp_store_filter filters[] = {
@@ -416,6 +424,7 @@ static void look(struct sp_arena *arena)
 		check(sp_store_events(store, rcpt, on_event, NULL));
 	}
 	check(sp_store_stats(store, &stats));
+	check(sp_store_failing(store, 0, 100, on_failing, NULL));
 	check(sp_store_clock(store, &clock));
 	check(sp_store_exceptions(store, NOW, on_exception, NULL));
 	if (sp_store_exception_find(store, SP_STR("d.test"), NOW, arena,

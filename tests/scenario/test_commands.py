@@ -160,3 +160,13 @@ def test_lint_stats_sessions(mail, server):
     stats = server.json("stats")
     assert {"processes", "queue", "receive", "transport", "resolve"} <= set(stats)
     assert isinstance(server.json("sessions"), list)
+
+
+@scenario(Domain("stuck.test", [Host(tlsa=["3 1 1 wrong"])]))
+def test_stats_name_what_fails(mail, server):
+    mail.first_attempt()
+    rows = [r for r in server.json("stats")["failing"] if r["domain"] == "stuck.test"]
+    assert [r["scenario"] for r in rows] == ["tlsa-mismatch"]
+    assert rows[0]["waiting"] >= 1 and rows[0]["since"] <= rows[0]["failed"]
+    lines = server.run("stats").stdout.decode().splitlines()
+    assert any("stuck.test" in line and "tlsa-mismatch" in line for line in lines)

@@ -118,17 +118,36 @@ void client_error(struct client *c, const char *why)
 	write_out(c);
 }
 
+/* Opened when it is needed first. */
+static int open_store(struct console *role, char *why, size_t why_cap)
+{
+	return role->store ? 0
+	                   : sp_store_open(sp_str_from(role->ctx->conf->store),
+	                                   SP_STORE_READER, false, &role->store,
+	                                   why, why_cap);
+}
+
 struct sp_store *console_store(struct client *c)
 {
-	struct console *role = c->role;
 	char why[SP_STORE_WHY_MAX];
 
-	if (!role->store &&
-	    sp_store_open(sp_str_from(role->ctx->conf->store), SP_STORE_READER,
-	                  false, &role->store, why, sizeof(why))) {
+	if (open_store(c->role, why, sizeof(why))) {
 		client_error(c, why);
 	}
-	return role->store;
+	return c->role->store;
+}
+
+static void add_failing(struct console *role, struct sp_json *all)
+{
+	char why[SP_STORE_WHY_MAX];
+	struct sp_json *list = NULL;
+
+	if (open_store(role, why, sizeof(why)) == 0) {
+		list = look_failing(role);
+	}
+	if (list) {
+		sp_json_set(all, "failing", list);
+	}
 }
 
 /* --- questions to other roles --- */
@@ -145,6 +164,8 @@ static void finish_collecting(struct client *c)
 		}
 		sp_json_free(&all);
 		all = sp_json_object();
+	} else {
+		add_failing(c->role, all);
 	}
 	client_done(c, all);
 }

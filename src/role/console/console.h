@@ -46,6 +46,10 @@ void look_rows(struct client *client, const struct sp_json *ask);
 /* The exceptions of destinations that hold now. */
 void look_exceptions(struct client *client);
 
+/* The destinations that fail just now, a list; null where the store can't be
+ * read. */
+struct sp_json *look_failing(struct console *role);
+
 /* Append a line to the reply; take is freed. */
 void client_row(struct client *client, struct sp_json *take);
 void client_done(struct client *client, struct sp_json *take);

@@ -13,6 +13,7 @@
 
 #define ROWS_DEFAULT 1000
 #define ROWS_MAX     1000000
+#define FAILING_MAX  100
 
 static void set_time(struct sp_json *obj, const char *key, int64_t ms)
 {
@@ -141,6 +142,38 @@ static int on_exception(void *arg, const struct sp_store_exception *e)
 	walk->rows++;
 	client_row(walk->client, obj);
 	return sp_buf_error(&walk->client->reply);
+}
+
+static int on_failing(void *arg, const struct sp_store_failing *f)
+{
+	struct sp_json *obj = sp_json_object();
+
+	sp_json_set_str(obj, "domain", f->domain);
+	sp_json_set_text(obj, "code", f->code);
+	sp_json_set_text(obj, "scenario", f->cause);
+	sp_json_set_text(obj, "reply", f->reply);
+	set_time(obj, "since", f->since_ms ? f->since_ms : f->failed_ms);
+	set_time(obj, "failed", f->failed_ms);
+	set_time(obj, "next_attempt", f->pause_ms);
+	sp_json_set_int(obj, "waiting", (int64_t)f->waiting);
+	sp_json_add(arg, obj);
+	return 0;
+}
+
+struct sp_json *look_failing(struct console *role)
+{
+	struct sp_json *list = sp_json_array();
+	int ret = role->store ? 0 : SP_ENOTFOUND;
+
+	for (unsigned i = 0; ret == 0 && i < role->ctx->worker_count; i++) {
+		ret = sp_store_failing(role->store, i,
+		                       FAILING_MAX - sp_json_len(list),
+		                       on_failing, list);
+	}
+	if (ret) {
+		sp_json_free(&list);
+	}
+	return list;
 }
 
 void look_exceptions(struct client *client)
