@@ -53,8 +53,9 @@ NOT_FOUND = Answer("no such page", "404 Not Found")
 @dataclass
 class Sts:
     """The MTA-STS of a domain, as a world makes it: a TXT record with the id
-    (`txt` in its place, where it is given), and a host with the policy.
-    `address` None: one is given. `host` is set by the world."""
+    (`txt` in its place, where it is given), and a host with the policy, or
+    with another first `answer`. `address` None: one is given. `host` is set
+    by the world."""
 
     text: str = ""
     id: str = "1"
@@ -62,6 +63,7 @@ class Sts:
     certificate: Certificate = TRUSTED
     address: str | None = None
     port: int = 443
+    answer: Answer | None = None
     host: "PolicyHost | None" = field(default=None, repr=False)
 
     def records(self) -> list[str]:
@@ -77,10 +79,10 @@ class Request:
 
 
 class PolicyHost:
-    def __init__(self, address: str, port: int, identity: Identity, text: str) -> None:
+    def __init__(self, address: str, identity: Identity, sts: Sts) -> None:
         self.address = address
-        self.port = port
-        self.answer = Answer(text)
+        self.port = sts.port
+        self.answer = sts.answer or Answer(sts.text)
         self.requests: list[Request] = []
         self.handshakes = 0
         self.present(identity)

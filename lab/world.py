@@ -204,7 +204,7 @@ class World:
         records.append(f"{name}. A {address}")
         records += [f'_mta-sts TXT "{text}"' for text in sts.records()]
         identity = self.workshop.make(name, sts.certificate)
-        sts.host = PolicyHost(address, sts.port, identity, sts.text)
+        sts.host = PolicyHost(address, identity, sts)
 
     def _home(self, name: str) -> Zone:
         home = self.zone_of(name)
