@@ -65,6 +65,7 @@ struct sp_attempt {
 	bool have_host_verdict;
 	struct sp_verdict waived; /* the one that speaks for all of them */
 	struct sp_json *tries;
+	struct sp_counts counts;
 	size_t try_count;
 	struct sp_timer *deadline;
 	struct sp_deferred *finish;
@@ -173,6 +174,9 @@ static void note_facts(struct sp_attempt *a, const struct sp_dial_facts *facts,
 	}
 
 	a->try_count++;
+	if (!a->reused) {
+		sp_count_try(&a->counts, a->plan, host_now(a), facts, v);
+	}
 	a->result.host = host_now(a)->name;
 	a->result.address =
 		sp_arena_str(&a->arena, sp_str_from(facts->address));
@@ -282,6 +286,8 @@ static void on_finish(void *arg)
 	a->result.news = news_of(a);
 	a->result.rcpt_count = a->ask.rcpt_count;
 	a->result.waiver = sp_filter_waiver(&a->judge.filter);
+	a->result.counts = a->counts.list;
+	a->result.count_count = a->counts.count;
 	a->result.detail = write_detail(a);
 	a->fn(a->arg, &a->result); /* may free a */
 }
@@ -648,6 +654,7 @@ static bool advance(struct sp_attempt *a, bool first)
 
 		if (host->rule == SP_RULE_SKIP) {
 			note_host_verdict(a, &host->verdict);
+			sp_count_skipped(&a->counts, a->plan, host);
 		} else if (host->address_count) {
 			a->address = 0;
 			return true;
@@ -704,6 +711,7 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	a->plan = plan;
 	a->planned_ms = sp_time_mono_ms() - a->start_ms;
 	sp_filter_plan(&a->judge.filter, plan);
+	sp_count_plan(&a->counts, plan);
 	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
 		give_up(a, &plan->verdict);
 	} else if (advance(a, true)) {
@@ -750,6 +758,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	};
 
 	sp_arena_init(&a->arena);
+	a->counts.arena = &a->arena;
 	a->ask = *ask;
 	a->fn = fn;
 	a->arg = arg;

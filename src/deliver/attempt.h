@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "conf/conf.h"
+#include "deliver/count.h"
 #include "deliver/lookup.h"
 #include "deliver/pool.h"
 #include "policy/filter.h"
@@ -69,6 +70,8 @@ struct sp_attempt_result {
 	                                                 * blocked" */
 	size_t waived_count;
 	enum sp_attempt_news news;
+	const struct sp_count *counts; /* for TLS reports */
+	size_t count_count;
 };
 
 struct sp_attempt;

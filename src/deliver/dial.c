@@ -350,8 +350,12 @@ static void on_connected(struct sp_dial *d)
 		.hostname = sp_str_from(d->conf.conf->hostname),
 		.helo_fallback = sp__dial_clear_allowed(d),
 	};
+	struct sp_addr local;
 
 	d->facts.connect_ms = lap(d);
+	if (sp_stream_local(d->stream, &local) == 0) {
+		sp_addr_text(&local, d->facts.local);
+	}
 	d->client = sp_smtp_client_new(&conf);
 	d->state = SP__DIAL_SESSION;
 	d->timed_stage = SP_SMTP_STAGE_CLOSED;

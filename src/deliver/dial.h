@@ -51,6 +51,7 @@ typedef void sp_dial_fn(void *arg, enum sp_dial_event event);
 /* What there is to tell of a connection. Strings live as long as the dial. */
 struct sp_dial_facts {
 	char address[SP_ADDR_TEXT]; /* without port */
+	char local[SP_ADDR_TEXT];   /* ours; empty: not connected */
 	uint16_t port;
 	struct sp_str peer_name; /* its EHLO name */
 	bool tls;

@@ -17,7 +17,9 @@ _Static_assert((SP_ADDRESS_MAX + SP_ADDRESS_DOMAIN_MAX + SP_ENVELOPE_ORCPT_MAX +
                                SP_BODY_INLINE_MAX + 65536 <
                        SP_FRAME_MAX,
                "an envelope fits into a frame");
-_Static_assert((2 * LINE_MAX + 256) * SP_JOB_RCPT_MAX + SP_DETAIL_MAX <
+_Static_assert((2 * LINE_MAX + 256) * SP_JOB_RCPT_MAX + SP_DETAIL_MAX +
+                               (2 * SP_MSG_COUNT_LIST_MAX + LINE_MAX + 1024) *
+                                       SP_MSG_COUNT_MAX <
                        SP_FRAME_MAX,
                "an outcome fits into a frame");
 
@@ -118,6 +120,20 @@ static const struct sp_pack_field OUTCOME_RCPT_FIELDS[] = {
 	SP_PACK_END,
 };
 
+static const struct sp_pack_field COUNT_FIELDS[] = {
+	SP_PACK_LIM(STR, struct sp_msg_count, type, 32),
+	SP_PACK_LIM(STR, struct sp_msg_count, domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, policy, SP_MSG_COUNT_LIST_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, mx_hosts, SP_MSG_COUNT_LIST_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, result, 64),
+	SP_PACK_LIM(STR, struct sp_msg_count, sending_ip, 64),
+	SP_PACK_LIM(STR, struct sp_msg_count, mx_host, HOST_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, mx_helo, HOST_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, receiving_ip, 64),
+	SP_PACK_LIM(STR, struct sp_msg_count, reason, LINE_MAX),
+	SP_PACK_END,
+};
+
 const struct sp_pack_field SP_MSG_OUTCOME_FIELDS[] = {
 	SP_PACK(U64, struct sp_msg_outcome, attempt_id),
 	SP_PACK_LIM(ENUM, struct sp_msg_outcome, destination,
@@ -129,6 +145,8 @@ const struct sp_pack_field SP_MSG_OUTCOME_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_outcome, detail, SP_DETAIL_MAX),
 	SP_PACK_ARR(struct sp_msg_outcome, rcpts, rcpt_count,
                     OUTCOME_RCPT_FIELDS, SP_JOB_RCPT_MAX),
+	SP_PACK_ARR(struct sp_msg_outcome, counts, count_count, COUNT_FIELDS,
+                    SP_MSG_COUNT_MAX),
 	SP_PACK_END,
 };
 

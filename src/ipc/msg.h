@@ -198,6 +198,22 @@ enum sp_msg_destination { /* what the attempt says about all of it */
 	SP_MSG_DESTINATION_FAILED,
 };
 
+/* A finding for TLS reports: struct sp_count of deliver/count.h. */
+struct sp_msg_count {
+	struct sp_str type;
+	struct sp_str domain;
+	struct sp_str policy; /* lines */
+	struct sp_str mx_hosts;
+	struct sp_str result; /* empty: success */
+	struct sp_str sending_ip;
+	struct sp_str mx_host;
+	struct sp_str mx_helo;
+	struct sp_str receiving_ip;
+	struct sp_str reason;
+};
+#define SP_MSG_COUNT_MAX      32
+#define SP_MSG_COUNT_LIST_MAX 8192 /* bytes of lines */
+
 struct sp_msg_outcome {
 	uint64_t attempt_id;
 	enum sp_msg_destination destination;
@@ -208,6 +224,8 @@ struct sp_msg_outcome {
 	struct sp_str detail; /* JSON object: evidence of the attempt */
 	struct sp_msg_outcome_rcpt *rcpts;
 	size_t rcpt_count;
+	struct sp_msg_count *counts; /* sessions, for TLS reports */
+	size_t count_count;
 };
 
 struct sp_msg_attempt { /* SETTLED: the outcome is committed or was known */

@@ -779,3 +779,8 @@ const struct sp_addr *sp_stream_peer(const struct sp_stream *stream)
 {
 	return &stream->peer;
 }
+
+int sp_stream_local(const struct sp_stream *stream, struct sp_addr *addr_out)
+{
+	return sp_socket_local(stream->fd, addr_out);
+}

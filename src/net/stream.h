@@ -92,5 +92,7 @@ void sp_stream_timeout(struct sp_stream *stream, int64_t delay_ms);
 int sp_stream_error(const struct sp_stream *stream);
 const char *sp_stream_error_text(const struct sp_stream *stream);
 const struct sp_addr *sp_stream_peer(const struct sp_stream *stream);
+/* Our own end, once connected. 0 or a negative errno. */
+int sp_stream_local(const struct sp_stream *stream, struct sp_addr *addr_out);
 
 #endif

@@ -3,6 +3,7 @@
 #define SP_STORE_ENGINE_H
 
 #include "store/store.h"
+#include "store/tls_report.h"
 
 /*
  * What an engine of the store implements; only store/ includes this. The
@@ -102,6 +103,20 @@ struct sp_store_ops {
 	int (*failing)(struct sp_store *, unsigned worker, size_t limit, sp_store_failing_fn *,
 	               void *);
 	int (*stats)(struct sp_store *, struct sp_store_stats *);
+
+	int (*tls_count)(struct sp_store *, int64_t day,
+	                 const struct sp_store_tls_count *);
+	int (*tls_counts)(struct sp_store *, int64_t first_day,
+	                  int64_t last_day, struct sp_str domain,
+	                  sp_store_tls_count_fn *, void *);
+	int (*tls_out_set)(struct sp_store *, const struct sp_store_tls_out *);
+	int (*tls_outs)(struct sp_store *, int64_t first_day, int64_t last_day,
+	                sp_store_tls_out_fn *, void *);
+	int (*tls_in_add)(struct sp_store *, const struct sp_store_tls_in *,
+	                  bool *known_out, bool *first_out);
+	int (*tls_ins)(struct sp_store *, int64_t from_ms, int64_t to_ms,
+	               struct sp_str domain, sp_store_tls_in_fn *, void *);
+	int (*tls_purge)(struct sp_store *, int64_t before_day);
 };
 
 /* The head of every engine's own struct. */

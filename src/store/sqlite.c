@@ -515,4 +515,11 @@ const struct sp_store_ops SP_STORE_SQLITE = {
 	.act = sp__act,
 	.failing = sp__failing,
 	.stats = sp__stats,
+	.tls_count = sp__tls_count,
+	.tls_counts = sp__tls_counts,
+	.tls_out_set = sp__tls_out_set,
+	.tls_outs = sp__tls_outs,
+	.tls_in_add = sp__tls_in_add,
+	.tls_ins = sp__tls_ins,
+	.tls_purge = sp__tls_purge,
 };

@@ -306,6 +306,20 @@ int sp__sts_next(struct sp_store *, int64_t *);
 int sp__sts_forget(struct sp_store *, int64_t before_ms, size_t max,
                    uint64_t *count_out);
 
+/* sqlite_tls_report.c */
+int sp__tls_count(struct sp_store *, int64_t day,
+                  const struct sp_store_tls_count *);
+int sp__tls_counts(struct sp_store *, int64_t first_day, int64_t last_day,
+                   struct sp_str domain, sp_store_tls_count_fn *, void *);
+int sp__tls_out_set(struct sp_store *, const struct sp_store_tls_out *);
+int sp__tls_outs(struct sp_store *, int64_t first_day, int64_t last_day,
+                 sp_store_tls_out_fn *, void *);
+int sp__tls_in_add(struct sp_store *, const struct sp_store_tls_in *,
+                   bool *known_out, bool *first_out);
+int sp__tls_ins(struct sp_store *, int64_t from_ms, int64_t to_ms,
+                struct sp_str domain, sp_store_tls_in_fn *, void *);
+int sp__tls_purge(struct sp_store *, int64_t before_day);
+
 /* sqlite_look.c */
 int sp__search(struct sp_store *, const struct sp_store_filter *,
                sp_store_row_fn *, void *);

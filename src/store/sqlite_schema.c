@@ -250,6 +250,52 @@ static const char SCHEMA_STS[] =
 	"  WHERE refresh_ms IS NOT NULL;"
 	"CREATE INDEX sts_policy_expiry ON sts_policy (expires_ms);";
 
+/* TLS reports: counts by UTC day, what became of our reports, and the reports
+ * of others. Numbers of state are those of enum sp_store_tls_out_state. */
+static const char SCHEMA_TLS_REPORT[] =
+	"CREATE TABLE tls_policy ("
+	"  id INTEGER PRIMARY KEY,"
+	"  domain TEXT NOT NULL CHECK (length(domain) <= 255),"
+	"  type TEXT NOT NULL, policy TEXT NOT NULL, mx_hosts TEXT NOT NULL,"
+	"  UNIQUE (domain, type, policy, mx_hosts)"
+	") STRICT;"
+	"CREATE TABLE tls_count ("
+	"  day INTEGER NOT NULL CHECK (day >= 0),"
+	"  policy INTEGER NOT NULL,"
+	"  result TEXT NOT NULL, sending_ip TEXT NOT NULL,"
+	"  mx_host TEXT NOT NULL, mx_helo TEXT NOT NULL,"
+	"  receiving_ip TEXT NOT NULL, reason TEXT NOT NULL,"
+	"  sessions INTEGER NOT NULL CHECK (sessions >= 0),"
+	"  PRIMARY KEY (day, policy, result, sending_ip, mx_host, mx_helo,"
+	"   receiving_ip, reason)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE INDEX tls_count_policy ON tls_count (policy);"
+	"CREATE TABLE tls_report_out ("
+	"  day INTEGER NOT NULL, domain TEXT NOT NULL, uri TEXT NOT NULL,"
+	"  state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),"
+	"  report_id TEXT NOT NULL, tries INTEGER NOT NULL,"
+	"  next_ms INTEGER NOT NULL, queue_id TEXT NOT NULL,"
+	"  why TEXT NOT NULL, time_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY (day, domain, uri)"
+	") STRICT, WITHOUT ROWID;"
+	"CREATE TABLE tls_report_in ("
+	"  id INTEGER PRIMARY KEY,"
+	"  received_ms INTEGER NOT NULL,"
+	"  organization TEXT NOT NULL, report_id TEXT NOT NULL,"
+	"  contact TEXT NOT NULL,"
+	"  start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,"
+	"  dkim TEXT NOT NULL,"
+	"  trusted INTEGER NOT NULL CHECK (trusted IN (0, 1)),"
+	"  type TEXT NOT NULL, domain TEXT NOT NULL, policy TEXT NOT NULL,"
+	"  successful INTEGER NOT NULL CHECK (successful >= 0),"
+	"  failed INTEGER NOT NULL CHECK (failed >= 0),"
+	"  failures TEXT NOT NULL, oddities TEXT NOT NULL,"
+	"  UNIQUE (organization, report_id, type, domain, policy)"
+	") STRICT;"
+	"CREATE INDEX tls_report_in_domain ON tls_report_in (domain, start_ms);"
+	"CREATE INDEX tls_report_in_start ON tls_report_in (start_ms);"
+	"CREATE INDEX tls_report_in_received ON tls_report_in (received_ms);";
+
 /* Rows that come and change are counted by the one process that writes them
  * (sqlite_count.c): a trigger for each made a fifth of all the work. Those
  * that go, seldom and many at a time, still have their triggers. */
@@ -262,7 +308,7 @@ static const char SCHEMA_COUNTED[] = "DROP TRIGGER recipient_new;"
 static const char *const MIGRATIONS[] = {
 	SCHEMA_1,         SCHEMA_NOTICE,      SCHEMA_TLS_OPTIONAL,
 	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE,
-	SCHEMA_STS,       SCHEMA_COUNTED};
+	SCHEMA_STS,       SCHEMA_COUNTED,     SCHEMA_TLS_REPORT};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

@@ -36,3 +36,9 @@ const struct sp_pack_field SP_ENVELOPE_FIELDS[] = {
                     SP_ENVELOPE_RCPT_FIELDS, SP_ENVELOPE_RCPT_MAX),
 	SP_PACK_END,
 };
+
+bool sp_envelope_is_tls_report(const struct sp_envelope *envelope)
+{
+	return envelope->client.len == 0 &&
+	       sp_str_eq(envelope->helo, SP_ENVELOPE_TLS_REPORT);
+}

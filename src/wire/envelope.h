@@ -60,6 +60,11 @@ struct sp_envelope {
 	size_t rcpt_count;
 };
 
+/* The mark of a TLS report of ours: nobody has submitted it, and this stands
+ * for the HELO. A report is never counted for reports. */
+#define SP_ENVELOPE_TLS_REPORT SP_STR("tls-report")
+bool sp_envelope_is_tls_report(const struct sp_envelope *envelope);
+
 extern const struct sp_pack_field SP_ENVELOPE_RCPT_FIELDS[];
 extern const struct sp_pack_field SP_ENVELOPE_FIELDS[];
 

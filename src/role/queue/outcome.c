@@ -217,6 +217,7 @@ static int settle(struct sp_queue *q, struct sp_queue_op *op,
 			q->ctx->conf, lease[0].domain, outcome.now_ms,
 			first_due(rcpts, count));
 	}
+	sp_queue_count(q, m);
 	return sp_store_settle(q->store, &outcome);
 }
 

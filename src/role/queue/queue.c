@@ -216,6 +216,7 @@ static void free_queue(struct sp_queue **queue)
 	sp_timer_free(&q->wake);
 	sp_timer_free(&q->reopen);
 	sp_arena_fini(&q->turn_arena);
+	sp_map_fini(&q->counts);
 	sp_notices_fini(&q->notices);
 	sp_free(q->workers);
 	SP_FREE(queue);
@@ -232,6 +233,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	sp_list_init(&q->sessions);
 	sp_list_init(&q->withdraw);
 	sp_arena_init(&q->turn_arena);
+	sp_map_init(&q->counts);
 	sp_map_init(&q->sts.asked);
 	sp_list_init(&q->sts.asks);
 	q->workers = sp_calloc(ctx->worker_count, sizeof(*q->workers));

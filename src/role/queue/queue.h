@@ -117,6 +117,7 @@ struct sp_queue {
 	struct sp_store_job *jobs;       /* of this turn; in its arena */
 	struct sp_arena turn_arena;
 	struct sp_notices notices;
+	struct sp_map counts; /* of this turn, for TLS reports */
 	struct sp_queue_signing signing;
 };
 
@@ -209,6 +210,11 @@ void sp_queue_sts_send(struct sp_queue *q);
 /* When that is worth another look; -1: not by the clock. */
 int sp_queue_sts_next(struct sp_queue *q, int64_t *time_ms_out);
 void sp_queue_sts_down(struct sp_queue *q); /* the fetch role has gone */
+
+/* count.c: what the outcomes of this turn say for TLS reports. */
+void sp_queue_count(struct sp_queue *q, const struct sp_msg_outcome *m);
+void sp_queue_count_drop(struct sp_queue *q);
+int sp_queue_count_write(struct sp_queue *q, int64_t now_ms);
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

@@ -25,6 +25,7 @@
 #include "base/time.h"
 #include "role/queue/clock.h"
 #include "role/queue/queue.h"
+#include "store/tls_report.h"
 
 #define EXPIRE_BATCH        200
 #define PURGE_BATCH         100
@@ -71,6 +72,7 @@ static void give_back(struct sp_queue *q, struct sp_list *ops, int err)
 static void lose_turn(struct sp_queue *q, int err)
 {
 	sp_store_rollback(q->store);
+	sp_queue_count_drop(q);
 	sp_queue_sign_rewind(q);
 	q->failures += err != -ENOSPC; /* a full disk may be emptied */
 	sp_log(&q->ctx->log, SP_LOG_ERROR, "queue.store_failed", SP_F_ERR(err),
@@ -202,6 +204,10 @@ static int purge(struct sp_queue *q, int64_t now_ms)
 	}
 	ret = sp_store_purge(q->store, now_ms - q->ctx->conf->trace_keep_ms,
 	                     PURGE_BATCH, &count);
+	ret = ret ? ret
+	          : sp_store_tls_purge(q->store,
+	                               (now_ms - q->ctx->conf->trace_keep_ms) /
+	                                       SP_STORE_DAY_MS);
 	if (count < PURGE_BATCH) {
 		q->next_purge_ms = mono_ms + PURGE_PAUSE_MS;
 	} else {
@@ -254,6 +260,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims,
 		ret = sp_store_end_pauses(q->store, now_ms);
 	}
 	ret = ret ? ret : sp_queue_defer_overdue(q, now_ms);
+	ret = ret ? ret : sp_queue_count_write(q, now_ms);
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
 	ret = ret ? ret : sp_queue_sts_due(q, now_ms);
 	ret = ret ? ret : sp_queue_sign_list(q, asks);

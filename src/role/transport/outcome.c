@@ -44,6 +44,36 @@ static void fill_rcpt(struct sp_msg_outcome_rcpt *out, uint64_t rcpt_id,
 	}
 }
 
+/* A report must never cause a report. */
+static void fill_counts(struct sp_msg_outcome *msg,
+                        const struct sp_msg_job *job,
+                        const struct sp_attempt_result *result,
+                        struct sp_arena *arena)
+{
+	if (sp_envelope_is_tls_report(&job->envelope)) {
+		return;
+	}
+	msg->count_count = result->count_count;
+	msg->counts = sp_arena_array(arena, result->count_count,
+	                             sizeof(*msg->counts));
+	for (size_t i = 0; i < result->count_count; i++) {
+		const struct sp_count *c = &result->counts[i];
+
+		msg->counts[i] = (struct sp_msg_count){
+			.type = c->type,
+			.domain = c->domain,
+			.policy = c->policy,
+			.mx_hosts = c->mx_hosts,
+			.result = c->result,
+			.sending_ip = c->sending_ip,
+			.mx_host = c->mx_host,
+			.mx_helo = c->mx_helo,
+			.receiving_ip = c->receiving_ip,
+			.reason = c->reason,
+		};
+	}
+}
+
 static const enum sp_msg_destination DESTINATION[] = {
 	[SP_ATTEMPT_NO_NEWS] = SP_MSG_DESTINATION_UNKNOWN,
 	[SP_ATTEMPT_REACHED] = SP_MSG_DESTINATION_REACHED,
@@ -72,6 +102,7 @@ void outcome_pack(const struct sp_msg_job *job,
 		fill_rcpt(&msg.rcpts[i], job->rcpts[i].rcpt_id,
 		          &result->rcpts[i], result->interrupted, arena);
 	}
+	fill_counts(&msg, job, result, arena);
 	sp_buf_init(&detail, SP_DETAIL_MAX);
 	if (sp_evidence_write(result->detail, SP_DETAIL_MAX, &detail)) {
 		sp_buf_append_cstr(&detail, "{\"cut\": \"all of it\"}");
