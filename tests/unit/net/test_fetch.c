@@ -395,6 +395,31 @@ static void test_answers(void **state)
 	assert_int_equal(b->client_count, sizeof(ANSWERS) / sizeof(ANSWERS[0]));
 }
 
+/* More header than anybody needs, by one field and by many. */
+static void test_large_header(void **state)
+{
+	static const char *const FIELDS[] = {"X: y\r\n",
+	                                     "HTTP/1.1 100 Go on\r\n\r\n"};
+	struct bench *b = *state;
+	struct sp_buf text;
+
+	for (size_t i = 0; i < 2; i++) {
+		sp_buf_init(&text, 200000);
+		(void)sp_buf_append_cstr(&text, i ? "" : "HTTP/1.1 200 OK\r\n");
+		while (sp_buf_len(&text) < 70000) {
+			(void)sp_buf_append_cstr(&text, FIELDS[i]);
+		}
+		(void)sp_buf_append_cstr(&text, i ? "HTTP/1.1 200 OK\r\n\r\nx"
+		                                  : "\r\nx");
+		(void)sp_buf_append_char(&text, '\0');
+		b->answer = sp_buf_str(&text).ptr;
+		fetch(b, 5000);
+		assert_int_equal(b->status, SP_FETCH_FAILED);
+		assert_why(b, "header of its answer is too large");
+		sp_buf_fini(&text);
+	}
+}
+
 static const struct cert_row {
 	const char *name;
 	struct cert_spec spec;
@@ -665,11 +690,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_good),         TEST(test_answers),
-		TEST(test_certificates), TEST(test_silence),
-		TEST(test_drip),         TEST(test_next_address),
-		TEST(test_guard),        TEST(test_post),
-		TEST(test_environment),  TEST(test_cancel),
-		TEST(test_hundreds),     TEST(test_urls),
+		TEST(test_large_header), TEST(test_certificates),
+		TEST(test_silence),      TEST(test_drip),
+		TEST(test_next_address), TEST(test_guard),
+		TEST(test_post),         TEST(test_environment),
+		TEST(test_cancel),       TEST(test_hundreds),
+		TEST(test_urls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
