@@ -21,6 +21,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -644,6 +645,7 @@ struct sp_fetcher *sp_fetcher_new(struct sp_loop *loop, const char *ca_bundle,
 	struct sp_fetcher *fetcher = SP_NEW(struct sp_fetcher);
 
 	SP_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL writes by write(2) */
 	fetcher->loop = loop;
 	fetcher->ca_bundle = sp_strdup(ca_bundle);
 	copy_guard(fetcher, guard);

@@ -72,8 +72,9 @@ struct sp_fetch_ask {
 
 struct sp_fetcher;
 
-/* The bundle of roots is a PEM file; empty: the system's. The guard is looked
- * at once more for each address when it is connected to; it is copied. */
+/* Makes the process ignore SIGPIPE. The bundle of roots is a PEM file; empty:
+ * the system's. The guard is looked at once more for each address when it is
+ * connected to; it is copied. */
 struct sp_fetcher *sp_fetcher_new(struct sp_loop *loop, const char *ca_bundle,
                                   const struct sp_guard *guard);
 /* Requests under way are dropped without a call. Not from a callback. */
