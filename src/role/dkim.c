@@ -71,6 +71,20 @@ static bool set_names(DKIM_LIB *lib, dkim_opts_t option, bool signed_too)
 	                    sizeof(const u_char **)) == DKIM_STAT_OK;
 }
 
+/* Where libopendkim asks for a key: see below. */
+static DKIM_CBSTAT on_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
+                          size_t buflen);
+
+/* Signatures are judged when the keys are there. */
+static bool set_up_verifying(DKIM_LIB *lib)
+{
+	u_int flags = DKIM_LIBFLAGS_DELAYSIGPROC;
+
+	return dkim_options(lib, DKIM_OP_SETOPT, DKIM_OPTS_FLAGS, &flags,
+	                    sizeof(flags)) == DKIM_STAT_OK &&
+	       dkim_set_key_lookup(lib, on_key) == DKIM_STAT_OK;
+}
+
 struct sp_dkim_lib *sp_dkim_lib_new(void)
 {
 	DKIM_LIB *handle = dkim_init(NULL, NULL);
@@ -81,7 +95,8 @@ struct sp_dkim_lib *sp_dkim_lib_new(void)
 	}
 	if (!dkim_libfeature(handle, DKIM_FEATURE_SHA256) ||
 	    !set_names(handle, DKIM_OPTS_SIGNHDRS, true) ||
-	    !set_names(handle, DKIM_OPTS_OVERSIGNHDRS, false)) {
+	    !set_names(handle, DKIM_OPTS_OVERSIGNHDRS, false) ||
+	    !set_up_verifying(handle)) {
 		dkim_close(handle);
 		return NULL;
 	}
@@ -314,4 +329,209 @@ void sp_dkim_signer_free(struct sp_dkim_signer **signer)
 	}
 	sp_sha256_free(&s->sha);
 	SP_FREE(signer);
+}
+
+/* ---- verifying ---- */
+
+struct sp_dkim_verifier {
+	DKIM *dkim;
+	DKIM_SIGINFO *signatures[SP_DKIM_SIGNATURES_MAX]; /* the library's */
+	size_t count;
+	DKIM_STAT failed; /* sticky */
+	struct sp_arena arena;
+	const char *owners[SP_DKIM_SIGNATURES_MAX];
+	const char *records[SP_DKIM_SIGNATURES_MAX]; /* null: none */
+	struct sp_dkim_seen seen[SP_DKIM_SIGNATURES_MAX];
+};
+
+static DKIM_CBSTAT on_key(DKIM *dkim, DKIM_SIGINFO *sig, u_char *buf,
+                          size_t buflen)
+{
+	const struct sp_dkim_verifier *v = dkim_get_user_context(dkim);
+
+	for (size_t i = 0; v && i < v->count; i++) {
+		if (v->signatures[i] != sig || !v->records[i]) {
+			continue;
+		}
+		if (strlen(v->records[i]) >= buflen) {
+			return DKIM_CBSTAT_ERROR;
+		}
+		(void)snprintf((char *)buf, buflen, "%s", v->records[i]);
+		return DKIM_CBSTAT_CONTINUE;
+	}
+	return DKIM_CBSTAT_NOTFOUND;
+}
+
+static DKIM_STAT read_header(struct sp_dkim_verifier *v,
+                             const struct sp_header_field *fields, size_t count)
+{
+	DKIM_STAT stat = DKIM_STAT_OK;
+
+	for (size_t i = 0; stat == DKIM_STAT_OK && i < count; i++) {
+		const struct sp_str *text = &fields[i].text;
+
+		stat = dkim_header(v->dkim, as_argument(text->ptr), text->len);
+	}
+	return stat == DKIM_STAT_OK ? dkim_eoh(v->dkim) : stat;
+}
+
+static void list_signatures(struct sp_dkim_verifier *v)
+{
+	DKIM_SIGINFO **list = NULL;
+	int count = 0;
+
+	if (dkim_getsiglist(v->dkim, &list, &count) != DKIM_STAT_OK) {
+		return;
+	}
+	for (int i = 0; i < count && v->count < SP_DKIM_SIGNATURES_MAX; i++) {
+		struct sp_dkim_seen *seen = &v->seen[v->count];
+
+		if (!dkim_sig_getdomain(list[i]) ||
+		    !dkim_sig_getselector(list[i])) {
+			continue; /* too broken to be anybody's */
+		}
+		seen->domain = (const char *)dkim_sig_getdomain(list[i]);
+		seen->selector = (const char *)dkim_sig_getselector(list[i]);
+		seen->why = "not judged";
+		v->owners[v->count] =
+			sp_arena_printf(&v->arena, "%s._domainkey.%s",
+		                        seen->selector, seen->domain);
+		v->signatures[v->count++] = list[i];
+	}
+}
+
+static int start_verifier(struct sp_dkim_verifier *v, struct sp_dkim_lib *lib,
+                          const struct sp_header_field *fields, size_t count,
+                          DKIM_STAT *stat_out)
+{
+	v->dkim = dkim_verify(lib->lib, as_bytes("sealpost"), NULL, stat_out);
+	if (!v->dkim) {
+		return -EIO;
+	}
+	(void)dkim_set_user_context(v->dkim, v); /* never fails */
+	*stat_out = read_header(v, fields, count);
+	if (*stat_out == DKIM_STAT_SYNTAX) {
+		return SP_ESYNTAX;
+	}
+	list_signatures(v);
+	if (v->count == 0) {
+		return SP_ENOTFOUND;
+	}
+	return *stat_out == DKIM_STAT_OK ? 0 : -EIO;
+}
+
+int sp_dkim_verifier_new(struct sp_dkim_lib *lib,
+                         const struct sp_header_field *fields, size_t count,
+                         struct sp_dkim_verifier **verifier_out, char *why_out,
+                         size_t why_cap)
+{
+	struct sp_dkim_verifier *v = SP_NEW(struct sp_dkim_verifier);
+	DKIM_STAT stat = DKIM_STAT_OK;
+	int ret;
+
+	sp_arena_init(&v->arena);
+	ret = start_verifier(v, lib, fields, count, &stat);
+	if (ret) {
+		(void)snprintf(why_out, why_cap, "%s",
+		               ret == SP_ENOTFOUND ? "no DKIM signature"
+		                                   : dkim_getresultstr(stat));
+		sp_dkim_verifier_free(&v);
+	}
+	*verifier_out = v;
+	return ret;
+}
+
+size_t sp_dkim_verifier_count(const struct sp_dkim_verifier *v)
+{
+	return v->count;
+}
+
+const char *sp_dkim_verifier_owner(const struct sp_dkim_verifier *v,
+                                   size_t index)
+{
+	SP_ASSERT(index < v->count);
+	return v->owners[index];
+}
+
+void sp_dkim_verifier_key(struct sp_dkim_verifier *v, size_t index,
+                          struct sp_str record)
+{
+	SP_ASSERT(index < v->count);
+	v->records[index] = sp_arena_cstr(&v->arena, record);
+}
+
+void sp_dkim_verifier_feed(struct sp_dkim_verifier *v, struct sp_str piece)
+{
+	if (piece.len && v->failed == DKIM_STAT_OK) {
+		v->failed =
+			dkim_body(v->dkim, as_argument(piece.ptr), piece.len);
+	}
+}
+
+static void judge(const struct sp_dkim_verifier *v, DKIM_SIGINFO *sig,
+                  struct sp_dkim_seen *seen)
+{
+	ssize_t whole = 0;
+	ssize_t canonical = 0;
+	ssize_t length = -1;
+	DKIM_STAT stat = dkim_sig_process(v->dkim, sig);
+
+	seen->passed = false;
+	if (stat != DKIM_STAT_OK) {
+		seen->why = dkim_getresultstr(stat);
+	} else if ((dkim_sig_getflags(sig) & DKIM_SIGFLAG_PASSED) == 0) {
+		seen->why = dkim_sig_geterrorstr(dkim_sig_geterror(sig));
+	} else if (dkim_sig_getbh(sig) != DKIM_SIGBH_MATCH) {
+		seen->why = "body hash mismatch";
+	} else if (dkim_sig_getcanonlen(v->dkim, sig, &whole, &canonical,
+	                                &length) != DKIM_STAT_OK ||
+	           length != -1) {
+		seen->why = "covers a part of the body only (l=)";
+	} else {
+		seen->passed = true;
+		seen->why = NULL;
+	}
+}
+
+int sp_dkim_verifier_finish(struct sp_dkim_verifier *v)
+{
+	bool testing = false;
+
+	if (v->failed != DKIM_STAT_OK) {
+		return -EIO;
+	}
+	/* Its result is about all signatures together; each is asked. */
+	(void)dkim_eom(v->dkim, &testing);
+	for (size_t i = 0; i < v->count; i++) {
+		judge(v, v->signatures[i], &v->seen[i]);
+	}
+	return 0;
+}
+
+const struct sp_dkim_seen *
+sp_dkim_verifier_seen(const struct sp_dkim_verifier *v, size_t index)
+{
+	SP_ASSERT(index < v->count);
+	return &v->seen[index];
+}
+
+bool sp_dkim_verifier_covers(const struct sp_dkim_verifier *v, size_t index,
+                             const char *name)
+{
+	SP_ASSERT(index < v->count);
+	return dkim_sig_hdrsigned(v->signatures[index], as_argument(name));
+}
+
+void sp_dkim_verifier_free(struct sp_dkim_verifier **verifier)
+{
+	struct sp_dkim_verifier *v = *verifier;
+
+	if (!v) {
+		return;
+	}
+	if (v->dkim) {
+		(void)dkim_free(v->dkim);
+	}
+	sp_arena_fini(&v->arena);
+	SP_FREE(verifier);
 }

@@ -84,7 +84,7 @@ static const char *sign(struct world *w, struct sp_str body, size_t step)
 	for (size_t at = 0; at < body.len; at += step) {
 		sp_dkim_signer_feed(s, sp_str_sub(body, at, step));
 	}
-	if (sp_dkim_signer_finish(s, 1800000000, &out, why, sizeof(why))) {
+	if (sp_dkim_signer_finish(s, 1700000000, &out, why, sizeof(why))) {
 		fail_msg("%s", why);
 	}
 	sp_dkim_signer_free(&s);
@@ -157,6 +157,154 @@ static void test_no_body(void **state)
 	tear_down(&w);
 }
 
+/* ---- verifying ---- */
+
+/* Has the signed message verified, with a record of ours, and something done
+ * to it: null, or why it did not pass. The text is the world's. */
+static const char *verify(struct world *w, const char *signature,
+                          const char *record, struct sp_str body,
+                          const char *extra)
+{
+	struct sp_str text = sp_str_from(
+		sp_arena_printf(&w->arena, "%s%s%s", signature, extra, HEADER));
+	struct sp_header_field fields[32];
+	struct sp_dkim_verifier *v;
+	char why[200] = "";
+	const char *result;
+	size_t count = 0;
+
+	while (sp_header_field_next(&text, true, &fields[count]) ==
+	       SP_HEADER_FIELD_FOUND) {
+		count++;
+	}
+	if (sp_dkim_verifier_new(w->lib, fields, count, &v, why, sizeof(why))) {
+		return sp_arena_cstr(&w->arena, sp_str_from(why));
+	}
+	assert_int_equal(sp_dkim_verifier_count(v), 1);
+	assert_non_null(strstr(sp_dkim_verifier_owner(v, 0),
+	                       "._domainkey.football.example.com"));
+	if (record) {
+		sp_dkim_verifier_key(v, 0, sp_str_from(record));
+	}
+	sp_dkim_verifier_feed(v, body);
+	assert_int_equal(sp_dkim_verifier_finish(v), 0);
+	assert_true(sp_dkim_verifier_covers(v, 0, "from"));
+	assert_false(sp_dkim_verifier_covers(v, 0, "received"));
+	result = sp_dkim_verifier_seen(v, 0)->passed
+	                 ? NULL
+	                 : sp_arena_cstr(
+				   &w->arena,
+				   sp_str_from(
+					   sp_dkim_verifier_seen(v, 0)->why));
+	sp_dkim_verifier_free(&v);
+	return result;
+}
+
+static const char *record_of(struct world *w)
+{
+	struct sp_str public;
+
+	assert_int_equal(sp_dkim_key_public(w->key, &w->arena, &public), 0);
+	return sp_dkim_record_format(sp_dkim_key_type(w->key), public,
+	                             SP_STR(""), &w->arena)
+	        .ptr;
+}
+
+static void test_verify(void **state)
+{
+	static const enum sp_dkim_key_type types[] = {SP_DKIM_KEY_RSA,
+	                                              SP_DKIM_KEY_ED25519};
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world other;
+		struct world w;
+		const char *text;
+		const char *record;
+		char *cut;
+
+		set_up(&w, types[i]);
+		set_up(&other, types[i]);
+		text = sign(&w, SP_STR(BODY), 100);
+		record = record_of(&w);
+		assert_null(verify(&w, text, record, SP_STR(BODY), ""));
+		assert_null(verify(&w, text, record, SP_STR(BODY "\r\n"), ""));
+		assert_null(verify(&w, text, record, SP_STR(BODY),
+		                   "Received: by x\r\n"));
+		assert_non_null(
+			verify(&w, text, record, SP_STR(BODY "x\r\n"), ""));
+		assert_non_null(verify(&w, text, record, SP_STR(BODY),
+		                       "Subject: another\r\n"));
+		assert_non_null(verify(&w, text, record, SP_STR(BODY),
+		                       "Reply-To: x@y.test\r\n"));
+		assert_non_null(
+			verify(&w, text, record_of(&other), SP_STR(BODY), ""));
+		assert_non_null(verify(&w, text, NULL, SP_STR(BODY), ""));
+		assert_non_null(
+			verify(&w, text, "v=DKIM1; p=", SP_STR(BODY), ""));
+		assert_non_null(verify(&w, text, "junk", SP_STR(BODY), ""));
+		assert_string_equal(verify(&w, "", record, SP_STR(BODY), ""),
+		                    "no DKIM signature");
+		cut = sp_arena_cstr(&w.arena, sp_str_from(text));
+		memcpy(strstr(cut, "bh="), "xh=", 3);
+		assert_non_null(verify(&w, cut, record, SP_STR(BODY), ""));
+		tear_down(&w);
+		tear_down(&other);
+	}
+}
+
+/* RFC 8463 A.3: a signature that we did not make. */
+static void test_rfc8463(void **state)
+{
+	static const char signature[] =
+		"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
+		" d=football.example.com; i=@football.example.com;\r\n"
+		" q=dns/txt; s=brisbane; t=1528637909; h=from : to :\r\n"
+		" subject : date : message-id : from : subject : date;\r\n"
+		" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+		" b=/gCrinpcQOoIfuHNQIbq4pgh9kyIK3AQUdt9OdqQehSwhEIug4D11Bus"
+		"Fa3bT3FY5OsU7ZbnKELq+eXdp1Q1Dw==\r\n";
+	static const char record[] =
+		"v=DKIM1; k=ed25519; "
+		"p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+	struct world w;
+
+	(void)state;
+	set_up(&w, SP_DKIM_KEY_ED25519);
+	assert_null(verify(&w, signature, record, SP_STR(BODY), ""));
+	assert_non_null(verify(&w, signature, record, SP_STR("x"), ""));
+	tear_down(&w);
+}
+
+/* RFC 6376 8.2: made by another implementation, good but for l=. */
+static void test_part_of_body(void **state)
+{
+	static const char signature[] =
+		"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
+		" d=football.example.com; i=@football.example.com; l=54; "
+	        "q=dns/txt;\r\n"
+		" s=test; t=1700000000; h=from : to;\r\n"
+		" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
+		" b=TmIPb+"
+	        "tusTaBw4yPvHJM729iknJprfIAqeYWmdf6VZp5mlT3I5SP8zkeo6OZ7ds77rLd"
+	        "z\r\n"
+		" LCV/0PhBLM/CWwCBQ==\r\n";
+	static const char record[] =
+		"v=DKIM1; k=ed25519; "
+		"p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+	static const char *const bodies[] = {BODY, BODY "and more\r\n"};
+	struct world w;
+
+	(void)state;
+	set_up(&w, SP_DKIM_KEY_ED25519);
+	for (size_t i = 0; i < 2; i++) {
+		assert_string_equal(verify(&w, signature, record,
+		                           sp_str_from(bodies[i]), ""),
+		                    "covers a part of the body only (l=)");
+	}
+	tear_down(&w);
+}
+
 static void test_room(void **state)
 {
 	struct sp_dkim_signer *s;
@@ -184,6 +332,9 @@ int main(void)
 		cmocka_unit_test(test_both),
 		cmocka_unit_test(test_deterministic),
 		cmocka_unit_test(test_no_body),
+		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_rfc8463),
+		cmocka_unit_test(test_part_of_body),
 		cmocka_unit_test(test_room),
 	};
 
