@@ -234,7 +234,7 @@ def large(recipient: str, size: int) -> bytes:
     return head + b"Subject: large\r\n\r\n" + line * (size // len(line)) + b".\r\n\r\n"
 
 
-@pytest.mark.parametrize("size", [60_000, 66_000, 300_000, 2_000_000])
+@pytest.mark.parametrize("size", [60_000, 65_000, 66_000, 300_000, 2_000_000])
 def test_large_bodies(lab, size):
     """Pulled chunk by chunk; 8-bit, blanks at line ends, dots at their start."""
     recipient = f"large{size}@good.test"
