@@ -6,9 +6,11 @@ halves here, not by the server. The sign role is stopped, killed and renewed;
 nothing is lost then, and nothing leaves unsigned.
 """
 
+import atexit
 import base64
 import json
 import os
+import shutil
 import signal
 import smtplib
 import subprocess
@@ -44,6 +46,7 @@ class Keys:
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="sealpost-dkim-"))
+        atexit.register(shutil.rmtree, self.directory, ignore_errors=True)
         self.records: dict[str, bytes] = {}
 
     def make(self, kind: str, selector: str, domain: str) -> Path:

@@ -282,12 +282,12 @@ static void test_part_of_body(void **state)
 	static const char signature[] =
 		"DKIM-Signature: v=1; a=ed25519-sha256; c=relaxed/relaxed;\r\n"
 		" d=football.example.com; i=@football.example.com; l=54; "
-	        "q=dns/txt;\r\n"
+		"q=dns/txt;\r\n"
 		" s=test; t=1700000000; h=from : to;\r\n"
 		" bh=2jUSOH9NhtVGCQWNr9BrIAPreKQjO6Sn7XIkfJVOzv8=;\r\n"
 		" b=TmIPb+"
-	        "tusTaBw4yPvHJM729iknJprfIAqeYWmdf6VZp5mlT3I5SP8zkeo6OZ7ds77rLd"
-	        "z\r\n"
+		"tusTaBw4yPvHJM729iknJprfIAqeYWmdf6VZp5mlT3I5SP8zkeo6OZ7ds77rLd"
+		"z\r\n"
 		" LCV/0PhBLM/CWwCBQ==\r\n";
 	static const char record[] =
 		"v=DKIM1; k=ed25519; "
