@@ -121,6 +121,24 @@ static bool is_address(struct sp_str host)
 	       sp_str_find(host, '[') < host.len;
 }
 
+/* Of two labels or more, and nothing that somebody takes for an address: no
+ * top-level domain begins with a digit. */
+static bool is_name(struct sp_str host)
+{
+	struct sp_str rest = host;
+	struct sp_str label;
+	size_t labels = 0;
+	bool is_number = true;
+
+	while (sp_str_cut(&rest, '.', &label)) {
+		is_number = !label.len ||
+		            (label.ptr[0] >= '0' && label.ptr[0] <= '9');
+		labels++;
+	}
+	return sp_dns_name_valid(host) && host.len <= SP_FETCH_HOST_MAX &&
+	       labels > 1 && !is_number;
+}
+
 static int read_url(CURLU *url, struct sp_arena *arena,
                     struct sp_fetch_url *out, char *why)
 {
@@ -141,9 +159,7 @@ static int read_url(CURLU *url, struct sp_arena *arena,
 		return bad_url(why, "expected the name of a host");
 	}
 	out->host = sp_dns_name_canonical(sp_str_from(host), arena);
-	if (!sp_dns_name_valid(out->host) ||
-	    sp_str_find(out->host, '.') >= out->host.len - 1 ||
-	    out->host.len > SP_FETCH_HOST_MAX) {
+	if (!is_name(out->host)) {
 		return bad_url(why, "its host is not a name");
 	}
 	if (!out->text || !port ||

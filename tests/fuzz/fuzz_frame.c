@@ -21,6 +21,9 @@ union any {
 	struct sp_msg_outcome outcome;
 	struct sp_msg_hello hello;
 	struct sp_msg_answer answer;
+	struct sp_msg_fetch fetch;
+	struct sp_msg_fetched fetched;
+	struct sp_msg_sts sts;
 	struct sp_msg_command command;
 };
 
@@ -37,9 +40,13 @@ static const struct sp_pack_field *const FIELDS[UINT8_MAX + 1] = {
 	[SP_MSG_OUTCOME] = SP_MSG_OUTCOME_FIELDS,
 	[SP_MSG_SETTLED] = SP_MSG_ATTEMPT_FIELDS,
 	[SP_MSG_HELLO] = SP_MSG_HELLO_FIELDS,
+	[SP_MSG_STS_KEEP] = SP_MSG_STS_FIELDS,
 	[SP_MSG_ASK] = SP_MSG_ASK_FIELDS,
 	[SP_MSG_ASK_CANCEL] = SP_MSG_ASK_CANCEL_FIELDS,
 	[SP_MSG_ANSWER] = SP_MSG_ANSWER_FIELDS,
+	[SP_MSG_FETCH] = SP_MSG_FETCH_FIELDS,
+	[SP_MSG_FETCH_CANCEL] = SP_MSG_FETCH_CANCEL_FIELDS,
+	[SP_MSG_FETCHED] = SP_MSG_FETCHED_FIELDS,
 	[SP_MSG_COMMAND] = SP_MSG_COMMAND_FIELDS,
 	[SP_MSG_COMMAND_REPLY] = SP_MSG_COMMAND_FIELDS,
 };

@@ -641,6 +641,8 @@ static const struct url_row {
 	{"IPv4, short", "https://127.1/", NULL, 0, NULL},
 	{"IPv4, a number", "https://2130706433/", NULL, 0, NULL},
 	{"IPv4, hexadecimal", "https://0x7f000001/", NULL, 0, NULL},
+	{"IPv4, hidden", "https://%3127.0.0.1/", NULL, 0, NULL},
+	{"a number for a domain", "https://%30062.0/", NULL, 0, NULL},
 	{"IPv6", "https://[::1]/", NULL, 0, NULL},
 	{"port 0", "https://d.test:0/", NULL, 0, NULL},
 	{"port too large", "https://d.test:65536/", NULL, 0, NULL},
