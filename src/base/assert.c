@@ -9,10 +9,12 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/log.h"
 
 _Noreturn void sp_assert_fail(const char *what, const char *file, int line)
 {
 	(void)dprintf(STDERR_FILENO, "%s:%d: assertion failed: %s\n", file,
 	              line, what);
+	sp_log_flush(); /* what led to it; a plain write */
 	abort();
 }

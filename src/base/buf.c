@@ -111,14 +111,19 @@ int sp_buf_append_char(struct sp_buf *b, char c)
 
 int sp_buf_printf(struct sp_buf *b, const char *fmt, ...)
 {
+	size_t spare = b->data ? b->cap - b->end : 0;
 	va_list args;
 
 	va_start(args, fmt);
-	int len = vsnprintf(NULL, 0, fmt, args);
+	int len = vsnprintf(spare ? b->data + b->end : NULL, spare, fmt, args);
 	va_end(args);
 	SP_ASSERT(len >= 0);
 	if (!admit(b, (size_t)len)) {
 		return SP_ELIMIT;
+	}
+	if ((size_t)len < spare) { /* it fitted at once */
+		b->end += (size_t)len;
+		return 0;
 	}
 	make_space(b, (size_t)len + 1); /* and the NUL that is not counted */
 	va_start(args, fmt);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call, one line, one write(2): lines of several processes that share a
- * standard error do not mix. A line has a maximum; a field that does not fit
- * is left out and the line says so ("cut").
+ * Lines are written whole: those of several processes that share a standard
+ * error do not mix. A process that gathers (sp_log_gather) writes the lines of
+ * a turn of its loop together, as many as a pipe takes in one piece; warnings
+ * and errors are never kept back. A line has a maximum; a field that does not
+ * fit is left out and the line says so ("cut").
  *
  *   2026-11-23T10:00:00.123Z warn smtp.refused role=transport code=550
  *   {"time":"2026-...","level":"warn","event":"smtp.refused","code":550}
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,6 +24,7 @@
 #define FIELD_BYTES (2 * VALUE_BYTES + 128)
 #define LINE_BYTES  8192
 #define CONTEXT_MAX 16
+#define LINE_START  512 /* most are shorter */
 
 static struct {
 	enum sp_log_level max_level;
@@ -28,7 +32,13 @@ static struct {
 	void (*capture)(void *arg, enum sp_log_level level, const char *event,
 	                const char *line);
 	void *capture_arg;
+	bool gather;
 } setup = {.max_level = SP_LOG_INFO};
+
+static struct {
+	size_t len;
+	char bytes[PIPE_BUF];
+} gathered;
 
 static const char *const level_names[] = {
 	[SP_LOG_ERROR] = "error",
@@ -146,15 +156,24 @@ static void append_value(struct sp_buf *line, const struct sp_field *f)
 	}
 }
 
+static void append_pair(struct sp_buf *line, const struct sp_field *f)
+{
+	(void)sp_buf_printf(line, setup.json ? ",\"%s\":" : " %s=", f->key);
+	append_value(line, f);
+}
+
 /* The field whole, or nothing of it. */
 static void append_field(struct sp_buf *line, const struct sp_field *f,
                          bool *cut)
 {
 	struct sp_buf one;
 
+	if (sp_buf_room(line) >= 2 * FIELD_BYTES) { /* it fits in any case */
+		append_pair(line, f);
+		return;
+	}
 	sp_buf_init(&one, FIELD_BYTES);
-	(void)sp_buf_printf(&one, setup.json ? ",\"%s\":" : " %s=", f->key);
-	append_value(&one, f);
+	append_pair(&one, f);
 	if (sp_buf_error(&one) < 0 ||
 	    sp_buf_len(&one) + sizeof(",\"cut\":true}\n") > sp_buf_room(line)) {
 		*cut = true;
@@ -209,6 +228,36 @@ static void write_all(struct sp_str s)
 	}
 }
 
+void sp_log_flush(void)
+{
+	size_t len = gathered.len;
+
+	gathered.len = 0;
+	write_all(sp_str_slice(gathered.bytes, len));
+}
+
+void sp_log_gather(bool on)
+{
+	sp_log_flush();
+	setup.gather = on;
+}
+
+static void put_line(struct sp_str line, enum sp_log_level level)
+{
+	if (line.len > sizeof(gathered.bytes) - gathered.len) {
+		sp_log_flush();
+	}
+	if (!setup.gather || line.len > sizeof(gathered.bytes)) {
+		write_all(line);
+		return;
+	}
+	memcpy(gathered.bytes + gathered.len, line.ptr, line.len);
+	gathered.len += line.len;
+	if (level <= SP_LOG_WARN) {
+		sp_log_flush();
+	}
+}
+
 static void emit(struct sp_buf *line, enum sp_log_level level,
                  const char *event)
 {
@@ -219,7 +268,7 @@ static void emit(struct sp_buf *line, enum sp_log_level level,
 		return;
 	}
 	(void)sp_buf_append_char(line, '\n');
-	write_all(sp_buf_str(line));
+	put_line(sp_buf_str(line), level);
 }
 
 void sp_log_fields(const struct sp_log *ctx, enum sp_log_level level,
@@ -233,6 +282,7 @@ void sp_log_fields(const struct sp_log *ctx, enum sp_log_level level,
 	}
 	int saved_errno = errno;
 	sp_buf_init(&line, LINE_BYTES);
+	(void)sp_buf_reserve(&line, LINE_START);
 	append_head(&line, level, event);
 	append_context(&line, ctx, &cut);
 	for (; fields->type != SP_FIELD_END; fields++) {

@@ -61,6 +61,12 @@ void sp_log_fields(const struct sp_log *ctx, enum sp_log_level level,
 /* Process-wide: what is printed and how. Set once at start. */
 void sp_log_setup(enum sp_log_level max_level, bool json);
 
+/* A process whose loop calls sp_log_flush at the end of each turn may keep
+ * lines of levels info and debug until then. Off at first; what was kept is
+ * written by a change. A fork takes kept lines along: flush before. */
+void sp_log_gather(bool on);
+void sp_log_flush(void);
+
 /* Redirect lines of every level to a callback (tests assert on events); null
  * restores. The line has no newline and is borrowed for the call. */
 void sp_log_capture(void (*fn)(void *arg, enum sp_log_level level,

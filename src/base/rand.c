@@ -4,10 +4,25 @@
  * what a test must be able to repeat.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
 #include <sys/random.h>
 
 #include "base/assert.h"
 #include "base/rand.h"
+
+/* A few numbers at a time, for one call of the kernel. A forked process must
+ * not go on with its parent's. */
+static struct {
+	uint64_t numbers[32];
+	size_t left;
+	bool watches_fork;
+} pool;
+
+static void forked(void)
+{
+	pool.left = 0;
+}
 
 void sp_rand_bytes(void *out, size_t len)
 {
@@ -28,7 +43,16 @@ uint64_t sp_rand_u64(void)
 {
 	uint64_t value;
 
-	sp_rand_bytes(&value, sizeof(value));
+	if (!pool.watches_fork) {
+		SP_ASSERT(pthread_atfork(NULL, NULL, forked) == 0);
+		pool.watches_fork = true;
+	}
+	if (pool.left == 0) {
+		pool.left = sizeof(pool.numbers) / sizeof(pool.numbers[0]);
+		sp_rand_bytes(pool.numbers, sizeof(pool.numbers));
+	}
+	value = pool.numbers[--pool.left];
+	pool.numbers[pool.left] = 0;
 	return value;
 }
 

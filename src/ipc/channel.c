@@ -388,16 +388,28 @@ void sp_channel_send_raw(struct sp_channel *c, uint16_t type,
 void sp_channel_send(struct sp_channel *c, uint16_t type,
                      const struct sp_pack_field *fields, const void *obj)
 {
-	struct sp_buf payload;
-	int r = 0;
+	struct sp_frame_head head = {0, type};
+	uint8_t bytes[SP_FRAME_HEAD] = {0};
+	size_t before = sp_buf_len(&c->out);
+	int r;
 
-	sp_buf_init(&payload, SP_FRAME_MAX);
-	if (fields) {
-		r = sp_pack(fields, obj, &payload);
+	if (c->fd < 0 || c->deaf) {
+		return;
 	}
-	SP_ASSERT(r == 0);
-	sp_channel_send_raw(c, type, sp_buf_str(&payload), -1);
-	sp_buf_fini(&payload);
+	/* Packed where it leaves from; the head is known behind that. */
+	r = sp_buf_append(&c->out, bytes, sizeof(bytes));
+	if (r == 0 && fields) {
+		r = sp_pack(fields, obj, &c->out);
+	}
+	head.length = (uint32_t)(sp_buf_len(&c->out) - before - sizeof(bytes));
+	if (r && sp_buf_error(&c->out)) {
+		fail(c, SP_ELIMIT); /* the other side takes too little */
+		return;
+	}
+	SP_ASSERT(r == 0 && head.length <= SP_FRAME_MAX);
+	sp_frame_head_encode(&head, bytes);
+	memcpy(c->out.data + c->out.start + before, bytes, sizeof(bytes));
+	sp_deferred_call(c->flush);
 }
 
 size_t sp_channel_waiting(const struct sp_channel *c)

@@ -19,6 +19,7 @@
 
 #include "base/assert.h"
 #include "base/list.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "net/loop.h"
 
@@ -110,6 +111,7 @@ int sp_loop_run(struct sp_loop *loop)
 		if (!sp_list_empty(&loop->deferred)) {
 			flags |= EVLOOP_NONBLOCK;
 		}
+		sp_log_flush();
 		errno = 0;
 		if (event_base_loop(loop->base, flags) < 0) {
 			return errno ? -errno : -EIO;

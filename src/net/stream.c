@@ -206,7 +206,9 @@ static bool read_once(struct sp_stream *s, size_t *left)
 		SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
 		post(s, SP_STREAM_DATA);
 		*left -= len;
-		return true;
+		/* In clear a short read has taken all there was. */
+		s->more = s->conn || len == cap;
+		return s->more;
 	}
 	s->more = false;
 	s->read_wants = step;

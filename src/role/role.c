@@ -316,6 +316,7 @@ int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
 	sp_mem_keep();
 	sp_mem_keep();
 	set_up_process(&ctx);
+	sp_log_gather(true);
 	ctx.loop = sp_loop_new();
 	ctx.priv->start_stop = sp_deferred_new(ctx.loop, on_stop, &ctx);
 	ctx.priv->control =
@@ -332,5 +333,6 @@ int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
 		}
 	}
 	release(&ctx);
+	sp_log_gather(false);
 	return status;
 }

@@ -142,8 +142,16 @@ static bool step(struct sp_smtp_data_decoder *d, struct sp_buf *out, char c)
 /* Length of the plain text at the start of s: no CR, LF, NUL, 8-bit. */
 static size_t plain_run(struct sp_str s)
 {
+	const uint64_t ones = 0x0101010101010101U;
 	size_t i = 0;
 
+	/* Eight at a time while none is below 14 (CR is 13) or above 127. */
+	for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s.ptr + i, sizeof(word));
+		if (((word | (word - 14 * ones)) & 128 * ones) != 0) {
+			break;
+		}
+	}
 	while (i < s.len && (unsigned char)s.ptr[i] < 128 && s.ptr[i] != '\r' &&
 	       s.ptr[i] != '\n' && s.ptr[i] != '\0') {
 		i++;

@@ -699,10 +699,10 @@ int sp__next_due(struct sp_store *store, unsigned worker, int64_t *due_ms_out)
 {
 	struct sp__sqlite *s = sp__sqlite_of(store);
 	int64_t probing = 0;
-	int ret;
+	int ret = sp__destinations_flush(s);
 
 	*due_ms_out = -1;
-	ret = next_time(s, worker, false, due_ms_out);
+	ret = ret ? ret : next_time(s, worker, false, due_ms_out);
 	ret = ret ? ret : probes(s, worker, &probing);
 	if (ret == 0 && probing < s->base.limits.probe_max) {
 		ret = next_time(s, worker, true, due_ms_out);

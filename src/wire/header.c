@@ -22,6 +22,8 @@
  * current line's name; id holds id_len bytes, complete in ID_DONE.
  */
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/time.h"
 #include "wire/header.h"
@@ -46,7 +48,15 @@ static bool is_8bit(char c)
 
 static bool has_8bit(struct sp_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
+	size_t i = 0;
+
+	for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s.ptr + i, sizeof(word));
+		if (word & 0x8080808080808080U) {
+			return true;
+		}
+	}
+	for (; i < s.len; i++) {
 		if (is_8bit(s.ptr[i])) {
 			return true;
 		}

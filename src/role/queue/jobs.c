@@ -157,9 +157,9 @@ static size_t room(struct sp_queue *q, unsigned index)
 static int read_inline(struct sp_queue *q, const struct sp_store_job *from,
                        struct sp_str *body_out)
 {
-	char *body = sp_arena_alloc(&q->turn_arena, SP_BODY_INLINE_MAX);
 	struct sp_str part;
 	bool last = false;
+	char *body = NULL;
 	size_t len = 0;
 
 	for (uint32_t seq = 0; !last; seq++) {
@@ -168,6 +168,14 @@ static int read_inline(struct sp_queue *q, const struct sp_store_job *from,
 
 		if (ret) {
 			return ret == SP_ENOTFOUND ? SP_ESTORE : ret;
+		}
+		if (last && seq == 0 && part.len <= SP_BODY_INLINE_MAX) {
+			*body_out = part;
+			return 0;
+		}
+		if (!body) {
+			body = sp_arena_alloc(&q->turn_arena,
+			                      SP_BODY_INLINE_MAX);
 		}
 		if (part.len > SP_BODY_INLINE_MAX - len) {
 			return SP_ESTORE; /* not the size it claims */
@@ -281,42 +289,43 @@ void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims)
 	}
 }
 
-static int worker_delay(struct sp_queue *q, unsigned index, int64_t now_ms,
-                        int64_t *delay_ms_out)
+static int64_t worker_delay(const struct sp_queue *q, unsigned index,
+                            int64_t now_ms)
 {
 	int64_t pause_ms =
 		q->workers[index].paused_until_ms - sp_time_mono_ms();
-	int64_t due_ms = -1;
-	int ret = sp_store_next_due(q->store, index, &due_ms);
+	int64_t due_ms = q->workers[index].next_due_ms;
+	int64_t delay_ms = due_ms > now_ms ? due_ms - now_ms : 0;
 
-	*delay_ms_out = -1;
-	if (ret == 0 && due_ms >= 0) {
-		*delay_ms_out = due_ms > now_ms ? due_ms - now_ms : 0;
-		if (*delay_ms_out < pause_ms) {
-			*delay_ms_out = pause_ms;
-		}
+	if (due_ms < 0) {
+		return -1;
+	}
+	return delay_ms < pause_ms ? pause_ms : delay_ms;
+}
+
+int sp_queue_look_ahead(struct sp_queue *q)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < q->ctx->worker_count; i++) {
+		ret = sp_store_next_due(q->store, i,
+		                        &q->workers[i].next_due_ms);
 	}
 	return ret;
 }
 
-int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
-                        int64_t *delay_ms_out)
+int64_t sp_queue_next_claim(struct sp_queue *q, int64_t now_ms)
 {
-	int64_t delay_ms = -1;
-	int ret = 0;
+	int64_t first_ms = -1;
 
-	*delay_ms_out = -1;
-	for (unsigned i = 0; ret == 0 && i < q->ctx->worker_count; i++) {
-		if (room(q, i) == 0) {
-			continue;
-		}
-		ret = worker_delay(q, i, now_ms, &delay_ms);
-		if (delay_ms >= 0 &&
-		    (*delay_ms_out < 0 || delay_ms < *delay_ms_out)) {
-			*delay_ms_out = delay_ms;
+	for (unsigned i = 0; i < q->ctx->worker_count; i++) {
+		int64_t delay_ms = room(q, i) ? worker_delay(q, i, now_ms) : -1;
+
+		if (delay_ms >= 0 && (first_ms < 0 || delay_ms < first_ms)) {
+			first_ms = delay_ms;
 		}
 	}
-	return ret;
+	return first_ms;
 }
 
 /* ---- BODY_PULL ---- */

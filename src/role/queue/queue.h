@@ -73,6 +73,7 @@ struct sp_queue_worker {
 	uint32_t slots;
 	struct sp_map attempts;  /* attempt id -> itself; what it works on */
 	int64_t paused_until_ms; /* monotonic; it handed work back */
+	int64_t next_due_ms;     /* as the last turn has left it; -1: none */
 };
 
 /* Messages that wait for their DKIM signature: sign.c. */
@@ -94,6 +95,14 @@ struct sp_queue_sts {
 	int64_t next_forget_ms; /* monotonic */
 };
 
+enum sp_queue_time {
+	SP_QUEUE_EXPIRY,
+	SP_QUEUE_OVERDUE,
+	SP_QUEUE_NOTICE,
+	SP_QUEUE_STS,
+	SP_QUEUE_TIMES,
+};
+
 struct sp_queue {
 	struct sp_role_ctx *ctx;
 	struct sp_queue_sts sts;
@@ -112,6 +121,8 @@ struct sp_queue {
 	bool forget;           /* workers: addresses may work now */
 	bool end_pauses; /* new configuration: destinations may work now */
 	uint64_t boot;   /* sp_time_boot */
+	int64_t next_ms[SP_QUEUE_TIMES]; /* what the last turn left to do, and
+	                                  * when; -1: nothing */
 	struct sp_store_clock clock;     /* as noted in the store */
 	struct sp_store_clock clock_now; /* what this turn notes */
 	struct sp_store_job *jobs;       /* of this turn; in its arena */
@@ -178,9 +189,11 @@ int sp_queue_claim(struct sp_queue *q, int64_t now_ms, struct sp_list *claims);
 /* When q->forget is set: each worker tries failed addresses again. */
 void sp_queue_send_forget(struct sp_queue *q);
 void sp_queue_send_jobs(struct sp_queue *q, struct sp_list *claims);
-/* When claims are worth another look; -1: not by the clock. */
-int sp_queue_next_claim(struct sp_queue *q, int64_t now_ms,
-                        int64_t *delay_ms_out);
+/* At the end of a turn, while its read of the store is still good: when
+ * there will be more to claim. */
+int sp_queue_look_ahead(struct sp_queue *q);
+/* In how many ms claims are worth another look; -1: not by the clock. */
+int64_t sp_queue_next_claim(struct sp_queue *q, int64_t now_ms);
 
 /* report.c: in the turn, tell senders what is due. */
 int sp_queue_report(struct sp_queue *q, int64_t now_ms);
@@ -215,6 +228,9 @@ void sp_queue_sts_down(struct sp_queue *q); /* the fetch role has gone */
 void sp_queue_count(struct sp_queue *q, const struct sp_msg_outcome *m);
 void sp_queue_count_drop(struct sp_queue *q);
 int sp_queue_count_write(struct sp_queue *q, int64_t now_ms);
+
+/* tls_report.c */
+extern const struct sp_queue_verb SP_QUEUE_TLS_REPORT;
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

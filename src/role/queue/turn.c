@@ -240,6 +240,26 @@ static int check_clock(struct sp_queue *q, int64_t now_ms)
 	return ret ? ret : sp_store_set_clock(q->store, &now);
 }
 
+/* In the turn: outside, each question would lock and unlock the file. */
+static int look_ahead(struct sp_queue *q)
+{
+	int64_t *next_ms = q->next_ms;
+	int ret = sp_queue_look_ahead(q);
+
+	for (size_t i = 0; i < SP_QUEUE_TIMES; i++) {
+		next_ms[i] = -1;
+	}
+	if (ret || !q->ctx->conf->deliver) {
+		return ret;
+	}
+	ret = sp_store_next_expiry(q->store, &next_ms[SP_QUEUE_EXPIRY]);
+	ret = ret ? ret
+	          : sp_store_next_overdue(q->store, &next_ms[SP_QUEUE_OVERDUE]);
+	ret = ret ? ret
+	          : sp_store_next_notice(q->store, &next_ms[SP_QUEUE_NOTICE]);
+	return ret ? ret : sp_queue_sts_next(q, &next_ms[SP_QUEUE_STS]);
+}
+
 static int do_turn(struct sp_queue *q, struct sp_list *claims,
                    struct sp_list *asks)
 {
@@ -264,6 +284,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims,
 	ret = ret ? ret : sp_queue_claim(q, now_ms, claims);
 	ret = ret ? ret : sp_queue_sts_due(q, now_ms);
 	ret = ret ? ret : sp_queue_sign_list(q, asks);
+	ret = ret ? ret : look_ahead(q);
 	return ret ? ret : sp_store_commit(q->store);
 }
 
@@ -278,32 +299,19 @@ static int64_t sooner(int64_t delay_ms, int64_t time_ms, int64_t now_ms)
 	return time_ms > now_ms ? time_ms - now_ms : 0;
 }
 
-static int set_wake(struct sp_queue *q)
+static void set_wake(struct sp_queue *q)
 {
 	int64_t now_ms = sp_time_wall_ms();
 	int64_t delay_ms = WAKE_MAX_MS;
-	int64_t claim_ms = -1;
-	int64_t expiry_ms = -1;
-	int64_t overdue_ms = -1;
-	int64_t notice_ms = -1;
-	int64_t sts_ms = -1;
-	int ret = sp_queue_next_claim(q, now_ms, &claim_ms);
+	int64_t claim_ms = sp_queue_next_claim(q, now_ms);
 
-	if (ret == 0 && q->ctx->conf->deliver) {
-		ret = sp_store_next_expiry(q->store, &expiry_ms);
-		ret = ret ? ret : sp_store_next_overdue(q->store, &overdue_ms);
-		ret = ret ? ret : sp_store_next_notice(q->store, &notice_ms);
-		ret = ret ? ret : sp_queue_sts_next(q, &sts_ms);
-	}
 	if (claim_ms >= 0 && claim_ms < delay_ms) {
 		delay_ms = claim_ms;
 	}
-	delay_ms = sooner(delay_ms, expiry_ms, now_ms);
-	delay_ms = sooner(delay_ms, overdue_ms, now_ms);
-	delay_ms = sooner(delay_ms, notice_ms, now_ms);
-	delay_ms = sooner(delay_ms, sts_ms, now_ms);
+	for (size_t i = 0; i < SP_QUEUE_TIMES; i++) {
+		delay_ms = sooner(delay_ms, q->next_ms[i], now_ms);
+	}
 	sp_timer_set(q->wake, delay_ms);
-	return ret;
 }
 
 static bool may_stop(const struct sp_queue *q)
@@ -323,7 +331,10 @@ static int after_turn(struct sp_queue *q)
 		return ret;
 	}
 	ret = sp_store_maintain(q->store, false);
-	return ret ? ret : set_wake(q);
+	if (ret == 0) {
+		set_wake(q);
+	}
+	return ret;
 }
 
 void sp_queue_turn(void *arg)

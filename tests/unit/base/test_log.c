@@ -5,7 +5,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -149,6 +151,44 @@ static void every_result_has_a_text(void **state)
 	assert_string_equal(sp_strerror(INT32_MIN), "unknown error");
 }
 
+static size_t log_size(int fd)
+{
+	return (size_t)lseek(fd, 0, SEEK_END);
+}
+
+/* Kept until the turn ends, but never behind a warning. */
+static void gathered_lines(void **state)
+{
+	char path[] = "/tmp/sp-log-XXXXXX";
+	int file = mkstemp(path);
+	int before = dup(STDERR_FILENO);
+	size_t sizes[4];
+
+	(void)state;
+	assert_true(file >= 0 && before >= 0);
+	dup2(file, STDERR_FILENO);
+	sp_log_setup(SP_LOG_INFO, false);
+	sp_log_gather(true);
+	sp_log(NULL, SP_LOG_INFO, "kept", SP_F_INT("n", 1));
+	sp_log(NULL, SP_LOG_INFO, "kept", SP_F_INT("n", 2));
+	sizes[0] = log_size(file);
+	sp_log(NULL, SP_LOG_WARN, "told", SP_F_INT("n", 3));
+	sizes[1] = log_size(file);
+	for (int i = 0; i < 200; i++) {
+		sp_log(NULL, SP_LOG_INFO, "many", SP_F_INT("n", i));
+	}
+	sizes[2] = log_size(file);
+	sp_log_gather(false);
+	sizes[3] = log_size(file);
+	dup2(before, STDERR_FILENO);
+	close(before);
+	close(file);
+	unlink(path);
+	assert_int_equal(sizes[0], 0);
+	assert_true(sizes[1] > 3 * TIME_LEN);
+	assert_true(sizes[2] > sizes[1] && sizes[3] > sizes[2]);
+}
+
 #define CAPTURED(fn) cmocka_unit_test_setup_teardown(fn, capture, release)
 
 int main(void)
@@ -159,6 +199,7 @@ int main(void)
 		CAPTURED(long_values_are_cut),
 		CAPTURED(fields_that_do_not_fit_are_owned_up),
 		CAPTURED(errno_survives),
+		cmocka_unit_test(gathered_lines),
 		cmocka_unit_test(escape_fits_every_size),
 		cmocka_unit_test(every_result_has_a_text),
 	};

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -22,6 +24,32 @@ static void kernel_bytes_differ(void **state)
 		zeros += large[i] == 0;
 	}
 	assert_true(zeros < 100);
+}
+
+/* Numbers come from a pool that a child must not share with its parent. */
+static void a_child_has_its_own(void **state)
+{
+	uint64_t ours;
+	uint64_t theirs;
+	int ends[2];
+	pid_t child;
+
+	(void)state;
+	(void)sp_rand_u64(); /* fills the pool */
+	assert_int_equal(pipe(ends), 0);
+	child = fork();
+	if (child == 0) {
+		theirs = sp_rand_u64();
+		_exit(write(ends[1], &theirs, sizeof(theirs)) !=
+		      sizeof(theirs));
+	}
+	assert_int_equal(read(ends[0], &theirs, sizeof(theirs)),
+	                 sizeof(theirs));
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	ours = sp_rand_u64();
+	assert_true(ours != theirs);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 /* The first outputs of splitmix64 for the seed 1234567, as published with
@@ -72,6 +100,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernel_bytes_differ),
+		cmocka_unit_test(a_child_has_its_own),
 		cmocka_unit_test(seeded_sequence_repeats),
 		cmocka_unit_test(below_is_even),
 		cmocka_unit_test(ids_sort_by_time),
