@@ -324,6 +324,13 @@ static void verb_exceptions(struct client *c, const struct sp_json *ask,
 	look_exceptions(c);
 }
 
+static void verb_sts(struct client *c, const struct sp_json *ask,
+                     struct sp_str json)
+{
+	(void)json;
+	look_sts(c, ask);
+}
+
 static void verb_queue(struct client *c, const struct sp_json *ask,
                        struct sp_str json)
 {
@@ -349,6 +356,7 @@ static const struct verb {
 	{"exception-add", verb_queue},
 	{"exception-remove", verb_queue},
 	{"exceptions", verb_exceptions},
+	{"sts-policy", verb_sts},
 };
 
 static void run(struct client *c, struct sp_str json)

@@ -46,6 +46,9 @@ void look_rows(struct client *client, const struct sp_json *ask);
 /* The exceptions of destinations that hold now. */
 void look_exceptions(struct client *client);
 
+/* The cached MTA-STS policy of a domain, or null. */
+void look_sts(struct client *client, const struct sp_json *ask);
+
 /* The destinations that fail just now, a list; null where the store can't be
  * read. */
 struct sp_json *look_failing(struct console *role);

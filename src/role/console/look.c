@@ -188,6 +188,48 @@ void look_exceptions(struct client *client)
 	}
 }
 
+static struct sp_json *sts_json(const struct sp_store_sts *row)
+{
+	struct sp_json *obj = sp_json_object();
+
+	sp_json_set_str(obj, "domain", row->domain);
+	sp_json_set_str(obj, "id", row->id);
+	sp_json_set_str(obj, "body", row->body);
+	sp_json_set_time(obj, "fetched", row->fetched_ms);
+	sp_json_set_time(obj, "expires", row->expires_ms);
+	sp_json_set_time(obj, "used", row->used_ms);
+	return obj;
+}
+
+void look_sts(struct client *client, const struct sp_json *ask)
+{
+	struct sp_store *store = console_store(client);
+	struct sp_arena arena = {0};
+	struct sp_store_sts row;
+	struct sp_json *done;
+	char why[600];
+	int r;
+
+	if (!store) {
+		return;
+	}
+	r = sp_store_sts_find(store, sp_json_get_str(ask, "domain"), &arena,
+	                      &row);
+	if (r && r != SP_ENOTFOUND) {
+		snprintf(why, sizeof(why), "store: %s", sp_store_why(store));
+		client_error(client, why);
+	} else {
+		done = sp_json_object();
+		if (r) {
+			sp_json_set_null(done, "sts");
+		} else {
+			sp_json_set(done, "sts", sts_json(&row));
+		}
+		client_done(client, done);
+	}
+	sp_arena_fini(&arena);
+}
+
 void look_rows(struct client *client, const struct sp_json *ask)
 {
 	struct sp_store_filter filter;
