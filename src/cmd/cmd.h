@@ -51,6 +51,7 @@ extern const struct sp_cmd SP_CMD_EXCEPTION;
 extern const struct sp_cmd SP_CMD_LINT;
 extern const struct sp_cmd SP_CMD_POLICY;
 extern const struct sp_cmd SP_CMD_QUEUE;
+extern const struct sp_cmd SP_CMD_REPORT;
 extern const struct sp_cmd SP_CMD_SEND;
 extern const struct sp_cmd SP_CMD_SESSIONS;
 extern const struct sp_cmd SP_CMD_STATS;

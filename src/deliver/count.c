@@ -89,7 +89,7 @@ static struct sp_str tlsa_lines(const struct sp_plan_host *host,
 	for (size_t i = 0; i < count; i++) {
 		sorted[i] = &host->tlsa[i];
 	}
-	qsort(sorted, count, sizeof(sorted[0]), by_record);
+	qsort(sorted, count, sizeof(void *), by_record);
 	sp_buf_init(&lines, LIST_MAX);
 	for (size_t i = 0; i < count; i++) {
 		if (sorted[i]->tlsa.data.len <= SP_TLSA_DATA_MAX) {
@@ -156,6 +156,7 @@ static struct sp_count *add(struct sp_counts *counts, const char *type,
 	*c = (struct sp_count){
 		.type = sp_str_from(type),
 		.domain = sp_arena_str(counts->arena, domain),
+		.recipient = counts->recipient,
 	};
 	return c;
 }
@@ -268,6 +269,7 @@ static void count_trouble(struct sp_counts *counts, const struct sp_plan *plan)
 
 void sp_count_plan(struct sp_counts *counts, const struct sp_plan *plan)
 {
+	counts->recipient = sp_arena_str(counts->arena, plan->domain);
 	count_trouble(counts, plan);
 	if (!failed(&plan->verdict)) {
 		return;

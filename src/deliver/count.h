@@ -20,11 +20,12 @@
 #define SP_COUNTS_MAX 32 /* of one attempt; the rest is not counted */
 
 struct sp_count {
-	struct sp_str type;     /* SP_TLSRPT_TLSA, _STS or _NONE */
-	struct sp_str domain;   /* policy domain: lower-case A-labels */
-	struct sp_str policy;   /* policy-string, one a line */
-	struct sp_str mx_hosts; /* patterns, one a line */
-	struct sp_str result;   /* result type; empty: a success */
+	struct sp_str type;      /* SP_TLSRPT_TLSA, _STS or _NONE */
+	struct sp_str domain;    /* policy domain: lower-case A-labels */
+	struct sp_str recipient; /* domain that the mail is for */
+	struct sp_str policy;    /* policy-string, one a line */
+	struct sp_str mx_hosts;  /* patterns, one a line */
+	struct sp_str result;    /* result type; empty: a success */
 	struct sp_str sending_ip;
 	struct sp_str mx_host;
 	struct sp_str mx_helo;
@@ -33,7 +34,8 @@ struct sp_count {
 };
 
 struct sp_counts {
-	struct sp_arena *arena; /* of the attempt: all texts live there */
+	struct sp_arena *arena;  /* of the attempt: all texts live there */
+	struct sp_str recipient; /* set by sp_count_plan */
 	struct sp_count *list;
 	size_t count;
 	size_t room;

@@ -69,6 +69,7 @@ const char *sp_role_name(enum sp_role role)
 	static const char *const NAMES[SP_ROLE_COUNT] = {
 		"parent",    "receive", "queue",   "resolve",
 		"transport", "sign",    "console", "fetch",
+		"report",
 	};
 
 	return role < SP_ROLE_COUNT ? NAMES[role] : "?";

@@ -123,6 +123,7 @@ static const struct sp_pack_field OUTCOME_RCPT_FIELDS[] = {
 static const struct sp_pack_field COUNT_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_count, type, 32),
 	SP_PACK_LIM(STR, struct sp_msg_count, domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_count, recipient, DOMAIN_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_count, policy, SP_MSG_COUNT_LIST_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_count, mx_hosts, SP_MSG_COUNT_LIST_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_count, result, 64),
@@ -225,6 +226,29 @@ const struct sp_pack_field SP_MSG_SIGNED_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_signed, header, SP_MSG_SIGNATURE_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_signed, domain, DOMAIN_MAX),
 	SP_PACK_LIM(STR, struct sp_msg_signed, why, LINE_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_TLS_REPORT_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_tls_report, id),
+	SP_PACK(I64, struct sp_msg_tls_report, day),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, uri, 1024),
+	SP_PACK(U32, struct sp_msg_tls_report, state),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, report_id, 255),
+	SP_PACK(U32, struct sp_msg_tls_report, tries),
+	SP_PACK(I64, struct sp_msg_tls_report, next_ms),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, why, SP_MSG_REASON_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, queue_id, SP_MSG_ID_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, to, SP_ADDRESS_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, to_domain, DOMAIN_MAX),
+	SP_PACK_LIM(STR, struct sp_msg_tls_report, body, SP_MSG_TLS_REPORT_MAX),
+	SP_PACK_END,
+};
+
+const struct sp_pack_field SP_MSG_TLS_REPORT_DONE_FIELDS[] = {
+	SP_PACK(U64, struct sp_msg_tls_report_done, id),
+	SP_PACK(BOOL, struct sp_msg_tls_report_done, done),
 	SP_PACK_END,
 };
 

@@ -27,6 +27,10 @@
  *   fetch     -> resolve    ASK, ASK_CANCEL (answered as to transport)
  *   queue     -> sign       SIGN, BODY_CHUNK
  *   sign      -> queue      BODY_PULL, SIGNED
+ *   report    -> queue      TLS_REPORT
+ *   queue     -> report     TLS_REPORT_DONE
+ *   report    -> resolve    ASK, ASK_CANCEL
+ *   report    -> fetch      FETCH, FETCH_CANCEL
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
@@ -60,6 +64,8 @@
 	X(FETCH, 33)                                                           \
 	X(FETCH_CANCEL, 34)                                                    \
 	X(FETCHED, 35)                                                         \
+	X(TLS_REPORT, 52)                                                      \
+	X(TLS_REPORT_DONE, 53)                                                 \
 	X(COMMAND, 40)                                                         \
 	X(COMMAND_REPLY, 41)
 
@@ -81,6 +87,7 @@ enum sp_role {
 	SP_ROLE_SIGN,
 	SP_ROLE_CONSOLE,
 	SP_ROLE_FETCH,
+	SP_ROLE_REPORT,
 	SP_ROLE_COUNT,
 };
 const char *sp_role_name(enum sp_role role);
@@ -202,6 +209,7 @@ enum sp_msg_destination { /* what the attempt says about all of it */
 struct sp_msg_count {
 	struct sp_str type;
 	struct sp_str domain;
+	struct sp_str recipient;
 	struct sp_str policy; /* lines */
 	struct sp_str mx_hosts;
 	struct sp_str result; /* empty: success */
@@ -312,6 +320,31 @@ struct sp_msg_signed {
 	struct sp_str why;    /* NO, FAILED */
 };
 
+/* What became of a TLS report to one address (store/tls_report.h), and the
+ * mail that carries it: both in one commit. */
+struct sp_msg_tls_report {
+	uint64_t id;
+	int64_t day;
+	struct sp_str domain;
+	struct sp_str uri;
+	uint32_t state;
+	struct sp_str report_id;
+	uint32_t tries;
+	int64_t next_ms;
+	struct sp_str why;
+	struct sp_str queue_id;  /* of the mail; empty: none */
+	struct sp_str to;        /* address */
+	struct sp_str to_domain; /* lower-case A-labels */
+	struct sp_str body;
+};
+
+struct sp_msg_tls_report_done {
+	uint64_t id;
+	bool done; /* committed; else ask again later */
+};
+
+#define SP_MSG_TLS_REPORT_MAX (1024u * 1024) /* bytes of the mail */
+
 /* Console's questions to roles, as JSON: {"verb": ..., ...}. */
 struct sp_msg_command {
 	uint64_t id;
@@ -338,6 +371,8 @@ extern const struct sp_pack_field SP_MSG_FETCH_CANCEL_FIELDS[];
 extern const struct sp_pack_field SP_MSG_FETCHED_FIELDS[];
 extern const struct sp_pack_field SP_MSG_SIGN_FIELDS[];
 extern const struct sp_pack_field SP_MSG_SIGNED_FIELDS[];
+extern const struct sp_pack_field SP_MSG_TLS_REPORT_FIELDS[];
+extern const struct sp_pack_field SP_MSG_TLS_REPORT_DONE_FIELDS[];
 extern const struct sp_pack_field SP_MSG_COMMAND_FIELDS[];
 
 #endif

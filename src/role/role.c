@@ -290,6 +290,7 @@ static const struct sp_role_ops *ops_of(enum sp_role role)
 		[SP_ROLE_SIGN] = &SP_ROLE_SIGN_OPS,
 		[SP_ROLE_CONSOLE] = &SP_ROLE_CONSOLE_OPS,
 		[SP_ROLE_FETCH] = &SP_ROLE_FETCH_OPS,
+		[SP_ROLE_REPORT] = &SP_ROLE_REPORT_OPS,
 	};
 
 	SP_ASSERT(role < SP_ROLE_COUNT && OPS[role]);

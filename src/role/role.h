@@ -72,6 +72,7 @@ extern const struct sp_role_ops SP_ROLE_TRANSPORT_OPS;
 extern const struct sp_role_ops SP_ROLE_SIGN_OPS;
 extern const struct sp_role_ops SP_ROLE_CONSOLE_OPS;
 extern const struct sp_role_ops SP_ROLE_FETCH_OPS;
+extern const struct sp_role_ops SP_ROLE_REPORT_OPS;
 
 /* Runs the role in this (child) process until it stops; the exit status. */
 int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,

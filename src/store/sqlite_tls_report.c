@@ -14,6 +14,7 @@ static int find_policy(struct sp__sqlite *s, const struct sp_store_tls_count *c,
 
 	*id_out = 0;
 	sp__bind_str(&u, c->domain);
+	sp__bind_str(&u, c->recipient);
 	sp__bind_str(&u, c->type);
 	sp__bind_str(&u, c->policy);
 	sp__bind_str(&u, c->mx_hosts);
@@ -30,6 +31,7 @@ static int add_policy(struct sp__sqlite *s, const struct sp_store_tls_count *c,
 	int ret;
 
 	sp__bind_str(&u, c->domain);
+	sp__bind_str(&u, c->recipient);
 	sp__bind_str(&u, c->type);
 	sp__bind_str(&u, c->policy);
 	sp__bind_str(&u, c->mx_hosts);
@@ -94,6 +96,7 @@ int sp__tls_counts(struct sp_store *store, int64_t first_day, int64_t last_day,
 			.receiving_ip = text(&u, 9),
 			.reason = text(&u, 10),
 			.sessions = (uint64_t)sp__int(&u, 11, 0, INT64_MAX),
+			.recipient = text(&u, 12),
 		};
 
 		if (!u.error) {

@@ -30,9 +30,10 @@ const char *sp_store_tls_out_name(enum sp_store_tls_out_state state)
 int sp_store_tls_count(struct sp_store *store, int64_t day,
                        const struct sp_store_tls_count *c)
 {
-	const struct sp_str texts[] = {c->type,         c->domain,  c->result,
-	                               c->sending_ip,   c->mx_host, c->mx_helo,
-	                               c->receiving_ip, c->reason};
+	const struct sp_str texts[] = {
+		c->type,         c->domain,  c->result,
+		c->sending_ip,   c->mx_host, c->mx_helo,
+		c->receiving_ip, c->reason,  c->recipient};
 	const struct sp_str lists[] = {c->policy, c->mx_hosts};
 
 	SP_ASSERT(store->mode == SP_STORE_WRITER && store->in_turn);

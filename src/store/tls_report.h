@@ -30,6 +30,7 @@ struct sp_store;
 struct sp_store_tls_count {
 	struct sp_str type; /* policy type */
 	struct sp_str domain;
+	struct sp_str recipient; /* domain that the mail was for */
 	struct sp_str policy;
 	struct sp_str mx_hosts;
 	struct sp_str result; /* empty: success */
@@ -45,7 +46,8 @@ int sp_store_tls_count(struct sp_store *store, int64_t day,
 typedef int sp_store_tls_count_fn(void *arg, int64_t day,
                                   const struct sp_store_tls_count *count);
 
-/* By day, domain and policy; domain empty: all. Readers too. */
+/* By day, domain and policy; domain empty: all, else those of that policy
+ * domain or for that recipient domain. Readers too. */
 int sp_store_tls_counts(struct sp_store *store, int64_t first_day,
                         int64_t last_day, struct sp_str domain,
                         sp_store_tls_count_fn *fn, void *arg);

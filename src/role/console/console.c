@@ -220,6 +220,7 @@ static void ask_all(struct client *c, struct sp_str json, bool sessions)
 	}
 	if (!sessions) {
 		ask_role(c, SP_ROLE_QUEUE, 0, json);
+		ask_role(c, SP_ROLE_REPORT, 0, json);
 		ask_role(c, SP_ROLE_RESOLVE, 0, json);
 		ask_role(c, SP_ROLE_SIGN, 0, json);
 		msg.id = ask_id(c);
@@ -341,6 +342,16 @@ static void verb_queue(struct client *c, const struct sp_json *ask,
 	}
 }
 
+static void verb_report(struct client *c, const struct sp_json *ask,
+                        struct sp_str json)
+{
+	(void)ask;
+	sp_timer_set(c->patience, 10 * PATIENCE_MS);
+	if (!ask_role(c, SP_ROLE_REPORT, 0, json)) {
+		client_error(c, "the report role is restarting: try again");
+	}
+}
+
 static const struct verb {
 	const char *name;
 	void (*run)(struct client *c, const struct sp_json *ask,
@@ -356,6 +367,9 @@ static const struct verb {
 	{"exception-add", verb_queue},
 	{"exception-remove", verb_queue},
 	{"exceptions", verb_exceptions},
+	{"report-close", verb_report},
+	{"report-list", verb_report},
+	{"report-show", verb_report},
 	{"sts-policy", verb_sts},
 };
 

@@ -31,7 +31,7 @@
 #include "wire/json.h"
 
 #define WORKERS_MAX   256
-#define CHILDREN_MAX  (6 + WORKERS_MAX)
+#define CHILDREN_MAX  (7 + WORKERS_MAX)
 #define LISTENERS_MAX 64
 #define BACKLOG       1024
 #define STOP_LAST     3
@@ -71,6 +71,10 @@ static const struct {
 	{SP_ROLE_FETCH, SP_ROLE_TRANSPORT},
 	{SP_ROLE_FETCH, SP_ROLE_QUEUE},
 	{SP_ROLE_SIGN, SP_ROLE_QUEUE},
+	{SP_ROLE_RESOLVE, SP_ROLE_REPORT},
+	{SP_ROLE_FETCH, SP_ROLE_REPORT},
+	{SP_ROLE_REPORT, SP_ROLE_QUEUE},
+	{SP_ROLE_CONSOLE, SP_ROLE_REPORT},
 	{SP_ROLE_CONSOLE, SP_ROLE_SIGN},
 	{SP_ROLE_CONSOLE, SP_ROLE_RECEIVE},
 	{SP_ROLE_CONSOLE, SP_ROLE_QUEUE},
@@ -82,7 +86,7 @@ static const struct {
 static const int STOP_STAGE[SP_ROLE_COUNT] = {
 	[SP_ROLE_RECEIVE] = 0, [SP_ROLE_TRANSPORT] = 0, [SP_ROLE_QUEUE] = 1,
 	[SP_ROLE_RESOLVE] = 1, [SP_ROLE_CONSOLE] = 2,   [SP_ROLE_FETCH] = 1,
-	[SP_ROLE_SIGN] = 1,
+	[SP_ROLE_SIGN] = 1,    [SP_ROLE_REPORT] = 0,
 };
 
 static void spawn(struct sp_child *child);
@@ -719,6 +723,7 @@ static void add_children(struct sp_parent *p)
 		add_child(p, SP_ROLE_TRANSPORT, i);
 	}
 	add_child(p, SP_ROLE_SIGN, 0);
+	add_child(p, SP_ROLE_REPORT, 0);
 	add_child(p, SP_ROLE_CONSOLE, 0);
 	add_child(p, SP_ROLE_RECEIVE, 0);
 }

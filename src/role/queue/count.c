@@ -12,14 +12,14 @@
 #include "role/queue/queue.h"
 #include "store/tls_report.h"
 
-#define PARTS 10 /* texts of a finding */
+#define PARTS 11 /* texts of a finding */
 
 static void parts_of(const struct sp_msg_count *c, struct sp_str out[PARTS])
 {
 	const struct sp_str parts[PARTS] = {
-		c->type,         c->domain,     c->policy,  c->mx_hosts,
-		c->result,       c->sending_ip, c->mx_host, c->mx_helo,
-		c->receiving_ip, c->reason};
+		c->type,     c->domain,       c->recipient,  c->policy,
+		c->mx_hosts, c->result,       c->sending_ip, c->mx_host,
+		c->mx_helo,  c->receiving_ip, c->reason};
 
 	memcpy(out, parts, sizeof(parts));
 }
@@ -56,6 +56,7 @@ static struct sp_store_tls_count *new_row(const struct sp_msg_count *c,
 	*row = (struct sp_store_tls_count){
 		.type = sp_arena_str(arena, c->type),
 		.domain = sp_arena_str(arena, c->domain),
+		.recipient = sp_arena_str(arena, c->recipient),
 		.policy = sp_arena_str(arena, c->policy),
 		.mx_hosts = sp_arena_str(arena, c->mx_hosts),
 		.result = sp_arena_str(arena, c->result),

@@ -45,6 +45,8 @@ static const struct row {
          SP_MSG_STS_FIELDS, sizeof(struct sp_msg_sts)},
 	{SP_ROLE_FETCH, SP_MSG_FETCHED, &SP_QUEUE_STS_FETCHED,
          SP_MSG_FETCHED_FIELDS, sizeof(struct sp_msg_fetched)},
+	{SP_ROLE_REPORT, SP_MSG_TLS_REPORT, &SP_QUEUE_TLS_REPORT,
+         SP_MSG_TLS_REPORT_FIELDS, sizeof(struct sp_msg_tls_report)},
 	{SP_ROLE_CONSOLE, SP_MSG_COMMAND, &SP_QUEUE_COMMAND,
          SP_MSG_COMMAND_FIELDS, sizeof(struct sp_msg_command)},
 };

@@ -62,6 +62,7 @@ static void fill_counts(struct sp_msg_outcome *msg,
 		msg->counts[i] = (struct sp_msg_count){
 			.type = c->type,
 			.domain = c->domain,
+			.recipient = c->recipient,
 			.policy = c->policy,
 			.mx_hosts = c->mx_hosts,
 			.result = c->result,
