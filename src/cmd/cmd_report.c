@@ -210,7 +210,7 @@ static int run(struct sp_cmd_ctx *ctx)
 const struct sp_cmd SP_CMD_REPORT = {
 	.name = "report",
 	.words = "[list [DOMAIN] | show DOMAIN | send DOMAIN | close-day "
-                 "[DATE]]",
+		 "[DATE]]",
 	.about = "TLS reports",
 	.text = "What was counted for TLS reports, a line for each domain and "
 		"day, and where the\n"

@@ -67,9 +67,8 @@ const char *sp_msg_name(uint16_t type)
 const char *sp_role_name(enum sp_role role)
 {
 	static const char *const NAMES[SP_ROLE_COUNT] = {
-		"parent",    "receive", "queue",   "resolve",
-		"transport", "sign",    "console", "fetch",
-		"report",
+		"parent", "receive", "queue", "resolve", "transport",
+		"sign",   "console", "fetch", "report",
 	};
 
 	return role < SP_ROLE_COUNT ? NAMES[role] : "?";

@@ -100,8 +100,8 @@ struct sp_store_ops {
 	int (*act)(struct sp_store *, enum sp_store_action,
 	           const struct sp_store_filter *, size_t batch, int64_t now_ms,
 	           uint64_t *changed_out);
-	int (*failing)(struct sp_store *, unsigned worker, size_t limit, sp_store_failing_fn *,
-	               void *);
+	int (*failing)(struct sp_store *, unsigned worker, size_t limit,
+	               sp_store_failing_fn *, void *);
 	int (*stats)(struct sp_store *, struct sp_store_stats *);
 
 	int (*tls_count)(struct sp_store *, int64_t day,

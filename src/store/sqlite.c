@@ -132,10 +132,10 @@ static int connect_db(struct sp__sqlite *s)
 {
 	int flags = s->base.mode == SP_STORE_WRITER ? SQLITE_OPEN_READWRITE
 	                                            : SQLITE_OPEN_READONLY;
-	int rc = sqlite3_open_v2(
-		s->path, &s->db,
-		flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		sp__sqlite_setup());
+	int rc = sqlite3_open_v2(s->path, &s->db,
+	                         flags | SQLITE_OPEN_NOMUTEX |
+	                                 SQLITE_OPEN_EXRESCODE,
+	                         sp__sqlite_setup());
 
 	if (rc != SQLITE_OK) {
 		return sp__fail(s, rc, "open");

@@ -325,7 +325,8 @@ int sp__search(struct sp_store *, const struct sp_store_filter *,
                sp_store_row_fn *, void *);
 int sp__events(struct sp_store *, uint64_t rcpt_id, sp_store_event_fn *,
                void *);
-int sp__failing(struct sp_store *, unsigned worker, size_t limit, sp_store_failing_fn *, void *);
+int sp__failing(struct sp_store *, unsigned worker, size_t limit,
+                sp_store_failing_fn *, void *);
 int sp__stats(struct sp_store *, struct sp_store_stats *);
 /* Ids of recipients that the filter names, their message ids, their
  * attempts; extra is a constant condition on r. */

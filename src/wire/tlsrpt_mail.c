@@ -78,7 +78,7 @@ static void write_text(const struct sp_tlsrpt_mail *m, struct sp_buf *out)
 		"This is an aggregate TLS report (RFC 8460) from\r\n" SP_STR_FMT
 		"\r\n"
 		"about connections to mail servers under the policies "
-	        "of\r\n" SP_STR_FMT "\r\n"
+		"of\r\n" SP_STR_FMT "\r\n"
 		"\r\n",
 		SP_STR_ARG(m->submitter), SP_STR_ARG(m->domain));
 }
