@@ -40,9 +40,11 @@
 #include "net/resolver_failures.h"
 #include "net/resolver_packet.h"
 
-#define IN_FLIGHT_MAX   512  /* questions in libunbound's hands */
-#define DROPPED_MAX     1024 /* more that it still works on, for nobody */
-#define WAITING_MAX     8192
+#define IN_FLIGHT_MAX 512  /* questions in libunbound's hands */
+#define DROPPED_MAX   1024 /* more that it still works on, for nobody */
+/* More than all attempts of a busy server ask at once (smtp.max_connections
+ * with a handful each): after an outage they are all due together. */
+#define WAITING_MAX     65536
 #define FRESH_MS        500 /* how long a context counts as fresh */
 #define FRESH_QUESTIONS 64
 #define CONTEXTS_MAX    24
