@@ -18,7 +18,7 @@ from tests.bench.meter import Cpu, PeakMemory, settle
 from tests.bench.world import BENCH, BenchWorld
 
 #: Without progress at the sink for so long, a measurement has failed.
-STUCK = 60.0
+STUCK = 120.0
 #: How long Sealpost keeps an idle connection (smtp.idle_timeout), and more.
 IDLE_CONNECTIONS_GONE = 2.5
 
@@ -171,11 +171,13 @@ class Runner:
     def _warm(self, case, system) -> None:
         """A message for each domain, and then no connection is left."""
         domains = len(self.targets(case).read_text().splitlines())
+        self.world.board.set(tickets=case.sink.get("tickets", 0))
         wanted = self.world.board.counts().messages + domains
         self.injector.run(system.intake, self.targets(case), domains, 20)
         await_messages(self.world, wanted)
         await_idle(system)
         time.sleep(IDLE_CONNECTIONS_GONE)
+        self.world.board.set(**case.sink)
 
     def _fill(self, case, system, span: Span, messages: int) -> None:
         """Into the queue of a system that does not deliver."""

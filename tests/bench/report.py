@@ -1,19 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
 """Medians and ratios of the raw results, for the terminal and for the doc."""
 
+import datetime
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
+from typing import Callable
+
+from lab.server import ROOT
+from tests.bench import postfix
+from tests.support import debian
+
+FILE = ROOT / "doc" / "performance.md"
 
 
-def total(row: dict, which: str = "cpu_ms") -> float:
+def cpu(row: dict, which: str = "cpu_ms") -> float:
+    """Milliseconds of a message, a resolver beside the sender included."""
     return sum(row[which].values())
 
 
+def sender_cpu(row: dict) -> float:
+    return row["cpu_ms"]["sender"]
+
+
+def cpu_with_intake(row: dict) -> float:
+    return cpu(row, "with_intake_cpu_ms")
+
+
+def rate(row: dict) -> float:
+    return row["rate"]
+
+
+def memory(row: dict) -> float:
+    return row["peak_total_kib"] / 1024
+
+
 def line(row: dict) -> str:
-    parts = [f"  {row['system']:10} {row['rate']:8.0f} msg/s  {total(row):7.3f} ms CPU"]
+    """A row for the terminal."""
+    parts = [f"  {row['system']:14} {row['rate']:8.0f} msg/s  {cpu(row):7.3f} ms CPU"]
     if "resolver" in row["cpu_ms"]:
-        parts.append(f"({row['cpu_ms']['sender']:.3f} without its resolver)")
+        parts.append(f"({sender_cpu(row):.3f} without its resolver)")
     if "with_intake_cpu_ms" in row:
-        parts.append(f"with intake {total(row, 'with_intake_cpu_ms'):.3f}")
+        parts.append(f"with intake {cpu_with_intake(row):.3f}")
     if sink := row.get("sink"):
         parts.append(
             f"conns {sink['connections']} full {sink['full']} resumed {sink['resumed']}"
@@ -21,32 +52,289 @@ def line(row: dict) -> str:
             + (f" CLEAR {sink['clear']}" if sink["clear"] else "")
         )
     if "peak_total_kib" in row:
-        parts.append(f"peak {row['peak_total_kib'] / 1024:.1f} MiB")
+        parts.append(f"peak {memory(row):.1f} MiB")
     if row.get("peak_connections"):
         parts.append(f"at most {row['peak_connections']} open")
     return " ".join(parts)
 
 
-def of(rows: list[dict], case: str, system: str) -> list[dict]:
-    return [row for row in rows if row["case"] == case and row["system"] == system]
+class Results:
+    """The rows of all repetitions."""
+
+    def __init__(self, rows: list[dict]) -> None:
+        self._rows = rows
+
+    def of(self, case: str, system: str) -> list[dict]:
+        return [r for r in self._rows if r["case"] == case and r["system"] == system]
+
+    def median(self, case: str, system: str, value: Callable[[dict], float]) -> float | None:
+        mine = self.of(case, system)
+        return median(value(row) for row in mine) if mine else None
+
+    def ratio(self, case: str, a: str, b: str, value: Callable[[dict], float]) -> float | None:
+        """The median of the ratios of the repetitions, each with the one that
+        it was interleaved with: what disturbs the machine disturbs both."""
+        pairs = zip(self.of(case, a), self.of(case, b))
+        found = [value(x) / value(y) for x, y in pairs if value(y)]
+        return median(found) if found else None
 
 
 def summary(case, rows: list[dict]):
+    results = Results(rows)
     for system in case.systems:
-        mine = of(rows, case.name, system)
-        if not mine:
+        if not results.of(case.name, system):
             continue
-        rate, cpu = (median(r["rate"] for r in mine), median(total(r) for r in mine))
-        text = f"  median {system:10} {rate:8.0f} msg/s {cpu:7.3f} ms CPU a message"
-        others = of(rows, case.name, "postfix")
-        if others and rate and system == "sealpost":
-            with_dns = median(total(r) for r in others)
-            without = median(r["cpu_ms"]["sender"] for r in others)
-            speed = rate / median(r["rate"] for r in others)
-            text += f"; to Postfix: CPU {cpu / with_dns:.3f}"
-            text += f" ({cpu / without:.3f} without Unbound), rate {speed:.2f}"
+        speed = results.median(case.name, system, rate)
+        spent = results.median(case.name, system, cpu)
+        text = f"  median {system:14} {speed:8.0f} msg/s {spent:7.3f} ms CPU a message"
+        others = [o for o in ("postfix", "floor") if o in case.systems and o != system]
+        for other in others if system.startswith("sealpost") else []:
+            if (share := results.ratio(case.name, system, other, cpu)) is not None:
+                faster = results.ratio(case.name, system, other, rate) or 0
+                text += f"; to {other}: CPU {share:.3f}, rate {faster:.2f}"
         yield text
 
 
-def write_doc(rows: list[dict]) -> None:
-    raise NotImplementedError
+# ---- the targets ----
+
+
+@dataclass
+class Target:
+    """`value` of `a` in proportion to `b` (None: the value itself)."""
+
+    what: str
+    case: str
+    value: Callable[[dict], float]
+    limit: float
+    most: bool = True
+    a: str = "sealpost"
+    b: str | None = "postfix"
+    unit: str = ""
+
+    def found(self, results: Results) -> float | None:
+        if self.b is None:
+            return results.median(self.case, self.a, self.value)
+        return results.ratio(self.case, self.a, self.b, self.value)
+
+    def met(self, found: float) -> bool:
+        return found <= self.limit if self.most else found >= self.limit
+
+
+TARGETS = [
+    Target("CPU a message, end to end, many domains, full handshakes", "end-to-end", cpu, 0.33),
+    Target("CPU a message, delivery and intake, with tickets", "tickets", cpu_with_intake, 0.22),
+    Target("CPU a message, delivery and intake, ten a domain", "ten", cpu_with_intake, 0.12),
+    Target("CPU a message, one domain, end to end", "one-end-to-end", cpu, 0.12),
+    Target("CPU a message, intake", "intake", cpu, 0.10),
+    Target("messages a second, end to end, many domains", "end-to-end", rate, 2.5, most=False),
+    Target("messages a second, one domain, end to end", "one-end-to-end", rate, 5, most=False),
+    Target("messages a second at 100 ms latency", "latency", rate, 2, most=False),
+    Target("memory at 500 concurrent deliveries", "memory-500", memory, 0.08),
+    Target(
+        "messages a second beside 1,000,000 deferred, to an empty queue",
+        "deferred-1m",
+        rate,
+        0.95,
+        most=False,
+        a="sealpost-1m",
+        b="sealpost",
+    ),
+    Target("rate to the floor, full handshakes", "many", rate, 0.8, most=False, b="floor"),
+    Target("memory of 10,000 slow deliveries", "slow-servers", memory, 400, b=None, unit=" MiB"),
+    Target("memory of 10,000 slow clients", "slow-clients", memory, 400, b=None, unit=" MiB"),
+]
+
+
+def target_table(results: Results) -> str:
+    lines = ["| what | target | measured | met |", "|---|---|---|---|"]
+    for target in TARGETS:
+        found = target.found(results)
+        sign = "≤" if target.most else "≥"
+        shown = "not measured" if found is None else f"{found:.3g}{target.unit}"
+        met = "" if found is None else "yes" if target.met(found) else "**no**"
+        lines.append(f"| {target.what} | {sign} {target.limit:g}{target.unit} | {shown} | {met} |")
+    return "\n".join(lines)
+
+
+# ---- the table of all cases ----
+
+
+def _number(value: float | None, form: str = ".3g") -> str:
+    return "" if value is None else format(value, form)
+
+
+def _spread(results: Results, case: str, system: str) -> str:
+    """Smallest and largest processor time of a repetition."""
+    values = [cpu(row) for row in results.of(case, system)]
+    return f"{min(values):.2f}-{max(values):.2f}"
+
+
+def case_row(results: Results, case, system: str) -> str:
+    def mid(value: Callable[[dict], float]) -> float | None:
+        return results.median(case.name, system, value)
+
+    first = results.of(case.name, system)[0]
+    sink = first.get("sink", {})
+    shake = f"{sink['full']} + {sink['resumed']}" if sink.get("connections") else ""
+    without = _number(mid(sender_cpu), ".3f") if "resolver" in first["cpu_ms"] else ""
+    ratios = ["", "", ""]
+    if system == "sealpost" and results.of(case.name, "postfix"):
+        pair = (case.name, system, "postfix")
+        ratios = [
+            _number(results.ratio(*pair, cpu), ".3f"),
+            _number(results.ratio(*pair, sender_cpu), ".3f"),
+            _number(results.ratio(*pair, rate), ".2f"),
+        ]
+    cells = [
+        case.name,
+        system,
+        str(first["messages"]),
+        str(len(results.of(case.name, system))),
+        _number(mid(cpu), ".3f"),
+        _spread(results, case.name, system),
+        without,
+        _number(mid(cpu_with_intake), ".3f") if "with_intake_cpu_ms" in first else "",
+        _number(mid(rate), ".0f"),
+        str(sink.get("connections") or ""),
+        shake,
+        _number(mid(memory), ".1f") if "peak_total_kib" in first else "",
+        str(first.get("peak_connections") or ""),
+        *ratios,
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+HEAD = """\
+| case | system | messages | runs | CPU ms | from-to | without resolver | with intake | msg/s \
+| connections | handshakes full + resumed | peak MiB | at most open | CPU ratio \
+| without Unbound | speed ratio |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"""
+
+
+def case_table(results: Results, cases: list) -> str:
+    lines = [HEAD]
+    for case in cases:
+        lines += [
+            case_row(results, case, system)
+            for system in case.systems
+            if case.mode != "wrong" and results.of(case.name, system)
+        ]
+    return "\n".join(lines)
+
+
+# ---- the page ----
+
+PAGE = """\
+# Speed
+
+What a message costs, here and with Postfix on the same machine in the same
+run. Written by
+
+```
+make bench ARGS={arguments}
+```
+
+on {date}. {machine}. {versions}. Processor time by {meter}.{others}
+
+## How it is measured
+
+A signed world in a network namespace: root, a top-level domain, and {domains}
+domains below it, each a zone with a key of its own, an MX host with an address
+of its own, and TLSA 3 1 1. Knot serves the zones. All hosts are one sink
+(tests/bench/sink.c), which speaks SMTP with STARTTLS, PIPELINING and CHUNKING,
+keeps nothing, and counts connections, handshakes and messages. An injector
+submits messages of 4 KiB. Everything runs on this one machine over loopback
+with an MTU of 1500: senders, sink, name servers and injector share its
+processors, which limits the messages a second; the processor time of a message
+is that of the sender alone.
+
+- Systems take turns: A B A B. Numbers are medians of the runs, ratios medians
+  of the ratios of neighbours.
+- **CPU ms**: processor time of a message, user and system, of all processes of
+  the sender, those that have ended too, until it is idle again. Sealpost
+  resolves and validates itself; Postfix needs a validating resolver, so that
+  the time of its Unbound counts. "Without resolver" is Postfix alone, which
+  Sealpost with its resolver is then compared to.
+- In cases of "delivery" the queue is filled first and then released; "with
+  intake" adds the processor time of filling it.
+- Handshakes are counted at the sink, in the first run. Before anything is
+  measured each system has refused a host whose key does not match its TLSA.
+- Memory is the sum of proportional set sizes, resolver included.
+- **floor**: a bare OpenSSL client with threads (tests/bench/floor.c) that does
+  the same handshakes and sends the same messages, and nothing else: no queue,
+  no DNS, no log.
+- Raw results are in build/bench/, a JSON object a line.
+
+Sealpost is the release build with its default configuration, where the case
+says nothing else (tests/bench/cases.py). {postfix}
+
+## Targets
+
+{targets}
+
+## Cases
+
+{titles}
+
+{table}
+"""
+
+
+def _machine() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [text.partition(":")[2].strip() for text in lines if text.startswith("model name")]
+    memory_kib = int(Path("/proc/meminfo").read_text().split()[1])
+    return (
+        f"{models[0] if models else platform.machine()}, {os.cpu_count()} processors, "
+        f"{memory_kib / 2**20:.0f} GiB, Linux {platform.release()}"
+    )
+
+
+def _output(*argv: str) -> str:
+    return subprocess.run(argv, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+
+
+def _versions() -> str:
+    commit = _output("git", "log", "-1", "--format=%h")
+    return ", ".join(
+        [
+            f"Sealpost {commit}",
+            f"Postfix {debian.version('postfix')}",
+            f"Unbound {debian.version('unbound')}",
+            "Knot " + _output("knotd", "-V").split()[-1],
+            " ".join(_output("openssl", "version").split()[:2]),
+            _output(os.environ.get("CC") or "gcc", "--version").splitlines()[0],
+        ]
+    )
+
+
+def _meters(rows: list[dict]) -> str:
+    kinds = {row["meter"] for row in rows if row["system"] != "floor"}
+    return " and ".join(sorted(kinds))
+
+
+def _tuning() -> str:
+    """What the head of postfix.py says."""
+    return postfix.__doc__.split("\n\n", 1)[1].strip()
+
+
+def write_doc(rows: list[dict], cases: list, arguments: str, domains: int) -> None:
+    results = Results(rows)
+    titles = "\n".join(f"- `{c.name}`: {c.title}" for c in cases if c.mode != "wrong")
+    load = os.getloadavg()[2]
+    others = f" The load average of 15 minutes was {load:.1f} at the end."
+    FILE.write_text(
+        PAGE.format(
+            arguments=arguments,
+            date=datetime.date.today().isoformat(),
+            machine=_machine(),
+            versions=_versions(),
+            meter=_meters(rows),
+            others=others,
+            domains=f"{domains:,}",
+            postfix="Postfix is tuned:\n\n" + _tuning(),
+            targets=target_table(results),
+            titles=titles,
+            table=case_table(results, cases),
+        )
+    )

@@ -3,9 +3,11 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 from lab.procs import wait_until
@@ -155,4 +157,7 @@ class Sealpost:
         return {name: meter.cpu() for name, meter in self.meters.items()}
 
     def log_tail(self, size: int = 4000) -> str:
-        return self._log.read_text(errors="replace")[-size:] if self._log.exists() else ""
+        """The end of the log, and what attempts came to."""
+        text = self._log.read_text(errors="replace") if self._log.exists() else ""
+        ends = Counter(re.findall(r" attempt.done .* scenario=(\S+)", text))
+        return f"{text[-size:]}\nattempts: {dict(ends)}"

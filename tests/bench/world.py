@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The signed world that is delivered to.
 
-Root, a top-level domain, and below it a thousand zones, each signed with a key
+Root, a top-level domain, and below it some thousand zones, each signed with a key
 of its own: MX, the host's address, and TLSA 3 1 1 for the certificate of the
 sink. Three Knots serve them (one a level, since one that held parent and child
 would never refer). Zones and certificate are made once and kept for a week in
 build/bench/world.
 
-    127.0.53.1, .2, .3   name servers
+    127.0.53.1, .2       name servers of the root and of test
+    127.0.55.x           those of the domains: one Knot on fifty addresses,
+                         since a resolver that loses packets to one server
+                         leaves that alone for a while
     127.40.x.y           the hosts, all of them the sink
     192.0.2.1            the host of dead domains: nothing is there
 """
@@ -17,6 +20,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from zlib import crc32
 
 from lab.authority import file_name
 from lab.cert import Certificate, Workshop
@@ -28,10 +32,12 @@ from tests.bench.board import Board
 
 BENCH = ROOT / "build" / "bench"
 CACHE = BENCH / "world"
-FORMAT = 3
+FORMAT = 6
 DOMAINS = 1000
+WIDE = 2600  # for what a thousand is not enough
 DEAD = 100
-ROOT_SERVER, TLD_SERVER, LEAF_SERVER = "127.0.53.1", "127.0.53.2", "127.0.53.3"
+ROOT_SERVER, TLD_SERVER = "127.0.53.1", "127.0.53.2"
+LEAF_SERVERS = [f"127.0.55.{n}" for n in range(1, 51)]
 NOBODY = "192.0.2.1"
 WRONG = "wrong.test"
 SINK_THREADS = 2
@@ -49,9 +55,22 @@ def address(n: int) -> str:
     return f"127.40.{n // 250}.{n % 250 + 1}"
 
 
+class LeafKnot(Knot):
+    """On all addresses of LEAF_SERVERS."""
+
+    def command(self) -> list[str]:
+        argv = super().command()
+        file = Path(argv[-1])
+        lines = [f"    listen: {server}@53\n" for server in LEAF_SERVERS[1:]]
+        first = f"    listen: {self.address}@53\n"
+        file.write_text(file.read_text().replace(first, first + "".join(lines)))
+        return argv
+
+
 def _leaf(name: str, host: str, tlsa: str) -> Zone:
+    server = LEAF_SERVERS[crc32(name.encode()) % len(LEAF_SERVERS)]
     records = ["@ MX 10 mx", f"mx A {host}", f"_25._tcp.mx TLSA {tlsa}"]
-    return Zone(name, records=records, address=LEAF_SERVER, ttl=DAY)
+    return Zone(name, records=records, address=server, ttl=DAY)
 
 
 def _make(directory: Path) -> None:
@@ -59,9 +78,9 @@ def _make(directory: Path) -> None:
     workshop = Workshop(directory / "certificates")
     identity = workshop.make("sink.test", Certificate(ends=60))
     tlsa = identity.tlsa("3 1 1")
-    leaves = [_leaf(domain(n), address(n), tlsa) for n in range(DOMAINS)]
+    leaves = [_leaf(domain(n), address(n), tlsa) for n in range(WIDE)]
     leaves += [_leaf(dead_domain(n), NOBODY, tlsa) for n in range(DEAD)]
-    leaves.append(_leaf(WRONG, address(DOMAINS), identity.tlsa("3 1 1 wrong")))
+    leaves.append(_leaf(WRONG, address(WIDE), identity.tlsa("3 1 1 wrong")))
     top = Zone("test", address=TLD_SERVER, ttl=DAY)
     root = Zone(".", address=ROOT_SERVER, ttl=DAY)
     for zone, children in [(root, [top]), (top, leaves), *((leaf, []) for leaf in leaves)]:
@@ -104,6 +123,7 @@ class BenchWorld:
         self.anchor_file = self._write("root.key", self._facts["anchor"])
         self.hints_file = self._write("root.hints", self._facts["hints"])
         self.many = self._lines("many", [domain(n) for n in range(DOMAINS)])
+        self.wide = self._lines("wide", [domain(n) for n in range(WIDE)])
         self.one = self._lines("one", [domain(0)])
         self.dead = self._lines("dead", [dead_domain(n) for n in range(DEAD)])
         self.wrong = self._lines("wrong", [WRONG])
@@ -127,10 +147,14 @@ class BenchWorld:
         self._start_sink()
 
     def _start_dns(self) -> None:
-        levels = {ROOT_SERVER: ["."], TLD_SERVER: ["test"], LEAF_SERVER: self._facts["leaves"]}
+        levels = [
+            (Knot, ROOT_SERVER, ["."]),
+            (Knot, TLD_SERVER, ["test"]),
+            (LeafKnot, LEAF_SERVERS[0], self._facts["leaves"]),
+        ]
         servers = []
-        for server_address, names in levels.items():
-            server = Knot(self.directory / f"dns-{server_address}", server_address)
+        for make, server_address, names in levels:
+            server = make(self.directory / f"dns-{server_address}", server_address)
             for name in names:
                 zone = Zone(name)
                 shutil.copy(CACHE / file_name(zone), server.directory)
