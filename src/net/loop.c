@@ -65,8 +65,9 @@ struct sp_loop *sp_loop_new(void)
 	SP_ASSERT(config);
 	/* One thread; and no environment variable picks our kernel interface.
 	 */
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK |
-	                                      EVENT_BASE_FLAG_IGNORE_ENV);
+	event_config_set_flag(
+		config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV |
+				EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST);
 	loop->base = event_base_new_with_config(config);
 	event_config_free(config);
 	SP_ASSERT(loop->base);

@@ -206,8 +206,8 @@ static bool read_once(struct sp_stream *s, size_t *left)
 		SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
 		post(s, SP_STREAM_DATA);
 		*left -= len;
-		/* In clear a short read has taken all there was. */
-		s->more = s->conn || len == cap;
+		/* What the kernel has left it tells by itself. */
+		s->more = s->conn ? sp__tls_holds_bytes(s->conn) : len == cap;
 		return s->more;
 	}
 	s->more = false;
@@ -321,6 +321,7 @@ static void connect_step(struct sp_stream *s)
 		return;
 	}
 	s->state = STATE_OPEN;
+	s->ready = false; /* to write; what there is to read will be told */
 	post(s, SP_STREAM_CONNECTED);
 }
 
@@ -382,6 +383,7 @@ static void close_step(struct sp_stream *s)
 	/* Closing now, with bytes of the peer unread, would make the kernel
 	 * reset the connection and could cost the peer our last reply. */
 	s->state = STATE_LINGERING;
+	s->ready = false;
 	s->linger = sp_timer_new(s->loop, on_linger, s);
 	sp_timer_set(s->linger, LINGER_MS);
 }
@@ -390,6 +392,9 @@ static void linger_step(struct sp_stream *s)
 {
 	ssize_t n;
 
+	if (!s->ready) {
+		return;
+	}
 	do {
 		n = recv(s->fd, scratch, sizeof(scratch), 0);
 		s->lingered += n > 0 ? (size_t)n : 0;

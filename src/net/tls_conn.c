@@ -67,6 +67,7 @@ void sp__tls_ctx_common(SSL_CTX *ctx)
 {
 	/* Buffers of idle connections are given back; a write may go out in
 	 * parts and be repeated from another place in memory. */
+	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
 	                              SSL_MODE_ENABLE_PARTIAL_WRITE |
 	                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -192,6 +193,15 @@ enum sp__tls_step sp__tls_handshake(struct sp_tls_conn *conn)
 		complete(conn);
 	}
 	return step;
+}
+
+bool sp__tls_holds_bytes(struct sp_tls_conn *conn)
+{
+	if (SSL_has_pending(conn->ssl)) {
+		return true;
+	}
+	SSL_free_buffers(conn->ssl);
+	return false;
 }
 
 enum sp__tls_step sp__tls_read(struct sp_tls_conn *conn, void *out, size_t cap,

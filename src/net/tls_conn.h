@@ -89,6 +89,9 @@ void sp__tls_conn_free(struct sp_tls_conn **conn); /* no close_notify */
 struct sp_tls_conn *sp__tls_conn_of(const SSL *ssl);
 int sp__tls_conn_set_fd(struct sp_tls_conn *conn, int fd);
 enum sp__tls_step sp__tls_handshake(struct sp_tls_conn *conn);
+/* After a read: there may be more without asking the kernel. Without, an idle
+ * connection keeps no buffers. */
+bool sp__tls_holds_bytes(struct sp_tls_conn *conn);
 enum sp__tls_step sp__tls_read(struct sp_tls_conn *conn, void *out, size_t cap,
                                size_t *len_out);
 enum sp__tls_step sp__tls_write(struct sp_tls_conn *conn, const void *data,
