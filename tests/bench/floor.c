@@ -308,6 +308,9 @@ static void options(int argc, char **argv)
 		die("usage: floor [OPTION]... TARGETS TLSA");
 	}
 	read_targets(argv[optind]);
+	if (opt.resume && opt.target_count % opt.threads != 0) {
+		die("-r: each thread must meet its own targets again");
+	}
 	if (sp_str_unhex(sp_str_from(argv[optind + 1]), opt.tlsa,
 	                 sizeof(opt.tlsa), &len) != 0 ||
 	    len != sizeof(opt.tlsa)) {

@@ -79,6 +79,7 @@ void read_lines(const char *path, struct lines *out)
 /* Lines of text and the final dot, made once for each size. */
 static const char *filler_of(size_t size)
 {
+	static const char END[] = {'\r', '\n', '.', '\r', '\n'};
 	static _Thread_local char *filler;
 	static _Thread_local size_t made;
 
@@ -86,7 +87,7 @@ static const char *filler_of(size_t size)
 		return filler;
 	}
 	sp_free(filler);
-	filler = sp_alloc(size + 8);
+	filler = sp_alloc(size + sizeof(END));
 	made = size;
 	for (size_t i = 0; i < size; i++) {
 		size_t column = i % (FILLER_LINE + 2);
@@ -99,7 +100,7 @@ static const char *filler_of(size_t size)
 		filler[size - 1] = 'x';
 	}
 	/* at the end of a line already, or not: either is good text */
-	memcpy(filler + size, "\r\n.\r\n", 5);
+	memcpy(filler + size, END, sizeof(END));
 	return filler;
 }
 
