@@ -17,9 +17,11 @@ B       := build/$(MODE)
 # Layers in link order, highest first. tools/check-layers holds the rule.
 LAYERS  := role analyze deliver ipc store net conf smtp policy wire base
 PKGS        := libevent_core openssl libunbound ldns libcurl sqlite3 jansson \
-               libconfuse libidn2 zlib opendkim
+               libconfuse libidn2 zlib opendkim gmime-3.0
 
-CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP
+CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP \
+            $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I \
+            gmime-3.0 2>/dev/null))
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wformat=2 -Wvla -Wswitch-enum -Wundef \
             -Wpointer-arith -Wwrite-strings -Werror
@@ -66,7 +68,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 
 .PHONY: all help clean deps check check-unit check-corpus check-layers \
-        check-style check-format check-tidy check-scenario check-long \
+        check-style check-format check-tidy check-scenario check-guard check-long \
         check-man check-interop demo lab fuzz install FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -207,6 +209,12 @@ check-man: $(B)/gen/conf_man $(B)/gen/codes_man
 check-scenario: all
 	@tests/scenario/run $(ARGS)
 
+#: make check-guard   what a message costs, against limits (ARGS=--show)
+check-guard:
+	@$(MAKE) --no-print-directory RELEASE=1 build/release/sealpostd \
+	    build/release/sealpost
+	@tests/guard/run $(ARGS)
+
 #: make check-interop real servers unpacked from Debian packages
 check-interop: all
 	@tests/interop/run $(ARGS)
@@ -222,10 +230,11 @@ $(BENCH_BIN): build/bench/%: tests/bench/%.c tests/bench/plumbing.c \
 
 #: make bench         speed beside Postfix's (ARGS=... for tests/bench/run)
 .PHONY: bench
-bench: $(BENCH_BIN)
+bench:
+	@tools/deps demo build
+	@$(MAKE) --no-print-directory $(BENCH_BIN)
 	@$(MAKE) --no-print-directory RELEASE=1 build/release/sealpostd \
 	    build/release/sealpost
-	@tools/deps demo build
 	@$(PYTHON) -m tests.support.debian postfix unbound
 	@tests/bench/run $(ARGS)
 

@@ -166,7 +166,7 @@ def _number(value: float | None, form: str = ".3g") -> str:
 def _spread(results: Results, case: str, system: str) -> str:
     """Smallest and largest processor time of a repetition."""
     values = [cpu(row) for row in results.of(case, system)]
-    return f"{min(values):.2f}-{max(values):.2f}"
+    return f"{min(values):.3g}-{max(values):.3g}"
 
 
 def case_row(results: Results, case, system: str) -> str:
