@@ -17,11 +17,9 @@ B       := build/$(MODE)
 # Layers in link order, highest first. tools/check-layers holds the rule.
 LAYERS  := role analyze deliver ipc store net conf smtp policy wire base
 PKGS        := libevent_core openssl libunbound ldns libcurl sqlite3 jansson \
-               libconfuse libidn2 zlib opendkim gmime-3.0
+               libconfuse libidn2 zlib opendkim
 
-CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP \
-            $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I \
-            gmime-3.0 2>/dev/null))
+CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wformat=2 -Wvla -Wswitch-enum -Wundef \
             -Wpointer-arith -Wwrite-strings -Werror
@@ -68,7 +66,7 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 
 .PHONY: all help clean deps check check-unit check-corpus check-layers \
-        check-style check-format check-tidy check-scenario check-guard check-long \
+        check-style check-format check-tidy check-scenario check-long \
         check-man check-interop demo lab fuzz install FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
@@ -208,12 +206,6 @@ check-man: $(B)/gen/conf_man $(B)/gen/codes_man
 #: make check-scenario  the scenarios in their own namespace (ARGS=... for pytest)
 check-scenario: all
 	@tests/scenario/run $(ARGS)
-
-#: make check-guard   what a message costs, against limits (ARGS=--show)
-check-guard:
-	@$(MAKE) --no-print-directory RELEASE=1 build/release/sealpostd \
-	    build/release/sealpost
-	@tests/guard/run $(ARGS)
 
 #: make check-interop real servers unpacked from Debian packages
 check-interop: all
