@@ -17,9 +17,11 @@ B       := build/$(MODE)
 # Layers in link order, highest first. tools/check-layers holds the rule.
 LAYERS  := role analyze deliver ipc store net conf smtp policy wire base
 PKGS        := libevent_core openssl libunbound ldns libcurl sqlite3 jansson \
-               libconfuse libidn2 zlib opendkim
+               libconfuse libidn2 zlib opendkim gmime-3.0
 
-CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP
+CPPFLAGS += -D_GNU_SOURCE -Isrc -DSP_VERSION='"$(VERSION)"' -MMD -MP \
+            $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I \
+            gmime-3.0 2>/dev/null))
 WARN     := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes \
             -Wmissing-prototypes -Wformat=2 -Wvla -Wswitch-enum -Wundef \
             -Wpointer-arith -Wwrite-strings -Werror

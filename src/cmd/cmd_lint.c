@@ -195,8 +195,9 @@ const struct sp_cmd SP_CMD_LINT = {
 	.words = "KIND FILE",
 	.about = "check a policy, a record, a report or a configuration",
 	.text = "KIND is mta-sts-policy, mta-sts-txt, tlsrpt-txt, "
-		"tlsrpt-report (JSON or\n"
-		"gzip), tlsa or config; FILE \"-\" is standard input. Records "
+		"tlsrpt-report (JSON,\n"
+		"gzip or a mail), tlsa or config; FILE \"-\" is standard "
+                "input. Records "
 		"stand one in a\n"
 		"line.\n"
 		"Exit status: 0 valid, 1 not.\n",

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sealpost report: the TLS reports that we send (RFC 8460). */
+/* sealpost report: the TLS reports that we send, and those that we get (RFC
+ * 8460). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "cmd/control.h"
+#include "cmd/report_import.h"
 #include "cmd/text.h"
 #include "wire/address.h"
 
 static const struct sp_option OPTIONS[] = {
 	{"day", 0, "DATE", "UTC day, such as 2026-11-23"},
+	{"received", 0, NULL, "list, show: what others reported to us"},
 	{0},
 };
 
@@ -108,11 +111,96 @@ static int ask_reports(struct sp_cmd_ctx *ctx, struct sp_json *ask)
 	return status;
 }
 
-static int list(struct sp_cmd_ctx *ctx)
+/* ---- what others reported ---- */
+
+/* "name 3, name 1" of an object of counts. */
+static struct sp_str counts_text(const struct sp_json *counts,
+                                 struct sp_arena *arena)
 {
-	struct sp_json *ask = new_ask(ctx, "report-list");
+	struct sp_buf out;
+	struct sp_str text;
+
+	sp_buf_init(&out, SP_TEXT_MAX);
+	(void)sp_json_write(counts, &out);
+	text = sp_arena_str(arena, sp_buf_str(&out));
+	sp_buf_fini(&out);
+	return text.len > 2 ? sp_str_sub(text, 1, text.len - 2) : SP_STR("");
+}
+
+static void put_received(const struct sp_json *rows)
+{
+	static const char *const TITLES[] = {"DAY",     "DOMAIN",  "SUCCESSFUL",
+	                                     "FAILED",  "REPORTS", "UNVERIFIED",
+	                                     "RESULTS", "HOSTS"};
+	struct sp_table *t =
+		sp_table_new(TITLES, sizeof(TITLES) / sizeof(*TITLES));
+	struct sp_arena arena;
+
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < sp_json_len(rows); i++) {
+		const struct sp_json *row = sp_json_at(rows, i);
+
+		sp_table_cell(t, sp_json_get_str(row, "day"));
+		sp_table_cell(t, sp_json_get_str(row, "domain"));
+		sp_table_int(t, sp_json_get_int(row, "successful", 0));
+		sp_table_int(t, sp_json_get_int(row, "failed", 0));
+		sp_table_int(t, sp_json_get_int(row, "reports", 0));
+		sp_table_int(t, sp_json_get_int(row, "unverified", 0));
+		sp_table_cell(t, counts_text(sp_json_get(row, "result_types"),
+		                             &arena));
+		sp_table_cell(
+			t, counts_text(sp_json_get(row, "mx_hosts"), &arena));
+	}
+	sp_table_print(t, stdout);
+	sp_table_free(&t);
+	sp_arena_fini(&arena);
+}
+
+static int received(struct sp_cmd_ctx *ctx, bool detail)
+{
+	struct sp_json *ask = new_ask(ctx, "report-received");
+	struct sp_json *done = NULL;
+	const struct sp_json *rows;
 	int status = ctx->word_count > 1 ? set_domain(ask, ctx->words[1]) : 0;
 
+	if (status) {
+		sp_json_free(&ask);
+		return status;
+	}
+	sp_json_set_bool(ask, "detail", detail);
+	status = sp_control_ask(ctx, ask, NULL, NULL, &done);
+	rows = sp_json_get(done, "reports");
+	if (!status && (ctx->json || detail)) {
+		sp_json_put(stdout, rows);
+	} else if (!status && sp_json_len(rows)) {
+		put_received(rows);
+	}
+	if (!status && !sp_json_len(rows)) {
+		status = SP_EXIT_NO;
+	}
+	sp_json_free(&done);
+	return status;
+}
+
+static int import(struct sp_cmd_ctx *ctx)
+{
+	if (ctx->word_count != 2) {
+		return sp_cmd_fail(SP_EXIT_USAGE, "report import: expected a "
+		                                  "file, a Maildir or -");
+	}
+	return sp_report_import(ctx, ctx->words[1]);
+}
+
+static int list(struct sp_cmd_ctx *ctx)
+{
+	struct sp_json *ask;
+	int status;
+
+	if (sp_args_has(ctx->args, "received")) {
+		return received(ctx, false);
+	}
+	ask = new_ask(ctx, "report-list");
+	status = ctx->word_count > 1 ? set_domain(ask, ctx->words[1]) : 0;
 	if (status) {
 		sp_json_free(&ask);
 		return status;
@@ -160,6 +248,9 @@ static int show(struct sp_cmd_ctx *ctx)
 		return sp_cmd_fail(SP_EXIT_USAGE,
 		                   "report show: expected one domain");
 	}
+	if (sp_args_has(ctx->args, "received")) {
+		return received(ctx, true);
+	}
 	ask = new_ask(ctx, "report-show");
 	status = set_domain(ask, ctx->words[1]);
 	if (status) {
@@ -190,10 +281,9 @@ static int run(struct sp_cmd_ctx *ctx)
 		const char *name;
 		int (*run)(struct sp_cmd_ctx *ctx);
 	} ACTIONS[] = {
-		{"list", list},
-		{"show", show},
-		{"send", send_one},
-		{"close-day", close_day},
+		{"list", list},     {"show", show},
+		{"send", send_one}, {"close-day", close_day},
+		{"import", import},
 	};
 	const char *action = ctx->word_count ? ctx->words[0] : "list";
 
@@ -203,7 +293,8 @@ static int run(struct sp_cmd_ctx *ctx)
 		}
 	}
 	return sp_cmd_fail(SP_EXIT_USAGE,
-	                   "report %s: expected list, show, send or close-day",
+	                   "report %s: expected list, show, send, close-day or "
+	                   "import",
 	                   action);
 }
 
@@ -218,7 +309,10 @@ const struct sp_cmd SP_CMD_REPORT = {
 		"go out by\n"
 		"themselves behind midnight UTC; send and close-day send them "
 		"now, of today\n"
-		"where no day is said.\n"
+		"where no day is said. import takes in a report of others: a "
+		"mail, JSON or gzip,\n"
+		"\"-\" for standard input, or a Maildir; --received shows "
+		"those.\n"
 		"Exit status: 0 found, 1 nothing.\n",
 	.options = OPTIONS,
 	.words_min = 0,

@@ -9,6 +9,7 @@
 #include "cmd/lint.h"
 #include "cmd/text.h"
 #include "cmd/txt.h"
+#include "role/report/mail.h"
 #include "wire/address.h"
 #include "wire/mta_sts.h"
 #include "wire/tlsrpt.h"
@@ -298,6 +299,24 @@ static bool show_report(struct sp_cmd_ctx *ctx, const char *path,
 	return good;
 }
 
+/* JSON, gzip, or a mail with one of them in it. */
+static int read_report(struct sp_str bytes, struct sp_arena *arena,
+                       struct sp_tlsrpt_report *report, char *why_out)
+{
+	struct report_mail mail;
+
+	if (report_mail_is_bare(bytes)) {
+		return sp_tlsrpt_read_packed(bytes, arena, report, why_out);
+	}
+	if (report_mail_open(bytes, arena, &mail)) {
+		(void)snprintf(why_out, SP_TLSRPT_READ_WHY_MAX,
+		               "neither JSON nor gzip, nor a mail with a TLS "
+		               "report in it");
+		return SP_ESYNTAX;
+	}
+	return sp_tlsrpt_read_packed(mail.parts[0], arena, report, why_out);
+}
+
 int sp_lint_tlsrpt_report(struct sp_cmd_ctx *ctx, const char *path)
 {
 	char why[SP_TLSRPT_READ_WHY_MAX] = "";
@@ -307,8 +326,8 @@ int sp_lint_tlsrpt_report(struct sp_cmd_ctx *ctx, const char *path)
 	int status = sp_cmd_read_file(path, REPORT_MAX_BYTES, &bytes);
 
 	sp_arena_init(&arena);
-	if (!status && sp_tlsrpt_read_packed(sp_buf_str(&bytes), &arena,
-	                                     &report, why) == 0) {
+	if (!status &&
+	    read_report(sp_buf_str(&bytes), &arena, &report, why) == 0) {
 		status = status_of(show_report(ctx, path, &report));
 	} else if (!status) {
 		status = status_of(

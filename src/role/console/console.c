@@ -368,6 +368,8 @@ static const struct verb {
 	{"exception-remove", verb_queue},
 	{"exceptions", verb_exceptions},
 	{"report-close", verb_report},
+	{"report-received", verb_report},
+	{"report-import", verb_queue},
 	{"report-list", verb_report},
 	{"report-show", verb_report},
 	{"sts-policy", verb_sts},

@@ -186,6 +186,16 @@ static int exception_remove(struct sp_queue *q, struct sp_queue_op *op,
 	return ret == SP_ENOTFOUND ? 0 : ret;
 }
 
+static int report_import(struct sp_queue *q, struct sp_queue_op *op,
+                         const struct sp_json *command)
+{
+	struct sp_json *reply = NULL;
+	int ret = sp_queue_report_import(q, &op->arena, command, &reply);
+
+	set_reply(op, reply);
+	return ret;
+}
+
 static int run(struct sp_queue *q, struct sp_queue_op *op,
                const struct sp_json *command)
 {
@@ -193,6 +203,9 @@ static int run(struct sp_queue *q, struct sp_queue_op *op,
 
 	if (sp_str_eq(verb, SP_STR("stats"))) {
 		return stats(q, op);
+	}
+	if (sp_str_eq(verb, SP_STR("report-import"))) {
+		return report_import(q, op, command);
 	}
 	if (sp_str_eq(verb, SP_STR("exception-add"))) {
 		return exception_add(q, op, command);

@@ -231,6 +231,11 @@ int sp_queue_count_write(struct sp_queue *q, int64_t now_ms);
 
 /* tls_report.c */
 extern const struct sp_queue_verb SP_QUEUE_TLS_REPORT;
+/* A policy of a report that somebody sent us; reply_out is freed by the
+ * caller. */
+int sp_queue_report_import(struct sp_queue *q, struct sp_arena *arena,
+                           const struct sp_json *command,
+                           struct sp_json **reply_out);
 
 /* command.c */
 extern const struct sp_queue_verb SP_QUEUE_COMMAND;

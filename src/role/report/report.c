@@ -314,6 +314,27 @@ static void verb_list(struct report *role, struct sp_role_link *link,
 	sp_role_answer(link, id, reply);
 }
 
+static void verb_received(struct report *role, struct sp_role_link *link,
+                          uint64_t id, const struct sp_json *ask)
+{
+	int64_t today = sp_time_wall_ms() / SP_STORE_DAY_MS;
+	struct sp_json *reply;
+	int64_t day;
+
+	if (!read_day(ask, "day", -1, &day)) {
+		answer_error(link, id, "day: expected one such as 2026-11-23");
+		return;
+	}
+	reply = sp_json_object();
+	sp_json_set_bool(reply, "ok", true);
+	sp_json_set(reply, "reports",
+	            view_received(role, day < 0 ? 0 : day,
+	                          day < 0 ? today : day,
+	                          sp_json_get_str(ask, "domain"),
+	                          sp_json_get_bool(ask, "detail")));
+	sp_role_answer(link, id, reply);
+}
+
 static void verb_show(struct report *role, struct sp_role_link *link,
                       uint64_t id, const struct sp_json *ask)
 {
@@ -349,9 +370,8 @@ static const struct {
 	void (*run)(struct report *role, struct sp_role_link *link, uint64_t id,
 	            const struct sp_json *ask);
 } VERBS[] = {
-	{"report-close", verb_close},
-	{"report-list", verb_list},
-	{"report-show", verb_show},
+	{"report-close", verb_close}, {"report-list", verb_list},
+	{"report-show", verb_show},   {"report-received", verb_received},
 	{"stats", verb_stats},
 };
 

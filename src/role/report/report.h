@@ -79,6 +79,11 @@ void job_fetched(struct job *job, const struct sp_msg_fetched *msg);
 /* view.c: answers to the command; owned by the caller. */
 struct sp_json *view_list(struct report *role, int64_t first_day,
                           int64_t last_day, struct sp_str domain);
+/* What others reported, a row for each domain and day; or, with detail, one
+ * for each policy of a report. */
+struct sp_json *view_received(struct report *role, int64_t first_day,
+                              int64_t last_day, struct sp_str domain,
+                              bool detail);
 struct sp_json *view_report(struct report *role, int64_t day,
                             struct sp_str domain);
 

@@ -117,3 +117,179 @@ struct sp_json *view_report(struct report *role, int64_t day,
 	sp_arena_fini(&arena);
 	return json ? json : sp_json_copy(NULL);
 }
+
+/* ---- what others reported ---- */
+
+#define BYTES_MAX (1024 * 1024) /* of details: an answer has to fit a frame */
+
+struct sums;
+
+struct received {
+	struct sums *first, **end; /* in the order of the store */
+	struct sp_json *rows;
+	struct sp_map by_key; /* day and domain -> struct sums, in arena */
+	struct sp_arena arena;
+	size_t bytes;
+	bool detail;
+};
+
+struct sums {
+	struct sums *next;
+	int64_t day;
+	struct sp_str domain;
+	uint64_t successful, failed, unverified, reports;
+	struct sp_json *types;     /* result type -> sessions; owned */
+	struct sp_json *hosts;     /* MX host -> sessions */
+	struct sp_json *reporters; /* organization -> sessions that failed */
+};
+
+static void add_to(struct sp_json *counts, struct sp_str key, int64_t count)
+{
+	char name[200];
+
+	(void)snprintf(name, sizeof(name), SP_STR_FMT,
+	               SP_STR_ARG(sp_str_sub(key, 0, 150)));
+	sp_json_set_int(counts, name, sp_json_get_int(counts, name, 0) + count);
+}
+
+static struct sp_json *parse_failures(struct sp_str text)
+{
+	static const struct sp_json_limits limits = {SP_STORE_TLS_DETAILS_MAX,
+	                                             8, 100000};
+	struct sp_json *failures = NULL;
+
+	if (sp_json_parse(text, &limits, &failures, NULL, 0)) {
+		return sp_json_array();
+	}
+	return failures;
+}
+
+static struct sums *sums_of(struct received *r,
+                            const struct sp_store_tls_in *in)
+{
+	int64_t day = in->start_ms / SP_STORE_DAY_MS;
+	const char *key =
+		sp_arena_printf(&r->arena, "%lld " SP_STR_FMT, (long long)day,
+	                        SP_STR_ARG(in->domain));
+	struct sums *sums = sp_map_find(&r->by_key, sp_str_from(key));
+
+	if (!sums && r->by_key.count < ROWS_MAX) {
+		sums = sp_arena_alloc(&r->arena, sizeof(*sums));
+		sums->day = day;
+		sums->domain = sp_arena_str(&r->arena, in->domain);
+		sums->types = sp_json_object();
+		sums->hosts = sp_json_object();
+		sums->reporters = sp_json_object();
+		(void)sp_map_set(&r->by_key, sp_str_from(key), sums);
+		*r->end = sums;
+		r->end = &sums->next;
+	}
+	return sums;
+}
+
+static void add_sums(struct received *r, const struct sp_store_tls_in *in)
+{
+	struct sums *sums = sums_of(r, in);
+	struct sp_json *failures;
+
+	if (!sums) {
+		return;
+	}
+	if (!in->trusted) {
+		sums->unverified++;
+		return;
+	}
+	sums->reports++;
+	sums->successful += in->successful;
+	sums->failed += in->failed;
+	add_to(sums->reporters, in->organization, (int64_t)in->failed);
+	failures = parse_failures(in->failures);
+	for (size_t i = 0; i < sp_json_len(failures); i++) {
+		const struct sp_json *f = sp_json_at(failures, i);
+		int64_t count = sp_json_get_int(f, "count", 0);
+
+		add_to(sums->types, sp_json_get_str(f, "result_type"), count);
+		add_to(sums->hosts, sp_json_get_str(f, "receiving_mx_hostname"),
+		       count);
+	}
+	sp_json_free(&failures);
+}
+
+static void add_detail(struct received *r, const struct sp_store_tls_in *in)
+{
+	struct sp_json *row;
+
+	r->bytes += in->failures.len + in->policy.len + in->oddities.len + 2000;
+	if (r->bytes > BYTES_MAX) {
+		return;
+	}
+	row = sp_json_object();
+	set_day(row, in->start_ms / SP_STORE_DAY_MS);
+	sp_json_set_text(row, "domain", in->domain);
+	sp_json_set_text(row, "organization_name", in->organization);
+	sp_json_set_text(row, "report_id", in->report_id);
+	sp_json_set_text(row, "contact", in->contact);
+	set_time(row, "start", in->start_ms);
+	set_time(row, "end", in->end_ms);
+	set_time(row, "received", in->received_ms);
+	sp_json_set_text(row, "dkim", in->dkim);
+	sp_json_set_bool(row, "trusted", in->trusted);
+	sp_json_set_text(row, "type", in->type);
+	sp_json_set_text(row, "policy", in->policy);
+	sp_json_set_int(row, "successful", (int64_t)in->successful);
+	sp_json_set_int(row, "failed", (int64_t)in->failed);
+	sp_json_set(row, "failures", parse_failures(in->failures));
+	sp_json_set_text(row, "oddities", in->oddities);
+	sp_json_add(r->rows, row);
+}
+
+static int on_in(void *arg, const struct sp_store_tls_in *in)
+{
+	struct received *r = arg;
+
+	if (r->detail) {
+		add_detail(r, in);
+	} else {
+		add_sums(r, in);
+	}
+	return 0;
+}
+
+static void write_sums(struct received *r)
+{
+	for (struct sums *sums = r->first; sums; sums = sums->next) {
+		struct sp_json *row = sp_json_object();
+
+		set_day(row, sums->day);
+		sp_json_set_text(row, "domain", sums->domain);
+		sp_json_set_int(row, "successful", (int64_t)sums->successful);
+		sp_json_set_int(row, "failed", (int64_t)sums->failed);
+		sp_json_set_int(row, "reports", (int64_t)sums->reports);
+		sp_json_set_int(row, "unverified", (int64_t)sums->unverified);
+		sp_json_set(row, "result_types", sums->types);
+		sp_json_set(row, "mx_hosts", sums->hosts);
+		sp_json_set(row, "reporters", sums->reporters);
+		sp_json_add(r->rows, row);
+	}
+}
+
+struct sp_json *view_received(struct report *role, int64_t first_day,
+                              int64_t last_day, struct sp_str domain,
+                              bool detail)
+{
+	struct sp_store *store = report_store(role);
+	struct received r = {.rows = sp_json_array(), .detail = detail};
+
+	r.end = &r.first;
+	sp_map_init(&r.by_key);
+	sp_arena_init(&r.arena);
+	if (store) {
+		(void)sp_store_tls_ins(store, first_day * SP_STORE_DAY_MS,
+		                       (last_day + 1) * SP_STORE_DAY_MS, domain,
+		                       on_in, &r);
+	}
+	write_sums(&r);
+	sp_map_fini(&r.by_key);
+	sp_arena_fini(&r.arena);
+	return r.rows;
+}
