@@ -68,8 +68,8 @@ FUZZ_SRC   := $(wildcard tests/fuzz/fuzz_*.c)
 REPLAY_BIN := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/replay/%)
 
 .PHONY: all help clean deps check check-unit check-corpus check-layers \
-        check-style check-format check-tidy check-scenario check-long \
-        check-man check-interop demo lab fuzz install FORCE
+        check-style check-format check-tidy check-scenario check-guard \
+        check-long check-man check-interop demo lab fuzz install FORCE
 .DEFAULT_GOAL := all
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -208,6 +208,12 @@ check-man: $(B)/gen/conf_man $(B)/gen/codes_man
 #: make check-scenario  the scenarios in their own namespace (ARGS=... for pytest)
 check-scenario: all
 	@tests/scenario/run $(ARGS)
+
+#: make check-guard   what a message costs, against limits (ARGS=--show)
+check-guard:
+	@$(MAKE) --no-print-directory RELEASE=1 build/release/sealpostd \
+	    build/release/sealpost
+	@tests/guard/run $(ARGS)
 
 #: make check-interop real servers unpacked from Debian packages
 check-interop: all
