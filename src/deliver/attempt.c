@@ -246,12 +246,19 @@ static void drop_connection(struct sp_attempt *a)
 	sp_pool_leave(&a->place);
 }
 
+/* A report goes on where the way back offers no REQUIRETLS: it returns no
+ * more than a header, and nobody would hear of its loss (RFC 8689 5). */
+static bool demands_tls(const struct sp_envelope *e)
+{
+	return e->requiretls && e->sender.len > 0;
+}
+
 /* Under a rule of its own a message tells nothing about others. */
 static bool has_own_rule(const struct sp_attempt *a)
 {
 	const struct sp_envelope *e = a->ask.envelope;
 
-	return e->requiretls || e->tls_optional;
+	return demands_tls(e) || e->tls_optional;
 }
 
 /* A reply to the envelope or the data is about this message; a permanent
@@ -774,8 +781,9 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	a->deadline = sp_timer_new(ask->loop, on_deadline, a);
 	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
 	a->judge = sp_route_judge(ask->conf);
-	a->judge.filter.requiretls = ask->envelope->requiretls;
-	a->judge.filter.tls_optional = ask->envelope->tls_optional;
+	a->judge.filter.requiretls = demands_tls(ask->envelope);
+	a->judge.filter.tls_optional =
+		ask->envelope->tls_optional && !ask->envelope->requiretls;
 	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);

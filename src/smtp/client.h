@@ -95,10 +95,10 @@ struct sp_smtp_transaction {
 	size_t rcpt_count;
 	uint64_t size_bytes; /* of the body in CRLF form; 0: not known */
 	bool body_8bit;
-	bool smtputf8; /* its header has UTF-8 (RFC 6532); whether addresses
-	                * have is seen here */
-	bool requiretls;
-	bool chunking; /* BDAT instead of DATA where offered */
+	bool smtputf8;   /* its header has UTF-8 (RFC 6532); whether addresses
+	                  * have is seen here */
+	bool requiretls; /* demanded; with a null sender: where offered */
+	bool chunking;   /* BDAT instead of DATA where offered */
 };
 
 #define SP_SMTP_REPLY_KEEP_MAX 1024 /* text kept of each reply */

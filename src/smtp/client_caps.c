@@ -77,7 +77,7 @@ static bool wanted(enum sp_smtp_need need, const struct sp_smtp_transaction *tx)
 {
 	switch (need) {
 	case SP_SMTP_NEED_REQUIRETLS:
-		return tx->requiretls;
+		return tx->requiretls && tx->sender.len > 0;
 	case SP_SMTP_NEED_SMTPUTF8:
 		return tx->smtputf8;
 	case SP_SMTP_NEED_8BITMIME:

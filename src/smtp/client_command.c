@@ -52,6 +52,14 @@ static void put_dsn_mail(struct sp_smtp_client *c, struct sp_buf *out)
 	}
 }
 
+/* RFC 8689 5: a report asks for it where it can, and goes on where nobody
+ * offers it. Other mail is not said where it isn't offered. */
+static bool says_requiretls(const struct sp_smtp_client *c)
+{
+	return c->tx.requiretls && has(c, SP_SMTP_CAP_REQUIRETLS) &&
+	       (c->tls || c->tx.sender.len > 0);
+}
+
 static void put_mail(struct sp_smtp_client *c,
                      const struct sp__smtp_command *cmd, struct sp_buf *out)
 {
@@ -74,7 +82,7 @@ static void put_mail(struct sp_smtp_client *c,
 	if (has(c, SP_SMTP_CAP_DSN)) {
 		put_dsn_mail(c, out);
 	}
-	if (tx->requiretls) {
+	if (says_requiretls(c)) {
 		(void)sp_buf_append_cstr(out, " REQUIRETLS");
 	}
 	(void)sp_buf_append_cstr(out, "\r\n");

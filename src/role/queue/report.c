@@ -331,7 +331,7 @@ static int enqueue(struct reporting *r)
 	struct sp_envelope envelope = {
 		.smtputf8 = r->shape.smtputf8,
 		.body_8bit = r->shape.body_8bit || r->shape.smtputf8,
-		/* RFC 8689 5: protected as its subject was. */
+		/* RFC 8689 5: protected as its subject was, where it can be. */
 		.requiretls = r->report.envelope.requiretls,
 		.received_ms = r->now_ms,
 		.rcpts = &r->to,

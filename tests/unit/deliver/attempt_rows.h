@@ -29,7 +29,7 @@ struct row {
 	const char *name;
 	struct script scripts[HOSTS];
 	enum tlsa tlsa[HOSTS];
-	bool log_only, requiretls;
+	bool log_only, requiretls, null_sender;
 	bool body_8bit;
 	bool two_keys;
 	bool smtputf8;
@@ -179,6 +179,16 @@ static const struct row ROWS[] = {
 	{"RFC 8689 4.2.1 REQUIRETLS: log-only does not waive it",
          .scripts = {{.ehlo_more = OFFERS}}, .tlsa = {WRONG, UNUSABLE},
          .log_only = true, .requiretls = true, .expect = BOTH(UNMET)},
+	{"RFC 8689 5 REQUIRETLS of a report: no host offers it",
+         .tlsa = {GOOD, GOOD}, .requiretls = true, .null_sender = true,
+         .expect = BOTH(OK), .security = "dane", .messages = {1}, .tls = {1}},
+	{"RFC 8689 5 REQUIRETLS of a report: no STARTTLS, no TLSA",
+         .scripts = {{.no_starttls = true, .ehlo_more = OFFERS}},
+         .requiretls = true, .null_sender = true, .expect = BOTH(OK),
+         .security = "clear", .messages = {1}, .clear = {1}},
+	{"RFC 8689 5 REQUIRETLS of a report: TLSA binds it all the same",
+         .tlsa = {WRONG, WRONG}, .requiretls = true, .null_sender = true,
+         .expect = BOTH(TEMP("4.7.323", "tlsa-mismatch"))},
 	{"REQUIRETLS: another host may satisfy the next time",
          .scripts = {{0}, {.greeting = "#"}}, .tlsa = {GOOD, GOOD},
          .requiretls = true,

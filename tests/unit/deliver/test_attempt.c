@@ -347,7 +347,9 @@ static struct sp_envelope_rcpt RCPTS[2] = {
 	{.address = {"a@d.example", 11}, .domain = {"d.example", 9}},
 	{.address = {"b@d.example", 11}, .domain = {"d.example", 9}},
 };
-static struct sp_envelope envelope = {.sender = {"s@client.example", 16}};
+#define SENDER "s@client.example"
+
+static struct sp_envelope envelope = {.sender = {SENDER, sizeof(SENDER) - 1}};
 
 static void begin(struct world *w, bool inline_body)
 {
@@ -425,12 +427,15 @@ static void test_rows(void **state)
 		}
 		envelope.body_8bit = row->body_8bit;
 		envelope.requiretls = row->requiretls;
+		envelope.sender =
+			row->null_sender ? SP_STR("") : SP_STR(SENDER);
 		envelope.smtputf8 = row->smtputf8;
 		RCPTS[1].address =
 			sp_str_from(row->local ? row->local : "b@d.example");
 		send_one(&w);
 		envelope.body_8bit = false;
 		envelope.requiretls = false;
+		envelope.sender = SP_STR(SENDER);
 		envelope.smtputf8 = false;
 		RCPTS[1].address = SP_STR("b@d.example");
 		check(row, &w);

@@ -259,6 +259,20 @@ static const struct client_case {
          READY_PLAIN "#requiretls\n#utf8\n#send\n"
                      "!done need=requiretls [greeting 0] [greeting 0]\n",
          0, false},
+	{"RFC 8689 5 a report to a peer without REQUIRETLS",
+         READY_PLAIN "#requiretls\n#null\n#send\n>MAIL FROM:<>\n", 0, false},
+	{"RFC 8689 5 a report to a peer with REQUIRETLS",
+         "<220 mx\n>EHLO c.test\n<250-mx\n<250 STARTTLS\n"
+         "!ready caps=1 host=mx\n#starttls\n>STARTTLS\n<220 go\n"
+         "!starttls-ready\n#tls\n>EHLO c.test\n<250-mx\n<250 REQUIRETLS\n"
+         "!ready caps=128 host=mx\n#requiretls\n#null\n#send\n"
+         ">MAIL FROM:<> REQUIRETLS\n",
+         0, false},
+	{"RFC 8689 2 REQUIRETLS that is offered in clear",
+         "<220 mx\n>EHLO c.test\n<250-mx\n<250 REQUIRETLS\n"
+         "!ready caps=128 host=mx\n#requiretls\n#null\n#send\n"
+         ">MAIL FROM:<>\n",
+         0, false},
 	{"parameters go where they were offered",
          "<220 mx\n>EHLO c.test\n<250-mx\n<250-PIPELINING\n<250-8BITMIME\n"
          "<250-SMTPUTF8\n<250-REQUIRETLS\n<250-ENHANCEDSTATUSCODES\n"

@@ -144,6 +144,8 @@ static void act_tx(struct under_test *t, struct sp_str verb, struct sp_str arg)
 		t->tx.smtputf8 = true;
 	} else if (sp_str_eq(verb, SP_STR("usender"))) {
 		t->tx.sender = SP_STR("\xc3\xa9@s.test");
+	} else if (sp_str_eq(verb, SP_STR("null"))) {
+		t->tx.sender = SP_STR("");
 	} else if (sp_str_eq(verb, SP_STR("ulocal"))) {
 		t->tx.rcpts = ULOCAL;
 	} else if (sp_str_eq(verb, SP_STR("uorcpt"))) {
