@@ -158,7 +158,7 @@ def test_lint_stats_sessions(mail, server):
     done = server.run("lint", "config", "--json", "-", text=b"colour = 1\n")
     assert done.returncode == 1 and not json.loads(done.stdout)["valid"]
     stats = server.json("stats")
-    assert {"processes", "queue", "receive", "transport", "resolve"} <= set(stats)
+    assert {"processes", "queue", "receive", "transport", "resolve", "fetch"} <= set(stats)
     assert isinstance(server.json("sessions"), list)
 
 

@@ -34,6 +34,7 @@ static void open_stage(struct stage *s)
 	snprintf(conf, sizeof(conf),
 	         "hostname = \"c.example\"\n"
 	         "address_guard { enabled = false }\n"
+	         "route \"*\" { mta_sts = false }\n"
 	         "smtp { port = %u }\n",
 	         s->addr.port);
 	start(&s->role, SP_ROLE_TRANSPORT, conf, NULL, 0);
