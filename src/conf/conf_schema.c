@@ -224,11 +224,13 @@ static const struct sp_conf_key STS[] = {
 
 static const struct sp_conf_key REPORT[] = {
 	{"organization", SP_CONF_TEXT, KEY(report, organization), 0, 0, NULL,
-         "", "Our name in TLS reports."},
+         "", "Our name in TLS reports; empty: the hostname."},
 	{"contact", SP_CONF_MAILBOX, KEY(report, contact), 0, 0, NULL, "",
-         "Contact in TLS reports."},
+         "Contact in TLS reports; its domain is their submitter. Empty: the "
+         "postmaster."},
 	{"from", SP_CONF_MAILBOX, KEY(report, from), 0, 0, NULL, "",
-         "Sender of TLS reports."},
+         "Author of TLS reports, in the domain of the contact; empty: the "
+         "contact."},
 	{"spread", SP_CONF_TIME, KEY(report, spread_ms), 0, DAY_MS, NULL, "4h",
          "Reports leave spread over this time."},
 	{"directory", SP_CONF_TEXT, KEY(report, directory), 0, 0, NULL, "",
