@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "base/time.h"
 #include "cmd/control.h"
 #include "cmd/dns.h"
 #include "cmd/plan_text.h"
@@ -16,6 +17,7 @@
 #include "deliver/evidence.h"
 #include "deliver/gather.h"
 #include "deliver/route.h"
+#include "deliver/sts_direct.h"
 #include "policy/filter.h"
 
 struct asking {
@@ -31,22 +33,66 @@ static void on_plan(void *arg, struct sp_plan *plan)
 	sp_loop_stop(a->loop);
 }
 
+/* ---- the server's cache of MTA-STS policies ---- */
+
+struct kept {
+	bool asked;           /* the server */
+	struct sp_json *json; /* owned: its answer; or null */
+	struct sp_sts_row row;
+};
+
+/* What the server has cached of the domain, where there is one to ask. */
+static int find_kept(struct sp_cmd_ctx *ctx, struct sp_str domain,
+                     struct kept *k)
+{
+	struct sp_json *ask = sp_control_verb("sts-policy");
+	const struct sp_json *sts;
+	int status;
+
+	k->asked = sp_control_reachable(ctx);
+	if (!k->asked) {
+		sp_json_free(&ask);
+		return 0;
+	}
+	sp_json_set_str(ask, "domain", domain);
+	status = sp_control_ask(ctx, ask, NULL, NULL, &k->json);
+	sts = sp_json_get(k->json, "sts");
+	k->row = (struct sp_sts_row){
+		.domain = domain,
+		.id = sp_json_get_str(sts, "id"),
+		.body = sp_json_get_str(sts, "body"),
+	};
+	if (k->row.body.len && (sp_time_parse(sp_json_get_str(sts, "fetched"),
+	                                      &k->row.fetched_ms) ||
+	                        sp_time_parse(sp_json_get_str(sts, "expires"),
+	                                      &k->row.expires_ms))) {
+		k->row.body = SP_STR("");
+	}
+	return status;
+}
+
 static struct sp_plan *make_plan(const struct sp_conf *conf,
                                  struct sp_cmd_dns *dns,
-                                 const struct sp_route *route)
+                                 const struct sp_route *route,
+                                 const struct kept *kept)
 {
 	struct asking a = {.loop = dns->loop};
+	struct sp_sts_direct *sts =
+		sp_sts_direct_new(dns->loop, conf, &dns->direct.lookup);
 	const struct sp_gather_ask ask = {
 		.loop = dns->loop,
 		.lookup = &dns->direct.lookup,
 		.conf = &route->plan,
 		.domain = route->domain,
+		.sts = route->mta_sts ? sp_sts_direct_borrow(sts) : NULL,
+		.sts_row = kept->row.body.len ? &kept->row : NULL,
 		.timeout_ms = conf->smtp.plan_timeout_ms,
 	};
 	struct sp_gather *gather = sp_gather_new(&ask, on_plan, &a);
 
 	(void)sp_loop_run(dns->loop); /* no plan: said by the caller */
 	sp_gather_free(&gather);
+	sp_sts_direct_free(&sts);
 	return a.plan;
 }
 
@@ -112,8 +158,14 @@ static void put_waived(const struct waivers *w, struct sp_plan *plan)
 	}
 }
 
+/* Which cache the plan started from. */
+static const char *cache_name(const struct kept *kept)
+{
+	return kept->row.body.len ? "server" : kept->asked ? "empty" : "none";
+}
+
 static int show(const struct sp_cmd_ctx *ctx, const struct waivers *w,
-                struct sp_plan *plan)
+                const struct kept *kept, struct sp_plan *plan)
 {
 	struct sp_json *json = sp_evidence_plan(plan);
 	bool good = plan->verdict.class == SP_VERDICT_DELIVERED;
@@ -127,15 +179,20 @@ static int show(const struct sp_cmd_ctx *ctx, const struct waivers *w,
 		} else if (w->asked) {
 			sp_json_set_null(json, "exception");
 		}
+		sp_json_set_cstr(json, "sts_cache", cache_name(kept));
 		sp_json_put(stdout, json);
 	} else {
 		sp_plan_put(stdout, json, 0);
+		if (kept->row.body.len) {
+			puts("MTA-STS cache: the server's policy");
+		}
 		if (!ctx->conf->enforce || w->except) {
 			put_waived(w, plan);
 		}
 		if (!w->asked) {
 			puts("exceptions: not known, the server can't be "
-			     "reached");
+			     "reached\n"
+			     "MTA-STS cache: not known either");
 		}
 	}
 	sp_json_free(&json);
@@ -149,21 +206,26 @@ static int plan_and_show(struct sp_cmd_ctx *ctx, struct sp_str domain,
 	struct sp_route route;
 	struct sp_plan *plan = NULL;
 	struct waivers w = {.domain = domain};
+	struct kept kept = {0};
 	int status = sp_cmd_dns_init(&dns, ctx->conf);
 
 	if (!status) {
 		sp_route_find(ctx->conf, domain,
 		              dns.direct.lookup.validator_broken, arena,
 		              &route);
-		plan = make_plan(ctx->conf, &dns, &route);
+		status = find_kept(ctx, route.domain, &kept);
+	}
+	if (!status) {
+		plan = make_plan(ctx->conf, &dns, &route, &kept);
 		status = plan ? find_waivers(ctx, &w)
 		              : sp_cmd_fail(SP_EXIT_AGAIN, "%s: no plan",
 		                            ctx->words[0]);
 	}
 	if (!status) {
-		status = show(ctx, &w, plan);
+		status = show(ctx, &w, &kept, plan);
 	}
 	sp_json_free(&w.except);
+	sp_json_free(&kept.json);
 	sp_plan_free(&plan);
 	sp_cmd_dns_fini(&dns);
 	return status;
@@ -191,8 +253,11 @@ const struct sp_cmd SP_CMD_POLICY = {
 	.name = "policy",
 	.words = "DOMAIN",
 	.about = "how mail for a domain would be delivered, and why",
-	.text = "Needs no server: the DNS is asked by this command itself. A\n"
-		"running server is asked for an exception of the domain.\n"
+	.text = "Needs no server: the DNS is asked by this command itself, and "
+		"an MTA-STS\npolicy is fetched. A running server is asked for "
+		"an exception of the domain and\nfor the policy that it has "
+		"cached: where its id is still the one of the TXT\nrecord, "
+		"nothing is fetched.\n"
 		"Exit status: 0 deliverable, 1 not.\n",
 	.words_min = 1,
 	.words_max = 1,

@@ -130,6 +130,38 @@ static void put_addresses(FILE *f, int indent, const struct sp_json *host)
 	}
 }
 
+static const struct meaning STS_MODES[] = {
+	{"enforce", "enforced: the certificate must be a public authority's, "
+                    "for the host's name"},
+	{"testing", "only being tested: failures are reported, not acted upon"},
+	{"none", "says that there is none"},
+	{NULL, NULL},
+};
+
+static void put_sts(FILE *f, int indent, const struct sp_json *plan)
+{
+	const struct sp_json *sts = sp_json_get(plan, "sts");
+	const struct sp_json *mx = sp_json_get(sts, "mx");
+	struct sp_str mode = sp_json_get_str(sts, "mode");
+
+	if (mode.len) {
+		fprintf(f, "%*sMTA-STS: ", indent, "");
+		sp_text_put(f, mode);
+		sp_put(f, ", ", meaning_of(STS_MODES, mode), "");
+		sp_put(f, "; id ", sp_json_get_str(sts, "id"), "");
+		sp_put(f, ", until ", sp_json_get_str(sts, "expires"), "");
+		fputc('\n', f);
+		for (size_t i = 0; i < sp_json_len(mx); i++) {
+			fprintf(f, "%*smx ", indent + 2, "");
+			sp_text_put(f, sp_json_str(sp_json_at(mx, i)));
+			fputc('\n', f);
+		}
+	}
+	put_line(f, indent, "MTA-STS trouble",
+	         sp_json_get_str(plan, "sts_scenario"));
+	put_line(f, indent, "MTA-STS note", sp_json_get_str(plan, "sts_note"));
+}
+
 static void put_host(FILE *f, int indent, const struct sp_json *host)
 {
 	struct sp_str rule = sp_json_get_str(host, "rule");
@@ -155,6 +187,9 @@ static void put_host(FILE *f, int indent, const struct sp_json *host)
 		sp_put(f, ", ", sp_json_get_str(host, "scenario"), "");
 		fputc('\n', f);
 	}
+	put_line(f, indent, "MTA-STS", sp_json_get_str(host, "sts"));
+	put_line(f, indent, "MTA-STS, only noted",
+	         sp_json_get_str(sp_json_get(host, "sts_found"), "evidence"));
 	put_line(f, indent, "log-only, would have been",
 	         sp_json_get_str(host, "would_have_blocked"));
 	put_line(f, indent, "evidence", sp_json_get_str(host, "evidence"));
@@ -189,6 +224,7 @@ void sp_plan_put(FILE *f, const struct sp_json *plan, int indent)
 	sp_put(f, ", ", sp_json_get_str(mx, "dnssec"), "");
 	sp_put(f, ": ", sp_json_get_str(mx, "why"), "");
 	fputc('\n', f);
+	put_sts(f, indent, plan);
 	for (size_t i = 0; i < sp_json_len(hosts); i++) {
 		put_host(f, indent, sp_json_at(hosts, i));
 	}

@@ -11,6 +11,10 @@
  * An address that is known to have failed, or has no place while others need
  * ours (sp_attempt_hurry), is passed over from WAIT without a dial.
  *
+ * Before a failure by the MTA-STS policy of the cache the domain is looked at
+ * once more, in PLAN, for a newer one (RFC 8461 5.1); if there is one, the
+ * hosts have another turn under it.
+ *
  * The cursor (host, address) only moves forward. A connection comes from the
  * pool under the key of host, address and policy, or is dialled under the
  * host's rule: there is no other way to SEND.
@@ -21,6 +25,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "deliver/attempt.h"
+#include "deliver/dial_facts.h"
 #include "deliver/evidence.h"
 #include "deliver/gather.h"
 #include "deliver/route.h"
@@ -44,7 +49,10 @@ struct sp_attempt {
 	struct sp_judge_conf judge; /* with the filter of this message */
 	struct sp_gather *gather;
 	struct sp_plan *plan;
-	size_t host; /* cursor */
+	struct sp_plan *outdated; /* its policy was */
+	bool sts_failed;          /* by the policy of the cache */
+	bool looked;              /* for a newer one */
+	size_t host;              /* cursor */
 	size_t address;
 	struct sp_pool_ticket *ticket;
 	struct sp_dial *dial;
@@ -82,6 +90,7 @@ struct sp_attempt {
 
 static void ask_place(struct sp_attempt *a);
 static void next_try(struct sp_attempt *a);
+static void on_plan(void *arg, struct sp_plan *plan);
 
 /* --- verdicts --- */
 
@@ -95,16 +104,11 @@ static void note_host_verdict(struct sp_attempt *a, const struct sp_verdict *v)
 	}
 }
 
-/* Strings of a dial die with it; the verdict has to live on. */
-static struct sp_verdict keep(struct sp_attempt *a, const struct sp_verdict *v)
+static void note_sts(struct sp_attempt *a, const struct sp_plan_host *host,
+                     const struct sp_verdict *v)
 {
-	struct sp_verdict copy = *v;
-
-	copy.text = sp_arena_str(&a->arena, v->text);
-	copy.host = sp_arena_str(&a->arena, v->host);
-	copy.address = sp_arena_str(&a->arena, v->address);
-	copy.evidence = sp_arena_str(&a->arena, v->evidence);
-	return copy;
+	a->sts_failed |=
+		!a->plan->sts.fetched && sp_plan_sts_blamed(host, v->cause);
 }
 
 /* What two hosts amount to. One that lacks something for the message and one
@@ -162,7 +166,7 @@ static void note_waived(struct sp_attempt *a, const struct sp_verdict *v)
 		return;
 	}
 	r->waived[r->waived_count++] = v->cause;
-	a->waived = keep(a, sp_verdict_worse(v, &a->waived));
+	a->waived = sp_verdict_keep(&a->arena, sp_verdict_worse(v, &a->waived));
 }
 
 static void note_facts(struct sp_attempt *a, const struct sp_dial_facts *facts,
@@ -191,33 +195,6 @@ static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
 	note_facts(a, sp_dial_facts(a->dial), v);
 }
 
-/* What of the ordinary rules did not hold for this message. */
-static void write_filter(const struct sp_attempt *a, struct sp_json *detail)
-{
-	const struct sp_filter *f = &a->judge.filter;
-	enum sp_waiver waiver = sp_filter_waiver(f);
-	char line[1024];
-
-	if (f->log_only) {
-		sp_json_set_bool(detail, "enforce", false);
-	}
-	if (f->requiretls) {
-		sp_json_set_bool(detail, "requiretls", true);
-	}
-	if (waiver) {
-		sp_json_set_cstr(detail, "filter", sp_waiver_text(waiver));
-	}
-	if (waiver == SP_WAIVER_EXCEPTION) {
-		sp_json_set_str(detail, "exception", a->ask.exception);
-	}
-	if (a->waived.class != SP_VERDICT_DELIVERED) {
-		sp_verdict_line(&a->waived, line, sizeof(line));
-		sp_json_set_cstr(detail, "would_have_blocked", line);
-		sp_json_set_cstr(detail, "would_have_blocked_scenario",
-		                 sp_cause_get(a->waived.cause)->name);
-	}
-}
-
 static struct sp_json *write_detail(struct sp_attempt *a)
 {
 	struct sp_json *detail = sp_json_object();
@@ -233,7 +210,8 @@ static struct sp_json *write_detail(struct sp_attempt *a)
 	sp_json_set_int(timings, "total_ms", sp_time_mono_ms() - a->start_ms);
 	sp_json_set(detail, "timings", timings);
 	sp_json_set_cstr(detail, "security", a->result.security);
-	write_filter(a, detail);
+	sp_evidence_filter(detail, &a->judge.filter, a->ask.exception,
+	                   &a->waived);
 	return detail;
 }
 
@@ -419,7 +397,7 @@ static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
 	} else if (reply->code) {
 		v = sp_verdict_from_reply(reply, true, &a->arena);
 	} else {
-		v = keep(a, sp_dial_verdict(a->dial));
+		v = sp_verdict_keep(&a->arena, sp_dial_verdict(a->dial));
 	}
 	if (v.class == SP_VERDICT_DELIVERED && !result->rcpts[i].delivered) {
 		v = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
@@ -497,7 +475,8 @@ static void on_sent(struct sp_attempt *a)
 	bool unheard = is_unheard(result);
 
 	if (unheard && a->reused) {
-		struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
+		struct sp_verdict v =
+			sp_verdict_keep(&a->arena, sp_dial_verdict(a->dial));
 
 		try_anew(a, &v);
 		return;
@@ -514,29 +493,22 @@ static void on_sent(struct sp_attempt *a)
 	next_try(a);
 }
 
-/* Not even a greeting: nobody else would have fared better. */
-static bool is_mute(const struct sp_dial_facts *facts,
-                    const struct sp_verdict *v)
-{
-	return facts->greeting_ms < 0 && !facts->handshake_tried &&
-	       !facts->clear_retry && v->cause != SP_CAUSE_REMOTE_REPLY &&
-	       sp_cause_get(v->cause)->culprit != SP_CULPRIT_US;
-}
-
 static void on_failed(struct sp_attempt *a)
 {
-	struct sp_verdict v = keep(a, sp_dial_verdict(a->dial));
+	struct sp_verdict v =
+		sp_verdict_keep(&a->arena, sp_dial_verdict(a->dial));
 
 	if (a->reused) {
 		try_anew(a, &v);
 		return;
 	}
-	if (is_mute(sp_dial_facts(a->dial), &v)) {
+	if (sp_dial_was_mute(sp_dial_facts(a->dial), &v)) {
 		sp_pool_note_failure(a->place, a->ask.domain, v.cause,
 		                     v.evidence);
 	}
 	note_try(a, &v);
 	note_host_verdict(a, &v);
+	note_sts(a, host_now(a), &v);
 	drop_connection(a);
 	next_try(a);
 }
@@ -694,6 +666,40 @@ static void ask_place(struct sp_attempt *a)
 	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
 }
 
+/* --- the plan --- */
+
+static void gather(struct sp_attempt *a)
+{
+	const struct sp_gather_ask ask = {
+		.loop = a->ask.loop,
+		.lookup = a->ask.lookup,
+		.conf = &a->route.plan,
+		.domain = a->route.domain,
+		.fresh = a->ask.fresh,
+		.timeout_ms = a->ask.conf->smtp.plan_timeout_ms,
+		.sts = a->route.mta_sts ? a->ask.sts : NULL,
+		.sts_row = a->ask.sts_row,
+		.sts_anew = a->looked,
+	};
+
+	a->stage = PLAN;
+	a->gather = sp_gather_new(&ask, on_plan, a);
+}
+
+/* No host is left, for the reasons noted and, where given, v. */
+static void fail_all(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	if (v) {
+		note_host_verdict(a, v);
+	}
+	if (a->sts_failed && !a->looked) {
+		a->looked = true;
+		gather(a);
+	} else {
+		give_up(a, NULL);
+	}
+}
+
 static void next_try(struct sp_attempt *a)
 {
 	if (a->stopped) {
@@ -704,23 +710,45 @@ static void next_try(struct sp_attempt *a)
 	} else if (advance(a, false)) {
 		ask_place(a);
 	} else {
-		give_up(a, NULL);
+		fail_all(a, NULL);
 	}
 }
 
-/* --- the plan --- */
+/* Only what brings another policy is of use; then what was noted under the
+ * outdated one does not count any more. */
+static bool take_update(struct sp_attempt *a, struct sp_plan **plan)
+{
+	const struct sp_plan *p = *plan;
+	bool known = p->sts.known || p->verdict.class == SP_VERDICT_DELIVERED;
+
+	if (!known || sp_str_eq(p->sts.policy.id, a->plan->sts.policy.id)) {
+		sp_plan_free(plan);
+		return false;
+	}
+	a->outdated = a->plan;
+	a->have_host_verdict = false;
+	a->host = 0;
+	return true;
+}
 
 static void on_plan(void *arg, struct sp_plan *plan)
 {
 	struct sp_attempt *a = arg;
 
 	sp_gather_free(&a->gather);
+	if (a->looked && !take_update(a, &plan)) {
+		give_up(a, NULL);
+		return;
+	}
 	a->plan = plan;
 	a->planned_ms = sp_time_mono_ms() - a->start_ms;
 	sp_filter_plan(&a->judge.filter, plan);
 	sp_count_plan(&a->counts, plan);
+	for (size_t i = 0; i < plan->host_count; i++) {
+		note_sts(a, &plan->hosts[i], &plan->hosts[i].verdict);
+	}
 	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
-		give_up(a, &plan->verdict);
+		fail_all(a, &plan->verdict);
 	} else if (advance(a, true)) {
 		ask_place(a);
 	} else {
@@ -757,12 +785,6 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
                                   sp_attempt_fn *fn, void *arg)
 {
 	struct sp_attempt *a = SP_NEW(struct sp_attempt);
-	struct sp_gather_ask gather = {
-		.loop = ask->loop,
-		.lookup = ask->lookup,
-		.fresh = ask->fresh,
-		.timeout_ms = ask->conf->smtp.plan_timeout_ms,
-	};
 
 	sp_arena_init(&a->arena);
 	a->counts.arena = &a->arena;
@@ -787,9 +809,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);
-	gather.conf = &a->route.plan;
-	gather.domain = a->route.domain;
-	a->gather = sp_gather_new(&gather, on_plan, a);
+	gather(a);
 	return a;
 }
 
@@ -808,6 +828,7 @@ void sp_attempt_free(struct sp_attempt **attempt)
 	sp_json_free(&a->tries);
 	sp_json_free(&a->result.detail);
 	sp_plan_free(&a->plan);
+	sp_plan_free(&a->outdated);
 	sp_arena_fini(&a->arena);
 	sp_free(a);
 }

@@ -9,6 +9,7 @@
 #include "deliver/count.h"
 #include "deliver/lookup.h"
 #include "deliver/pool.h"
+#include "deliver/sts.h"
 #include "policy/filter.h"
 #include "policy/verdict.h"
 #include "wire/envelope.h"
@@ -31,7 +32,10 @@ struct sp_attempt_ask {
 	const struct sp_envelope_rcpt *rcpts;
 	size_t rcpt_count;
 	uint64_t size_bytes;
-	bool fresh;              /* not the first attempt */
+	bool fresh;                       /* not the first attempt */
+	struct sp_sts_source *sts;        /* null: MTA-STS is off */
+	const struct sp_sts_row *sts_row; /* of the policy domain, from the
+	                                   * store; or null */
 	struct sp_str exception; /* why verdicts of TLS are waived for this
 	                          * destination now; empty: they are not */
 	struct sp_str body;      /* all of it, when inline_body */

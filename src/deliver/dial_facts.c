@@ -41,13 +41,14 @@ void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
 	*out = (struct sp_tls_client){
 		.sni = host->sni,
 		.version_min = sp_rule_tls_min(host->rule),
-		.anonymous_ok = !dane,
+		.anonymous_ok = !dane && host->sts != SP_STS_ENFORCE,
 		.records = records,
 		.record_count = count,
 		.reference_ids = host->reference_ids,
 		.reference_id_count = host->reference_id_count,
 		.key = dane ? sp_keys_first(host) : SP_KEY_ANY,
 		.host_name = host->name,
+		.pki_name = host->sts_watched ? host->name : (struct sp_str){0},
 		.session_key = key,
 	};
 }
@@ -69,6 +70,13 @@ void sp_dial_tls_facts(const struct sp_tls_seen *seen,
 		[SP_TLS_VERIFY_NOT_YET_VALID] = SP_VERIFY_NOT_YET_VALID,
 		[SP_TLS_VERIFY_NAME] = SP_VERIFY_NAME,
 		[SP_TLS_VERIFY_CHAIN] = SP_VERIFY_CHAIN,
+	};
+	static const enum sp_pki_error PKI[] = {
+		[SP_TLS_PKI_OK] = SP_PKI_OK,
+		[SP_TLS_PKI_UNTRUSTED] = SP_PKI_UNTRUSTED,
+		[SP_TLS_PKI_NOT_YET_VALID] = SP_PKI_NOT_YET_VALID,
+		[SP_TLS_PKI_EXPIRED] = SP_PKI_EXPIRED,
+		[SP_TLS_PKI_NAME] = SP_PKI_NAME,
 	};
 
 	*facts_out = (struct sp_tls_facts){
@@ -95,6 +103,9 @@ void sp_dial_tls_facts(const struct sp_tls_seen *seen,
 		.not_before_ms = seen->not_before_ms,
 		.not_after_ms = seen->not_after_ms,
 		.cert_name_matches = seen->cert_name_matches,
+		.pki_checked = seen->pki_checked,
+		.pki_error = PKI[seen->pki],
+		.pki_text = seen->pki_text,
 	};
 }
 
@@ -185,4 +196,12 @@ void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
 		sp_json_set(live, "history",
 		            history_json(sp_smtp_client_history(client)));
 	}
+}
+
+bool sp_dial_was_mute(const struct sp_dial_facts *facts,
+                      const struct sp_verdict *verdict)
+{
+	return facts->greeting_ms < 0 && !facts->handshake_tried &&
+	       !facts->clear_retry && verdict->cause != SP_CAUSE_REMOTE_REPLY &&
+	       sp_cause_get(verdict->cause)->culprit != SP_CULPRIT_US;
 }

@@ -36,4 +36,8 @@ enum sp_cause_id sp_dial_connect_cause(int err);
 void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
                         const struct sp_smtp_client *client);
 
+/* Not even a greeting came: nobody else would have fared better. */
+bool sp_dial_was_mute(const struct sp_dial_facts *facts,
+                      const struct sp_verdict *verdict);
+
 #endif

@@ -172,6 +172,7 @@ enum sp_judgement sp__dial_judge(struct sp_dial *d, enum sp_session_event event,
 	d->conf.judge.now_ms = sp_time_wall_ms();
 	*j = sp_judge(&d->conf.judge, d->host, event, facts, &d->arena);
 	j->verdict.host = d->host_name; /* the plan may be gone before us */
+	j->sts.host = d->host_name;
 	if (!j->verdict.evidence.len && facts) {
 		j->verdict.evidence = facts->error;
 	}

@@ -118,6 +118,33 @@ static void set_waived(struct sp_json *obj, const struct sp_verdict *v)
 	                 sp_cause_get(v->cause)->name);
 }
 
+/* What MTA-STS finds wrong, also where nothing comes of it. */
+static void set_sts_found(struct sp_json *obj, const struct sp_verdict *v)
+{
+	if (v->class == SP_VERDICT_DELIVERED) {
+		sp_json_set_null(obj, "scenario");
+	} else {
+		sp_json_set_cstr(obj, "scenario", sp_cause_get(v->cause)->name);
+		sp_json_set_text(obj, "evidence", v->evidence);
+	}
+}
+
+static void set_host_sts(struct sp_json *obj, const struct sp_plan_host *host)
+{
+	if (host->sts == SP_STS_NONE) {
+		sp_json_set_null(obj, "sts");
+	} else {
+		sp_json_set_cstr(obj, "sts", sp_sts_mode_text(host->sts));
+	}
+	if (host->sts_found.class != SP_VERDICT_DELIVERED &&
+	    host->rule != SP_RULE_SKIP) {
+		struct sp_json *found = sp_json_object();
+
+		set_sts_found(found, &host->sts_found);
+		sp_json_set(obj, "sts_found", found);
+	}
+}
+
 static struct sp_json *host_json(const struct sp_plan_host *host)
 {
 	struct sp_json *obj = sp_json_object();
@@ -130,7 +157,7 @@ static struct sp_json *host_json(const struct sp_plan_host *host)
 	sp_json_set(obj, "aliases", aliases_json(host));
 	sp_json_set_cstr(obj, "rule", sp_rule_text(host->rule));
 	sp_json_set_cstr(obj, "why", sp_rule_why_text(host->why));
-	sp_json_set_null(obj, "sts");
+	set_host_sts(obj, host);
 	sp_evidence_verdict(obj, &host->verdict);
 	sp_json_set_text(obj, "warning", host->warning);
 	set_waived(obj, &host->waived);
@@ -149,6 +176,37 @@ static const char *verdict_word(const struct sp_verdict *v)
 	return WORDS[v->class];
 }
 
+static struct sp_json *policy_json(const struct sp_sts_kept *kept)
+{
+	struct sp_json *obj = sp_json_object();
+	struct sp_json *mx = sp_json_array();
+
+	for (size_t i = 0; i < kept->policy.mx_count; i++) {
+		sp_json_add_str(mx, kept->policy.mx[i]);
+	}
+	sp_json_set_cstr(obj, "mode", sp_sts_mode_text(kept->policy.mode));
+	sp_json_set_str(obj, "id", kept->id);
+	sp_json_set(obj, "mx", mx);
+	sp_json_set_time(obj, "expires", kept->expires_ms);
+	return obj;
+}
+
+static void set_plan_sts(struct sp_json *obj, const struct sp_plan_sts *sts)
+{
+	if (sts->known) {
+		sp_json_set(obj, "sts", policy_json(&sts->policy));
+	} else {
+		sp_json_set_null(obj, "sts");
+	}
+	if (sts->trouble != SP_CAUSE_NONE) {
+		sp_json_set_cstr(obj, "sts_scenario",
+		                 sp_cause_get(sts->trouble)->name);
+	}
+	if (sts->note.len) {
+		sp_json_set_str(obj, "sts_note", sts->note);
+	}
+}
+
 struct sp_json *sp_evidence_plan(const struct sp_plan *plan)
 {
 	struct sp_json *obj = sp_json_object();
@@ -163,7 +221,7 @@ struct sp_json *sp_evidence_plan(const struct sp_plan *plan)
 	sp_json_set_cstr(mx, "answer", sp_plan_mx_answer_text(plan));
 	sp_json_set_text(mx, "why", plan->mx_why);
 	sp_json_set(obj, "mx", mx);
-	sp_json_set_null(obj, "sts");
+	set_plan_sts(obj, &plan->sts);
 	for (size_t i = 0; i < plan->host_count; i++) {
 		sp_json_add(hosts, host_json(&plan->hosts[i]));
 	}
@@ -224,6 +282,9 @@ struct sp_json *sp_evidence_tls(const struct sp_tls_facts *f)
 	if (f->dane_active) {
 		sp_json_set_text(tls, "verify", f->verify_text);
 	}
+	if (f->pki_text.len) { /* MTA-STS: by the public authorities */
+		sp_json_set_text(tls, "verify_sts", f->pki_text);
+	}
 	return tls;
 }
 
@@ -248,11 +309,33 @@ static struct sp_json *timings_json(const struct sp_dial_facts *facts)
 	return t;
 }
 
+/* Null where MTA-STS has no opinion: no policy, or no session to judge. */
+static struct sp_json *try_sts_json(const struct sp_plan_host *host,
+                                    const struct sp_dial_facts *facts)
+{
+	const struct sp_verdict *found = &facts->judgement.sts;
+	struct sp_json *obj;
+
+	if (!host->sts_watched ||
+	    (!facts->tls && found->class == SP_VERDICT_DELIVERED)) {
+		return NULL;
+	}
+	obj = sp_json_object();
+	if (host->sts == SP_STS_NONE) { /* DANE is in its place */
+		sp_json_set_null(obj, "mode");
+	} else {
+		sp_json_set_cstr(obj, "mode", sp_sts_mode_text(host->sts));
+	}
+	set_sts_found(obj, found);
+	return obj;
+}
+
 struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
                                 const struct sp_dial_facts *facts,
                                 const struct sp_verdict *verdict, bool reused)
 {
 	struct sp_json *obj = sp_json_object();
+	struct sp_json *sts = try_sts_json(host, facts);
 	const struct sp_judge_result *j = &facts->judgement;
 	char line[1024];
 
@@ -274,6 +357,9 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 		sp_json_set(obj, "other_key_tls",
 		            sp_evidence_tls(&facts->other_tls));
 	}
+	if (sts) {
+		sp_json_set(obj, "sts", sts);
+	}
 	sp_json_set_text(obj, "warning", j->warning);
 	sp_evidence_verdict(obj, verdict);
 	if (verdict) {
@@ -286,4 +372,25 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 	}
 	sp_json_set(obj, "timings", timings_json(facts));
 	return obj;
+}
+
+void sp_evidence_filter(struct sp_json *detail, const struct sp_filter *filter,
+                        struct sp_str exception,
+                        const struct sp_verdict *waived)
+{
+	enum sp_waiver waiver = sp_filter_waiver(filter);
+
+	if (filter->log_only) {
+		sp_json_set_bool(detail, "enforce", false);
+	}
+	if (filter->requiretls) {
+		sp_json_set_bool(detail, "requiretls", true);
+	}
+	if (waiver) {
+		sp_json_set_cstr(detail, "filter", sp_waiver_text(waiver));
+	}
+	if (waiver == SP_WAIVER_EXCEPTION) {
+		sp_json_set_str(detail, "exception", exception);
+	}
+	set_waived(detail, waived);
 }

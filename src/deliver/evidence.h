@@ -23,6 +23,12 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 /* {"code", "scenario", "text"} into obj. */
 void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v);
 
+/* What of the ordinary rules did not hold for this message, and what of the
+ * verdicts was let through (class DELIVERED: nothing). */
+void sp_evidence_filter(struct sp_json *detail, const struct sp_filter *filter,
+                        struct sp_str exception,
+                        const struct sp_verdict *waived);
+
 /* The evidence of an attempt in at most max_bytes. What does not fit goes by
  * steps: long texts are cut, then the plan's hosts and all but the last tries
  * are left out; the plan's verdict stays. "cut" then says what is missing. 0,

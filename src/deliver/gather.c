@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bridge between the pure plan and the DNS. The end always comes through
- * a deferred call, also of a plan that needs no question at all (a literal as
- * next-hop), so that callers see one order of events: new, then the callback.
+ * The bridge between the pure plan and the DNS, and between the plan and the
+ * MTA-STS policy, which is waited for where the plan has a host to use. The end
+ * always comes through a deferred call, also of a plan that needs no question
+ * at all (a literal as next-hop), so that callers see one order of events: new,
+ * then the callback.
  */
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "deliver/gather.h"
+#include "deliver/sts_find.h"
+#include "wire/address.h"
 
 struct question {
 	struct sp_list node;
@@ -22,6 +26,7 @@ struct sp_gather {
 	struct sp_lookup *lookup;
 	struct sp_plan *plan;     /* owned until done */
 	struct sp_list questions; /* outstanding */
+	struct sp_sts_find *sts;  /* owned; null: off, or of no use */
 	bool fresh;
 	const char *late; /* past the deadline: which; null: not yet */
 	struct sp_timer *deadline;
@@ -40,6 +45,20 @@ static void answer_late(struct sp_gather *g, unsigned id, struct sp_str name,
 	answer->scenario = SP_STR("dns-timeout");
 	sp_dns_answer_set_why(answer, sp_str_from(g->late));
 	sp_plan_answer(g->plan, id, &answer);
+}
+
+/* A plan without a host to use is not changed by any policy. */
+static void finish_if_done(struct sp_gather *g)
+{
+	if (!g->plan || !sp_plan_done(g->plan)) {
+		return;
+	}
+	if (g->plan->verdict.class != SP_VERDICT_DELIVERED) {
+		sp_sts_find_free(&g->sts);
+	}
+	if (!g->sts || sp_sts_find_done(g->sts)) {
+		sp_deferred_call(g->finish);
+	}
 }
 
 static void ask_open(struct sp_gather *g)
@@ -62,9 +81,7 @@ static void ask_open(struct sp_gather *g)
 		mine->lookup_id = g->lookup->ask(g->lookup, q.name, q.type,
 		                                 g->fresh, on_answer, mine);
 	}
-	if (sp_plan_done(g->plan)) {
-		sp_deferred_call(g->finish);
-	}
+	finish_if_done(g);
 }
 
 static void on_answer(void *arg, struct sp_dns_answer *answer)
@@ -86,8 +103,16 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 	ask_open(g);
 }
 
-static void end_questions(struct sp_gather *g, const char *why)
+static void on_sts(void *arg)
 {
+	finish_if_done(arg);
+}
+
+static void end_questions(struct sp_gather *g, const char *why, bool fetch_too)
+{
+	if (g->sts) {
+		sp_sts_find_end(g->sts, fetch_too, why);
+	}
 	if (!g->plan || sp_plan_done(g->plan)) {
 		return; /* its end is on its way */
 	}
@@ -107,12 +132,13 @@ static void end_questions(struct sp_gather *g, const char *why)
 
 static void on_deadline(void *arg)
 {
-	end_questions(arg, "no answer before the deadline for all questions");
+	end_questions(arg, "no answer before the deadline for all questions",
+	              false);
 }
 
 void sp_gather_hurry(struct sp_gather *g)
 {
-	end_questions(g, "no answer in time, while the place was needed");
+	end_questions(g, "no answer in time, while the place was needed", true);
 }
 
 static void on_finish(void *arg)
@@ -122,7 +148,29 @@ static void on_finish(void *arg)
 
 	sp_timer_stop(g->deadline);
 	g->plan = NULL;
+	if (g->sts) {
+		sp_plan_join_sts(plan, sp_sts_find_choice(g->sts));
+	}
 	g->fn(g->arg, plan); /* may free g */
+}
+
+static void start_sts(struct sp_gather *g, const struct sp_gather_ask *ask)
+{
+	const struct sp_sts_find_ask find = {
+		.loop = ask->loop,
+		.lookup = ask->lookup,
+		.source = ask->sts,
+		.row = ask->sts_row,
+		.domain = g->plan->domain,
+		.fresh = ask->fresh,
+		.anew = ask->sts_anew,
+	};
+
+	if (ask->sts && !sp_plan_done(g->plan) &&
+	    !ask->conf->fixed_next_hop.len &&
+	    !sp_domain_is_literal(g->plan->domain)) {
+		g->sts = sp_sts_find_new(&find, on_sts, g);
+	}
 }
 
 struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
@@ -142,6 +190,7 @@ struct sp_gather *sp_gather_new(const struct sp_gather_ask *ask,
 	sp_list_init(&g->questions);
 	g->plan = sp_plan_new(ask->conf, ask->domain, sp_rand_u64());
 	ask_open(g);
+	start_sts(g, ask);
 	return g;
 }
 
@@ -160,6 +209,7 @@ void sp_gather_free(struct sp_gather **gather)
 		sp_list_remove(it);
 		sp_free(mine);
 	}
+	sp_sts_find_free(&g->sts);
 	sp_deferred_free(&g->finish);
 	sp_timer_free(&g->deadline);
 	sp_plan_free(&g->plan);

@@ -26,6 +26,11 @@ struct sp_lookup {
 	uint64_t (*ask)(struct sp_lookup *lookup, struct sp_str name,
 	                enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
 	                void *arg);
+	/* The same past every cache, of answers too: for the rare question
+	 * whose old answer will not do. Null: ask has to serve. */
+	uint64_t (*ask_anew)(struct sp_lookup *lookup, struct sp_str name,
+	                     enum sp_dns_type type, sp_lookup_fn *fn,
+	                     void *arg);
 	/* An id that was answered already is harmless. */
 	void (*cancel)(struct sp_lookup *lookup, uint64_t id);
 	/* The resolver's self-test failed: nothing can be called secure or

@@ -123,8 +123,10 @@ void sp_route_find(const struct sp_conf *conf, struct sp_str domain,
 				.full_parses = sp_tls_full_parses,
 			},
 		.domain = domain,
+		.mta_sts = true,
 	};
 	if (route) {
+		route_out->mta_sts = route->mta_sts;
 		route_out->plan.dane =
 			(enum sp_dane_mode)value_of(DANE_MODES, route->dane);
 		if (*route->next_hop) {

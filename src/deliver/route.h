@@ -14,8 +14,9 @@
 
 struct sp_route {
 	struct sp_plan_conf plan;
-	struct sp_str domain; /* whose MX is asked: the recipient's, or the
-	                       * route's next-hop */
+	struct sp_str domain; /* whose MX and MTA-STS policy are asked: the
+	                       * recipient's, or the route's next-hop */
+	bool mta_sts;
 };
 
 /* Strings live in the arena, or in conf. Never fails: conf was checked. */

@@ -168,6 +168,7 @@ const struct sp_pack_field SP_MSG_ASK_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_ask, name, SP_DNS_NAME_MAX + 16),
 	SP_PACK(U32, struct sp_msg_ask, type),
 	SP_PACK(BOOL, struct sp_msg_ask, fresh),
+	SP_PACK(BOOL, struct sp_msg_ask, anew),
 	SP_PACK_END,
 };
 

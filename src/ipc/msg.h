@@ -252,7 +252,8 @@ struct sp_msg_ask {
 	uint64_t id;
 	struct sp_str name;
 	uint32_t type;
-	bool fresh;
+	bool fresh; /* cached failures do not count */
+	bool anew;  /* nor do cached answers */
 };
 
 struct sp_msg_ask_cancel {

@@ -19,7 +19,8 @@
  * that timed out for a quarter of an hour, and neither can be removed from a
  * context in use. A context that was made just now has none of that. One is
  * used for as many questions as come within FRESH_MS, but never twice for a
- * question that went wrong in it.
+ * question that went wrong in it. A question that is asked anew has its first
+ * answer from such a context too.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -75,6 +76,7 @@ struct question {
 	struct sp_str name; /* owned, canonical */
 	enum sp_dns_type type;
 	bool fresh;
+	bool anew;    /* not from the main context's cache at all */
 	bool renewed; /* asked in one more fresh context already */
 	sp_resolver_fn *fn;
 	void *arg;
@@ -329,7 +331,8 @@ static void launch(struct sp_resolver *r, struct question *q)
 	r->waiting_count--;
 	sp_list_remove(&q->node);
 	ask_context(r, q,
-	            f ? fresh_or_main(r, f->serial) : r->current[SP__DNS_MAIN]);
+	            f || q->anew ? fresh_or_main(r, f ? f->serial : 0)
+	                         : r->current[SP__DNS_MAIN]);
 }
 
 static size_t dropped_count(const struct sp_resolver *r)
@@ -730,9 +733,9 @@ static void enqueue(struct sp_resolver *r, struct question *q)
 	pump(r);
 }
 
-uint64_t sp_resolver_ask(struct sp_resolver *r, struct sp_str name,
-                         enum sp_dns_type type, bool fresh, sp_resolver_fn *fn,
-                         void *arg)
+static struct question *new_question(struct sp_resolver *r, struct sp_str name,
+                                     enum sp_dns_type type, sp_resolver_fn *fn,
+                                     void *arg)
 {
 	struct question *q = SP_NEW(struct question);
 
@@ -741,12 +744,33 @@ uint64_t sp_resolver_ask(struct sp_resolver *r, struct sp_str name,
 	q->id = ++r->last_id;
 	q->name = own_name(name);
 	q->type = type;
-	q->fresh = fresh;
 	q->fn = fn;
 	q->arg = arg;
 	q->due_ms = sp_time_mono_ms() + r->deadline_ms;
 	q->stage = WAITING;
 	(void)sp_map_set(&r->by_id, sp_map_key_u64(&q->id), q);
+	return q;
+}
+
+uint64_t sp_resolver_ask(struct sp_resolver *r, struct sp_str name,
+                         enum sp_dns_type type, bool fresh, sp_resolver_fn *fn,
+                         void *arg)
+{
+	struct question *q = new_question(r, name, type, fn, arg);
+
+	q->fresh = fresh;
+	enqueue(r, q);
+	return q->id;
+}
+
+uint64_t sp_resolver_ask_anew(struct sp_resolver *r, struct sp_str name,
+                              enum sp_dns_type type, sp_resolver_fn *fn,
+                              void *arg)
+{
+	struct question *q = new_question(r, name, type, fn, arg);
+
+	q->fresh = true;
+	q->anew = true;
 	enqueue(r, q);
 	return q->id;
 }

@@ -67,6 +67,10 @@ void sp_resolver_free(struct sp_resolver **resolver);
 uint64_t sp_resolver_ask(struct sp_resolver *resolver, struct sp_str name,
                          enum sp_dns_type type, bool fresh, sp_resolver_fn *fn,
                          void *arg);
+/* The servers are asked, whatever is in a cache. */
+uint64_t sp_resolver_ask_anew(struct sp_resolver *resolver, struct sp_str name,
+                              enum sp_dns_type type, sp_resolver_fn *fn,
+                              void *arg);
 void sp_resolver_cancel(struct sp_resolver *resolver, uint64_t id);
 
 /*

@@ -75,8 +75,8 @@ int sp__tls_verify(X509_STORE_CTX *ctx, void *arg);
 int sp__tls_note_error(int ok, X509_STORE_CTX *ctx);
 int sp__tls_worst_noted(const struct sp__tls_notes *notes);
 
-/* tls_pki.c: the chain that ctx has to verify, by the public authorities. */
-void sp__tls_pki_verify(struct sp_tls_conn *conn, X509_STORE_CTX *ctx);
+/* tls_pki.c: the chain that from has to verify, by the public authorities. */
+void sp__tls_pki_verify(struct sp_tls_conn *conn, X509_STORE_CTX *from);
 void sp__tls_pki_seen(struct sp_tls_conn *conn, const X509 *leaf);
 void sp__tls_roots_drop(void);
 

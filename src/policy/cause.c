@@ -35,8 +35,8 @@
 	"See that it listens on port 25 (or 587) and offers STARTTLS, also "   \
 	"through firewalls and proxies before it.\n"                           \
 	"Test again.\n"                                                        \
-	"As a last resort remove the TLSA record, until the server offers "    \
-	"TLS."
+	"As a last resort remove the TLSA record, or set the MTA-STS policy "  \
+	"to mode testing, until the server offers TLS."
 #define DO_322                                                                 \
 	"Find the expired certificate on the server named here; it may be "    \
 	"an intermediate.\n"                                                   \

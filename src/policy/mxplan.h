@@ -222,6 +222,11 @@ bool sp_plan_done(const struct sp_plan *plan);
  * copied. */
 void sp_plan_join_sts(struct sp_plan *plan, const struct sp_sts_choice *choice);
 
+/* Would another MTA-STS policy let the host pass, which has failed with this
+ * cause? */
+bool sp_plan_sts_blamed(const struct sp_plan_host *host,
+                        enum sp_cause_id cause);
+
 /* "mail-flow" words of the MX answer for JSON: records, nodata, nxdomain,
  * null-mx, none. */
 const char *sp_plan_mx_answer_text(const struct sp_plan *plan);

@@ -125,3 +125,23 @@ void sp_plan_join_sts(struct sp_plan *plan, const struct sp_sts_choice *choice)
 	}
 	sp__plan_conclude(plan);
 }
+
+/* Without TLS half-DANE would fail as well; the other demands of an enforced
+ * policy are its own. REQUIRETLS takes it for its proof. */
+bool sp_plan_sts_blamed(const struct sp_plan_host *host, enum sp_cause_id cause)
+{
+	static const enum sp_cause_id own[] = {
+		SP_CAUSE_STS_MX_NOT_LISTED, SP_CAUSE_STS_CERT_UNTRUSTED,
+		SP_CAUSE_STS_CERT_EXPIRED,  SP_CAUSE_STS_CERT_NAME_MISMATCH,
+		SP_CAUSE_REQUIRETLS_UNMET,
+	};
+	const struct sp_cause *c = sp_cause_get(cause);
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(*own); i++) {
+		if (host->sts == SP_STS_ENFORCE && cause == own[i]) {
+			return true;
+		}
+	}
+	return host->sts == SP_STS_ENFORCE && host->why == SP_WHY_STS &&
+	       c->subject == 7 && c->detail == 321;
+}

@@ -162,6 +162,18 @@ struct sp_verdict sp_verdict_expire(const struct sp_verdict *v)
 	return out;
 }
 
+struct sp_verdict sp_verdict_keep(struct sp_arena *arena,
+                                  const struct sp_verdict *v)
+{
+	struct sp_verdict copy = *v;
+
+	copy.text = sp_arena_str(arena, v->text);
+	copy.host = sp_arena_str(arena, v->host);
+	copy.address = sp_arena_str(arena, v->address);
+	copy.evidence = sp_arena_str(arena, v->evidence);
+	return copy;
+}
+
 void sp_verdict_line(const struct sp_verdict *v, char *out, size_t cap)
 {
 	SP_ASSERT(cap > 0);

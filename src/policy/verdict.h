@@ -59,6 +59,10 @@ struct sp_verdict sp_verdict_defer(const struct sp_verdict *v);
 /* The same verdict made permanent: what a message shows at expiry. */
 struct sp_verdict sp_verdict_expire(const struct sp_verdict *v);
 
+/* A copy whose strings are in the arena. */
+struct sp_verdict sp_verdict_keep(struct sp_arena *arena,
+                                  const struct sp_verdict *v);
+
 /* "450 4.7.323 tlsa-invalid: ..." and "4.7.323", NUL-terminated. */
 void sp_verdict_line(const struct sp_verdict *v, char *out, size_t cap);
 void sp_verdict_code(const struct sp_verdict *v, char *out, size_t cap);

@@ -11,6 +11,7 @@ struct pending {
 	char *name; /* owned */
 	enum sp_dns_type type;
 	bool fresh;
+	bool anew;
 	sp_lookup_fn *fn;
 	void *arg;
 };
@@ -29,6 +30,7 @@ static void send_question(struct sp_lookup_role *l, const struct pending *p)
 		.name = sp_str_from(p->name),
 		.type = (uint32_t)p->type,
 		.fresh = p->fresh,
+		.anew = p->anew,
 	};
 
 	sp_role_send(l->link, SP_MSG_ASK, SP_MSG_ASK_FIELDS, &msg);
@@ -41,9 +43,9 @@ static void drop(struct sp_lookup_role *l, struct pending *p)
 	sp_free(p);
 }
 
-static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
-                    enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
-                    void *arg)
+static struct pending *new_pending(struct sp_lookup *lookup, struct sp_str name,
+                                   enum sp_dns_type type, sp_lookup_fn *fn,
+                                   void *arg)
 {
 	struct sp_lookup_role *l = (struct sp_lookup_role *)lookup;
 	struct pending *p = SP_NEW(struct pending);
@@ -51,11 +53,30 @@ static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
 	p->id = ++l->last_id;
 	p->name = sp_str_dup(name);
 	p->type = type;
-	p->fresh = fresh;
 	p->fn = fn;
 	p->arg = arg;
 	sp_map_set(&l->pending, sp_map_key_u64(&p->id), p);
-	send_question(l, p);
+	return p;
+}
+
+static uint64_t ask(struct sp_lookup *lookup, struct sp_str name,
+                    enum sp_dns_type type, bool fresh, sp_lookup_fn *fn,
+                    void *arg)
+{
+	struct pending *p = new_pending(lookup, name, type, fn, arg);
+
+	p->fresh = fresh;
+	send_question((struct sp_lookup_role *)lookup, p);
+	return p->id;
+}
+
+static uint64_t ask_anew(struct sp_lookup *lookup, struct sp_str name,
+                         enum sp_dns_type type, sp_lookup_fn *fn, void *arg)
+{
+	struct pending *p = new_pending(lookup, name, type, fn, arg);
+
+	p->anew = true;
+	send_question((struct sp_lookup_role *)lookup, p);
 	return p->id;
 }
 
@@ -140,6 +161,7 @@ struct sp_lookup_role *sp_lookup_role_new(void)
 	struct sp_lookup_role *l = SP_NEW(struct sp_lookup_role);
 
 	l->lookup.ask = ask;
+	l->lookup.ask_anew = ask_anew;
 	l->lookup.cancel = cancel;
 	sp_map_init(&l->pending);
 	return l;

@@ -11,6 +11,7 @@ import pytest
 
 from lab.behaviour import EXTENSIONS, NO_STARTTLS, Behaviour
 from lab.cert import Certificate, Workshop
+from lab.policy_host import TRUSTED, Sts, policy
 from lab.server import message
 from lab.world import Domain, Host
 from tests.support.delivery import OVER, SENDER, brief
@@ -57,10 +58,10 @@ def sent(lab, domain: Domain, header: bytes = b"", sender: str = SENDER) -> dict
     return lab.server.wait_trace(recipient, lambda t: t["status"] in OVER)
 
 
-def passed_on(trace: dict, host: Host) -> None:
+def passed_on(trace: dict, host: Host, security: str = "dane") -> None:
     """It arrived, protected, with the demand."""
     found = (trace["status"], trace["security"])
-    assert found == ("delivered", "dane"), brief(trace)
+    assert found == ("delivered", security), brief(trace)
     (session, _), = host.receiver.mails(trace["recipient"])
     mails = [line for line, _ in session.commands if line.startswith("MAIL")]
     assert all(line.endswith(" REQUIRETLS") for line in mails), mails
@@ -122,6 +123,22 @@ def test_peer_without_tlsa(mail, lab):
     Domain("signed.test"),
 )
 def test_half_dane_is_not_enough(mail, lab):
+    returned(sent(lab, mail.domain), mail.domain)
+
+
+def by_policy(name: str, mode: str) -> Domain:
+    """An unsigned domain with MTA-STS and a certificate to match."""
+    host = Host(certificate=TRUSTED, behaviour=OFFERS)
+    return Domain(name, [host], signed=False, sts=Sts(policy(mode, f"mx.{name}")))
+
+
+@scenario(by_policy("sts.test", "enforce"))
+def test_met_by_mta_sts(mail, lab):
+    passed_on(sent(lab, mail.domain), mail.domain.host, "sts")
+
+
+@scenario(by_policy("sts-testing.test", "testing"))
+def test_mta_sts_in_testing_is_not_enough(mail, lab):
     returned(sent(lab, mail.domain), mail.domain)
 
 

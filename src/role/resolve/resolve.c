@@ -43,6 +43,7 @@ struct question {
 	char *name;                /* owned */
 	enum sp_dns_type type;
 	bool fresh;
+	bool anew;
 };
 
 static void question_free(struct question *q)
@@ -77,8 +78,12 @@ static void ask(struct question *q)
 	sp_list_remove(&q->node);
 	sp_list_append(&q->role->questions, &q->node);
 	q->resolver_id =
-		sp_resolver_ask(q->role->resolver, sp_str_from(q->name),
-	                        q->type, q->fresh, on_answer, q);
+		q->anew ? sp_resolver_ask_anew(q->role->resolver,
+	                                       sp_str_from(q->name), q->type,
+	                                       on_answer, q)
+			: sp_resolver_ask(q->role->resolver,
+	                                  sp_str_from(q->name), q->type,
+	                                  q->fresh, on_answer, q);
 }
 
 static void on_self_test(void *arg, int result, const char *why)
@@ -167,6 +172,7 @@ static int on_ask(struct resolve *role, struct sp_role_link *link,
 	q->name = sp_str_dup(msg.name);
 	q->type = (enum sp_dns_type)msg.type;
 	q->fresh = msg.fresh;
+	q->anew = msg.anew;
 	role->asked++;
 	sp_list_append(&role->waiting, &q->node);
 	if (role->tested) {

@@ -62,6 +62,7 @@ struct job {
 	char *frame;           /* owned: strings of msg point here */
 	struct sp_msg_job msg;
 	struct sp_envelope_rcpt *rcpts;
+	struct sp_sts_row sts_row;  /* of msg */
 	struct sp_attempt *attempt; /* null: unsettled */
 	struct sp_str chunk;        /* owned */
 	uint32_t pull_seq;
@@ -256,6 +257,8 @@ static void start_attempt(struct job *job)
 		.rcpt_count = msg->rcpt_count,
 		.size_bytes = msg->size_bytes,
 		.fresh = msg->attempt > 1,
+		.sts = sts_role_borrow(role->sts),
+		.sts_row = sts_role_row(role->sts, &msg->sts, &job->sts_row),
 		.exception = msg->exception,
 		.body = msg->body,
 		.inline_body = msg->inline_body,
@@ -488,6 +491,17 @@ static void on_grace(void *arg)
 	sp_role_stopped(role->ctx);
 }
 
+static void read_roots(struct sp_role_ctx *ctx)
+{
+	char why[200];
+
+	if (sp_tls_roots(ctx->conf->ca_bundle, why, sizeof(why))) {
+		sp_log(&ctx->log, SP_LOG_ERROR, "transport.ca_bundle",
+		       SP_F_CSTR("file", ctx->conf->ca_bundle),
+		       SP_F_CSTR("why", why));
+	}
+}
+
 static int start(struct sp_role_ctx *ctx)
 {
 	struct transport *role = SP_NEW(struct transport);
@@ -500,7 +514,11 @@ static int start(struct sp_role_ctx *ctx)
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
 	role->look = sp_timer_new(ctx->loop, on_look, role);
-	return sp_tls_setup();
+	if (sp_tls_setup()) {
+		return SP_ETLS;
+	}
+	read_roots(ctx);
+	return 0;
 }
 
 static void reload(struct sp_role_ctx *ctx)
@@ -509,6 +527,7 @@ static void reload(struct sp_role_ctx *ctx)
 
 	sp_pool_set_conf(role->pool, ctx->conf);
 	sts_role_reload(role->sts);
+	read_roots(ctx);
 }
 
 static void stop(struct sp_role_ctx *ctx)
