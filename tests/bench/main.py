@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--case", action="append", help="only this case (may be repeated)")
     parser.add_argument("--only", action="append", help="only sealpost, postfix or floor")
     parser.add_argument("--reps", type=int, help="repetitions (5)")
-    parser.add_argument("--quick", action="store_true", help="few messages: does it all work?")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the messages, once: does it all work?")
     parser.add_argument(
         "--from",
         dest="raw",
