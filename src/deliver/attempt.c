@@ -50,8 +50,6 @@ struct sp_attempt {
 	struct sp_gather *gather;
 	struct sp_plan *plan;
 	struct sp_plan *outdated; /* its policy was */
-	bool sts_failed;          /* by the policy of the cache */
-	bool looked;              /* for a newer one */
 	size_t host;              /* cursor */
 	size_t address;
 	struct sp_pool_ticket *ticket;
@@ -77,6 +75,8 @@ struct sp_attempt {
 	size_t try_count;
 	struct sp_timer *deadline;
 	struct sp_deferred *finish;
+	bool sts_failed; /* by the policy of the cache */
+	bool looked;     /* for a newer one */
 	bool stopped;
 	bool late;        /* over the deadline, but the last dot is out */
 	int64_t start_ms; /* monotonic */
