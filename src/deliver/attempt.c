@@ -57,9 +57,10 @@ struct sp_attempt {
 	struct sp_pool_place *place;
 	char place_address[SP_ADDR_TEXT];
 	bool reused;
-	bool ready; /* a session came about under the host's rule */
-	bool anew;  /* no idle connection for the next try */
-	bool busy;  /* a host was passed over for want of places */
+	bool ready;     /* a session came about under the host's rule */
+	bool anew;      /* no idle connection for the next try */
+	bool busy;      /* a host was passed over for want of places */
+	bool curtailed; /* hurried before it had most of the patience */
 	bool body_wanted;
 	struct sp_smtp_transaction transaction;
 	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
@@ -82,6 +83,7 @@ struct sp_attempt {
 	int64_t start_ms; /* monotonic */
 	int64_t waits_ms; /* since when its patience runs; monotonic */
 	unsigned hurried;
+	int64_t dialled_ms; /* monotonic */
 	int64_t planned_ms; /* duration */
 	struct sp_attempt_result result;
 	sp_attempt_fn *fn;
@@ -502,7 +504,7 @@ static void on_failed(struct sp_attempt *a)
 		try_anew(a, &v);
 		return;
 	}
-	if (sp_dial_was_mute(sp_dial_facts(a->dial), &v)) {
+	if (!a->curtailed && sp_dial_was_mute(sp_dial_facts(a->dial), &v)) {
 		sp_pool_note_failure(a->place, a->ask.domain, v.cause,
 		                     v.evidence);
 	}
@@ -552,24 +554,10 @@ static void dial(struct sp_attempt *a)
 	};
 
 	a->stage = DIAL;
+	a->dialled_ms = sp_time_mono_ms();
+	a->curtailed = false;
 	a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
 	                      on_dial, a);
-}
-
-static struct sp_str not_tried_text(struct sp_attempt *a,
-                                    const struct sp_pool_failure *failure)
-{
-	int64_t age_ms = failure->age_ms;
-	char age[SP_TIME_TEXT];
-
-	if (failure->cause == SP_CAUSE_HOST_BUSY) {
-		return SP_STR("not tried: no place became free in time");
-	}
-	age_ms -= age_ms > 1000 ? age_ms % 1000 : 0;
-	sp_duration_format(age_ms, age);
-	return sp_str_from(sp_arena_printf(
-		&a->arena, "not tried: it failed %s ago (" SP_STR_FMT ")", age,
-		SP_STR_ARG(failure->why)));
 }
 
 static void pass_over(struct sp_attempt *a,
@@ -588,7 +576,7 @@ static void pass_over(struct sp_attempt *a,
 	memcpy(facts.address, a->place_address, sizeof(facts.address));
 	v.host = host_now(a)->name;
 	v.address = sp_arena_str(&a->arena, sp_str_from(a->place_address));
-	v.evidence = not_tried_text(a, failure);
+	v.evidence = sp_evidence_not_tried(failure, &a->arena);
 	a->busy |= v.cause == SP_CAUSE_HOST_BUSY;
 	a->reused = false;
 	note_facts(a, &facts, &v);
@@ -872,6 +860,9 @@ void sp_attempt_hurry(struct sp_attempt *a)
 {
 	a->hurried++;
 	a->waits_ms = sp_time_mono_ms();
+	/* Other hosts of the domain have used up the rest. */
+	a->curtailed = a->waits_ms - a->dialled_ms <
+	               a->ask.conf->smtp.patience_ms / 4 * 3;
 	if (a->stage == PLAN) {
 		sp_gather_hurry(a->gather);
 	} else if (a->stage == WAIT && a->ticket) {

@@ -388,6 +388,8 @@ static void on_error(struct sp_dial *d)
 {
 	int err = sp_stream_error(d->stream);
 
+	d->facts.failed_here = d->state == SP__DIAL_CONNECT &&
+	                       sp_dial_connect_failed_here(err);
 	sp__dial_lose(d,
 	              d->state == SP__DIAL_CONNECT ? sp_dial_connect_cause(err)
 	                                           : SP_CAUSE_CONNECTION_CLOSED,

@@ -63,6 +63,7 @@ struct sp_dial_facts {
 	bool other_key;
 	struct sp_tls_facts other_tls;
 	bool clear_retry;                 /* after a failed handshake */
+	bool failed_here;                 /* no way out to the address */
 	struct sp_judge_result judgement; /* the last one */
 	int64_t connect_ms;               /* durations; -1: not reached */
 	int64_t greeting_ms;

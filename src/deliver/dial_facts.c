@@ -182,6 +182,22 @@ enum sp_cause_id sp_dial_connect_cause(int err)
 	return SP_CAUSE_CONNECTION_FAILED;
 }
 
+bool sp_dial_connect_failed_here(int err)
+{
+	static const int HERE[] = {
+		-ENETUNREACH, -ENETDOWN,     -EADDRNOTAVAIL,
+		-EADDRINUSE,  -EAFNOSUPPORT, -EACCES,
+		-EPERM,       -EINVAL,       -ENOMEM,
+	};
+
+	for (size_t i = 0; i < sizeof(HERE) / sizeof(*HERE); i++) {
+		if (HERE[i] == err) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
                         const struct sp_smtp_client *client)
 {
@@ -201,7 +217,8 @@ void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
 bool sp_dial_was_mute(const struct sp_dial_facts *facts,
                       const struct sp_verdict *verdict)
 {
-	return facts->greeting_ms < 0 && !facts->handshake_tried &&
-	       !facts->clear_retry && verdict->cause != SP_CAUSE_REMOTE_REPLY &&
+	return facts->greeting_ms < 0 && !facts->failed_here &&
+	       !facts->handshake_tried && !facts->clear_retry &&
+	       verdict->cause != SP_CAUSE_REMOTE_REPLY &&
 	       sp_cause_get(verdict->cause)->culprit != SP_CULPRIT_US;
 }

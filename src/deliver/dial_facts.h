@@ -32,6 +32,9 @@ int64_t sp_dial_stage_timeout(const struct sp_conf *conf,
 /* The cause of a connection that did not come about. */
 enum sp_cause_id sp_dial_connect_cause(int err);
 
+/* Nothing has left this machine: that says nothing about the address. */
+bool sp_dial_connect_failed_here(int err);
+
 /* For sp_dial_live; client may be null. */
 void sp_dial_live_facts(struct sp_json *live, const struct sp_dial_facts *facts,
                         const struct sp_smtp_client *client);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Facts to JSON; names as in interface.md section 2. */
 #include "base/mem.h"
+#include "base/time.h"
 #include "deliver/evidence.h"
 #include "wire/address.h"
 
@@ -372,6 +373,22 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 	}
 	sp_json_set(obj, "timings", timings_json(facts));
 	return obj;
+}
+
+struct sp_str sp_evidence_not_tried(const struct sp_pool_failure *failure,
+                                    struct sp_arena *arena)
+{
+	int64_t age_ms = failure->age_ms;
+	char age[SP_TIME_TEXT];
+
+	if (failure->cause == SP_CAUSE_HOST_BUSY) {
+		return SP_STR("not tried: no place became free in time");
+	}
+	age_ms -= age_ms > 1000 ? age_ms % 1000 : 0;
+	sp_duration_format(age_ms, age);
+	return sp_str_from(sp_arena_printf(
+		arena, "not tried: it failed %s ago (" SP_STR_FMT ")", age,
+		SP_STR_ARG(failure->why)));
 }
 
 void sp_evidence_filter(struct sp_json *detail, const struct sp_filter *filter,

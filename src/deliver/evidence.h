@@ -3,6 +3,7 @@
 #define SP_DELIVER_EVIDENCE_H
 
 #include "deliver/dial.h"
+#include "deliver/pool.h"
 #include "policy/mxplan.h"
 #include "wire/json.h"
 
@@ -22,6 +23,10 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 
 /* {"code", "scenario", "text"} into obj. */
 void sp_evidence_verdict(struct sp_json *obj, const struct sp_verdict *v);
+
+/* Why an address was passed over. */
+struct sp_str sp_evidence_not_tried(const struct sp_pool_failure *failure,
+                                    struct sp_arena *arena);
 
 /* What of the ordinary rules did not hold for this message, and what of the
  * verdicts was let through (class DELIVERED: nothing). */

@@ -339,4 +339,31 @@ static const struct hurry_row {
          .messages = {1, 0}},
 };
 
+/* What an attempt says about the destination as a whole. */
+static const struct news_row {
+	const char *name;
+	struct script scripts[HOSTS];
+	enum tlsa tlsa[HOSTS];
+	bool requiretls;
+	enum sp_attempt_news news;
+} NEWS[] = {
+	{"taken", .news = SP_ATTEMPT_REACHED},
+	{"the second host takes it", .tlsa = {WRONG},
+         .news = SP_ATTEMPT_REACHED},
+	{"DANE fails at all hosts", .tlsa = {WRONG, WRONG},
+         .news = SP_ATTEMPT_FAILED},
+	{"no host lets us in",
+         .scripts = {{.greeting = "#421 no\r\n"}, {.greeting = "554 no\r\n"}},
+         .news = SP_ATTEMPT_FAILED},
+	{"RCPT: this message only",
+         .scripts = {{.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"},
+                     {.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"}},
+         .news = SP_ATTEMPT_REACHED},
+	{"MAIL: the end, from both", .scripts = {{.mail = "#"}, {.mail = "#"}},
+         .news = SP_ATTEMPT_REACHED},
+	{"one message wants more than others (RFC 8689)",
+         .scripts = {{.greeting = "#"}, {.greeting = "#"}}, .requiretls = true,
+         .news = SP_ATTEMPT_NO_NEWS},
+};
+
 #endif

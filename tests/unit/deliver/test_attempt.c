@@ -704,33 +704,6 @@ static void on_leave(void *arg)
 	sp_loop_stop(w->loop);
 }
 
-/* What an attempt says about the destination as a whole. */
-static const struct news_row {
-	const char *name;
-	struct script scripts[HOSTS];
-	enum tlsa tlsa[HOSTS];
-	bool requiretls;
-	enum sp_attempt_news news;
-} NEWS[] = {
-	{"taken", .news = SP_ATTEMPT_REACHED},
-	{"the second host takes it", .tlsa = {WRONG},
-         .news = SP_ATTEMPT_REACHED},
-	{"DANE fails at all hosts", .tlsa = {WRONG, WRONG},
-         .news = SP_ATTEMPT_FAILED},
-	{"no host lets us in",
-         .scripts = {{.greeting = "#421 no\r\n"}, {.greeting = "554 no\r\n"}},
-         .news = SP_ATTEMPT_FAILED},
-	{"RCPT: this message only",
-         .scripts = {{.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"},
-                     {.rcpt = "450 no\r\n", .rcpt2 = "450 no\r\n"}},
-         .news = SP_ATTEMPT_REACHED},
-	{"MAIL: the end, from both", .scripts = {{.mail = "#"}, {.mail = "#"}},
-         .news = SP_ATTEMPT_REACHED},
-	{"one message wants more than others (RFC 8689)",
-         .scripts = {{.greeting = "#"}, {.greeting = "#"}}, .requiretls = true,
-         .news = SP_ATTEMPT_NO_NEWS},
-};
-
 static void test_news(void **state)
 {
 	(void)state;
@@ -851,6 +824,32 @@ static void test_not_tried(void **state)
 	world_close(&w);
 }
 
+/* A domain whose first host is silent leaves little patience to its second:
+ * what that host did not do in so short a time is not held against it. */
+static void test_hurried_is_not_failed(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "patience = \"400ms\" greeting_timeout = \"1h\"");
+	w.servers[0].script.greeting = w.servers[1].script.greeting = "";
+	w.hurries = 2;
+	w.look = sp_timer_new(w.loop, on_look, &w);
+	sp_timer_set(w.look, 1);
+	send_one(&w);
+	assert_string_equal(w.got[0].cause, "session-timeout");
+	assert_int_equal(w.servers[1].connections, 1);
+	w.servers[1].script.greeting = NULL;
+	w.domain = "e.example";
+	send_one(&w);
+	assert_non_null(strstr(w.detail, "not tried: it failed "));
+	assert_int_equal(w.servers[0].connections, 1);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w.servers[1].messages, 1);
+	sp_timer_free(&w.look);
+	world_close(&w);
+}
+
 static void test_free_at_any_time(void **state)
 {
 	(void)state;
@@ -888,6 +887,7 @@ int main(void)
 		cmocka_unit_test(test_plan_timeout),
 		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_not_tried),
+		cmocka_unit_test(test_hurried_is_not_failed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
