@@ -13,11 +13,7 @@
 #include "net/socket.h"
 #include "role/console/console.h"
 
-#define CLIENTS_MAX 64
 #define ASK_MAX     (64u * 1024)
-#define REPLY_MAX   (64u * 1024 * 1024)
-#define REPLIES_MAX (2u * REPLY_MAX)   /* of all clients together */
-#define REPLY_SMALL (1u * 1024 * 1024) /* everybody may have so much */
 #define PATIENCE_MS 3000
 #define IDLE_MS     30000
 
@@ -63,22 +59,29 @@ static void write_out(struct client *c)
 	}
 }
 
-/* What others leave of the memory for replies: they may be read slowly, or
- * not at all. */
+size_t console_room(size_t held)
+{
+	size_t left = held < REPLIES_MAX ? REPLIES_MAX - held : 0;
+
+	if (left < REPLY_SMALL) {
+		return REPLY_SMALL;
+	}
+	return left < REPLY_MAX ? left : REPLY_MAX;
+}
+
+/* Replies of others may be read slowly, or not at all. */
 static void measure_room(struct client *c)
 {
-	size_t left = REPLIES_MAX;
+	size_t held = 0;
+	size_t room;
 
 	SP_LIST_FOREACH (it, &c->role->clients) {
-		size_t held = SP_CONTAINER(it, struct client, node)->reply.cap;
-
-		left -= held < left ? held : left;
+		held += SP_CONTAINER(it, struct client, node)->reply.cap;
 	}
-	c->squeezed = left < REPLY_MAX;
+	room = console_room(held);
+	c->squeezed = room < REPLY_MAX;
 	sp_buf_fini(&c->reply);
-	sp_buf_init(&c->reply, left > REPLY_MAX     ? REPLY_MAX
-	                       : left < REPLY_SMALL ? REPLY_SMALL
-	                                            : left);
+	sp_buf_init(&c->reply, room);
 }
 
 static void line(struct client *c, const char *key, struct sp_json *take)

@@ -16,6 +16,14 @@
  * {"error": "..."}; then the connection ends.
  */
 
+#define CLIENTS_MAX 64
+#define REPLY_MAX   (64u * 1024 * 1024)
+#define REPLIES_MAX (2u * REPLY_MAX)   /* of all clients together */
+#define REPLY_SMALL (1u * 1024 * 1024) /* everybody may have so much */
+
+/* How long a reply may become, in bytes, beside those that hold so much. */
+size_t console_room(size_t held);
+
 struct console {
 	struct sp_role_ctx *ctx;
 	struct sp_store *store; /* reader; null until it can be opened */
