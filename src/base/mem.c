@@ -4,8 +4,10 @@
  * without memory is harder to reason about than one that is started again.
  *
  * An arena is a chain of blocks, the newest first; only the newest is cut
- * from. Something larger than a quarter of a block gets a block of its own,
- * put behind the newest so that the rest of that one stays in use.
+ * from. A session has ten of them, most of which hold little, so the first
+ * block is small and each one is twice its predecessor, up to a limit.
+ * Something larger than a quarter of that limit gets a block of its own, put
+ * behind the newest so that the rest of that one stays in use.
  */
 #include <malloc.h>
 #include <stdalign.h>
@@ -19,8 +21,9 @@
 #include "base/assert.h"
 #include "base/mem.h"
 
-#define BLOCK_BYTES 4096U
-#define KEEP_BYTES  (8 * 1024 * 1024)
+#define BLOCK_FIRST_BYTES 256U
+#define BLOCK_MAX_BYTES   4096U
+#define KEEP_BYTES        (8 * 1024 * 1024)
 
 struct sp_arena_block {
 	struct sp_arena_block *next;
@@ -137,6 +140,21 @@ static void *alloc_apart(struct sp_arena *a, size_t size)
 	return block_cut(block, size);
 }
 
+/* A new head with room for size bytes, which are less than the largest. */
+static void add_block(struct sp_arena *a, size_t size)
+{
+	size_t cap = a->next_bytes ? a->next_bytes : BLOCK_FIRST_BYTES;
+	struct sp_arena_block *block;
+
+	while (cap < size) {
+		cap *= 2;
+	}
+	block = block_new(cap);
+	block->next = a->head;
+	a->head = block;
+	a->next_bytes = cap < BLOCK_MAX_BYTES ? 2 * cap : cap;
+}
+
 void *sp_arena_alloc(struct sp_arena *a, size_t size)
 {
 	const size_t align = alignof(max_align_t);
@@ -146,13 +164,11 @@ void *sp_arena_alloc(struct sp_arena *a, size_t size)
 	}
 	size = size ? (size + align - 1) / align * align : align;
 	a->total_bytes += size;
-	if (size > BLOCK_BYTES / 4) {
+	if (size > BLOCK_MAX_BYTES / 4) {
 		return alloc_apart(a, size);
 	}
 	if (!a->head || a->head->cap - a->head->used < size) {
-		struct sp_arena_block *block = block_new(BLOCK_BYTES);
-		block->next = a->head;
-		a->head = block;
+		add_block(a, size);
 	}
 	return block_cut(a->head, size);
 }

@@ -42,6 +42,7 @@ void sp_mem_keep(void);
 struct sp_arena {
 	struct sp_arena_block *head; /* owned */
 	size_t total_bytes;          /* handed out so far */
+	size_t next_bytes;           /* of the next block; 0: the first */
 };
 
 void sp_arena_init(struct sp_arena *a);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdalign.h>
 #include <stdarg.h>
@@ -80,6 +81,26 @@ static void large_block_leaves_the_newest_in_use(void **state)
 	sp_arena_fini(&a);
 }
 
+/* A session has many arenas that hold little. */
+static void small_content_takes_little_memory(void **state)
+{
+	struct sp_arena a;
+
+	(void)state;
+	sp_arena_init(&a);
+	assert_non_null(sp_arena_alloc(&a, 100));
+	assert_true(malloc_usable_size(a.head) <= 512);
+	sp_arena_fini(&a);
+	assert_non_null(sp_arena_alloc(&a, 1000));
+	assert_true(malloc_usable_size(a.head) <= 1200);
+	for (size_t i = 0; i < 1000; i++) {
+		assert_non_null(sp_arena_alloc(&a, 100));
+	}
+	assert_true(malloc_usable_size(a.head) >= 4096);
+	assert_true(malloc_usable_size(a.head) <= 8192);
+	sp_arena_fini(&a);
+}
+
 static void arena_text(void **state)
 {
 	struct sp_arena a;
@@ -103,6 +124,7 @@ int main(void)
 		cmocka_unit_test(copies_end_in_nul),
 		cmocka_unit_test(arena_is_zeroed_aligned_and_apart),
 		cmocka_unit_test(large_block_leaves_the_newest_in_use),
+		cmocka_unit_test(small_content_takes_little_memory),
 		cmocka_unit_test(arena_text),
 	};
 
