@@ -37,6 +37,13 @@ void sp_buf_reset(struct sp_buf *b)
 	b->failed = false;
 }
 
+void sp_buf_give_back(struct sp_buf *b, size_t keep)
+{
+	if (sp_buf_len(b) == 0 && b->cap > keep && !b->failed) {
+		sp_buf_fini(b);
+	}
+}
+
 size_t sp_buf_len(const struct sp_buf *b)
 {
 	return b->end - b->start;

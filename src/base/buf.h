@@ -25,6 +25,9 @@ struct sp_buf {
 void sp_buf_init(struct sp_buf *b, size_t max);
 void sp_buf_fini(struct sp_buf *b);
 void sp_buf_reset(struct sp_buf *b); /* empty, error cleared, memory kept */
+/* What is idle is small: an empty buffer frees its memory where it is more
+ * than keep bytes. One with bytes or an error stays as it is. */
+void sp_buf_give_back(struct sp_buf *b, size_t keep);
 
 int sp_buf_append(struct sp_buf *b, const void *data, size_t len);
 int sp_buf_append_str(struct sp_buf *b, struct sp_str s);

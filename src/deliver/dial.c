@@ -35,6 +35,7 @@
 #define LINGER_MS 5000 /* for QUIT to leave */
 /* Bytes that wait to be sent: few, so that the timers fit what was sent. */
 #define OUT_FILL 131072
+#define OUT_KEEP 512 /* of an empty output of the session */
 
 static int64_t lap(struct sp_dial *d)
 {
@@ -287,6 +288,7 @@ static void write_out(struct sp_dial *d)
 
 	if (bytes.len && sp_buf_append_str(to, bytes) == 0) {
 		sp_buf_consume(from, bytes.len);
+		sp_buf_give_back(from, OUT_KEEP);
 		sp_stream_flush(d->stream);
 		d->timed_stage = SP_SMTP_STAGE_CLOSED; /* time anew */
 	}

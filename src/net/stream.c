@@ -44,9 +44,8 @@
 #define OUT_MAX      1048576
 #define TURN_MAX     65536 /* read by one stream before others get a turn */
 #define CHUNK        16384 /* also the longest TLS record */
-#define KEEP_IN      4096  /* an empty buffer larger than this is given back */
-#define KEEP_OUT     16384
-#define LINGER_MS    5000 /* for the peer to read our last bytes and close */
+#define KEEP         1024  /* an empty buffer larger than this is given back */
+#define LINGER_MS    5000  /* for the peer to read our last bytes and close */
 #define LINGER_BYTES 262144
 
 #define STATES(X)                                                              \
@@ -255,15 +254,6 @@ static void rescue_input(struct sp_stream *s)
 		SP_ASSERT(sp_buf_append(&s->in, scratch, len) == 0);
 		post(s, SP_STREAM_DATA);
 	}
-}
-
-static void give_back(struct sp_buf *b, size_t keep, size_t max)
-{
-	if (sp_buf_len(b) > 0 || b->cap <= keep || sp_buf_error(b)) {
-		return;
-	}
-	sp_buf_fini(b);
-	sp_buf_init(b, max);
 }
 
 static size_t may_write(const struct sp_stream *s)
@@ -487,8 +477,8 @@ static void drive(struct sp_stream *s)
 	if (!deliver(s)) {
 		return;
 	}
-	give_back(&s->in, KEEP_IN, IN_MAX);
-	give_back(&s->out, KEEP_OUT, OUT_MAX);
+	sp_buf_give_back(&s->in, KEEP);
+	sp_buf_give_back(&s->out, KEEP);
 	if (s->watch) {
 		sp_watch_set(s->watch, wanted(s));
 	}

@@ -246,6 +246,9 @@ static void put_chunk(struct sp_smtp_client *c, struct sp_str bytes, bool last)
 	sp__smtp_put(c, sp_buf_str(&c->chunk));
 	sp_buf_fini(&line);
 	sp_buf_reset(&c->chunk);
+	if (last) {
+		sp_buf_fini(&c->chunk); /* the reply may take minutes */
+	}
 	sp__smtp_queue_sent(c, last ? &SP__SMTP_BDAT_LAST : &SP__SMTP_BDAT);
 }
 

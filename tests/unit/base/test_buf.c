@@ -114,6 +114,31 @@ static void stream_stays_small(void **state)
 	sp_buf_fini(&b);
 }
 
+static void gives_back_only_what_is_idle(void **state)
+{
+	struct sp_buf b;
+
+	(void)state;
+	sp_buf_init(&b, 100);
+	sp_buf_give_back(&b, 0);
+	assert_int_equal(sp_buf_append_cstr(&b, "abc"), 0);
+	sp_buf_give_back(&b, 0);
+	assert_content(&b, "abc");
+	sp_buf_consume(&b, 3);
+	sp_buf_give_back(&b, b.cap);
+	assert_non_null(b.data);
+	sp_buf_give_back(&b, b.cap - 1);
+	assert_null(b.data);
+	assert_int_equal(sp_buf_room(&b), 100);
+	assert_int_equal(sp_buf_append_cstr(&b, "abc"), 0);
+	sp_buf_consume(&b, 3);
+	assert_null(sp_buf_reserve(&b, 101));
+	assert_int_equal(sp_buf_printf(&b, "%0101d", 1), SP_ELIMIT);
+	sp_buf_give_back(&b, 0); /* an error is not forgotten by it */
+	assert_int_equal(sp_buf_error(&b), SP_ELIMIT);
+	sp_buf_fini(&b);
+}
+
 static void take_gives_text_and_empties(void **state)
 {
 	struct sp_buf b;
@@ -136,6 +161,7 @@ int main(void)
 		cmocka_unit_test(reserve_then_commit),
 		cmocka_unit_test(consume_and_truncate),
 		cmocka_unit_test(stream_stays_small),
+		cmocka_unit_test(gives_back_only_what_is_idle),
 		cmocka_unit_test(take_gives_text_and_empties),
 	};
 
