@@ -405,6 +405,7 @@ void sp_smtp_client_free(struct sp_smtp_client **client)
 	}
 	commands_drop(&c->unsent);
 	commands_drop(&c->waiting);
+	sp_smtp_history_fini(&c->history);
 	sp_reply_parser_fini(&c->parser);
 	sp_buf_fini(&c->out);
 	sp_buf_fini(&c->chunk);

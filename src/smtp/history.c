@@ -1,13 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ring of last steps. Peer text is made printable here, once, so that
- * whoever shows a step cannot forget to.
+ * whoever shows a step cannot forget to. Its memory grows up to the limit,
+ * which most sessions never come near to.
  */
 #include "base/assert.h"
+#include "base/mem.h"
 #include "smtp/history.h"
+
+#define GROW_BY 8
+
+void sp_smtp_history_fini(struct sp_smtp_history *h)
+{
+	sp_free(h->steps);
+	*h = (struct sp_smtp_history){0};
+}
+
+/* The ring closes only when it has its full size. */
+static void grow(struct sp_smtp_history *h)
+{
+	if (h->count == h->cap && h->cap < SP_SMTP_HISTORY_MAX) {
+		h->cap += GROW_BY;
+		h->steps = sp_realloc(h->steps, h->cap * sizeof(*h->steps));
+	}
+}
 
 static struct sp_smtp_step *next_step(struct sp_smtp_history *h)
 {
+	grow(h);
+
 	struct sp_smtp_step *step = &h->steps[h->count % SP_SMTP_HISTORY_MAX];
 
 	h->count++;

@@ -8,7 +8,7 @@
 #include "base/str.h"
 
 /*
- * What a session did last: transitions and replies in a ring of fixed size,
+ * What a session did last: transitions and replies in a ring of limited size,
  * shown by `sealpost sessions` and in a failed attempt's trace. It holds no
  * times, because a session sees no clock. Peer text is escaped and cut.
  */
@@ -24,10 +24,12 @@ struct sp_smtp_step {
 };
 
 struct sp_smtp_history {
-	struct sp_smtp_step steps[SP_SMTP_HISTORY_MAX];
+	struct sp_smtp_step *steps; /* owned; grows as steps are taken */
+	size_t cap;
 	size_t count; /* steps ever taken */
 };
 
+void sp_smtp_history_fini(struct sp_smtp_history *h);
 void sp_smtp_history_transition(struct sp_smtp_history *h, const char *from,
                                 const char *to);
 void sp_smtp_history_reply(struct sp_smtp_history *h, const char *command,

@@ -264,6 +264,7 @@ void sp_smtp_server_free(struct sp_smtp_server **server)
 		return;
 	}
 	tx_free(&s->tx);
+	sp_smtp_history_fini(&s->history);
 	sp_buf_fini(&s->line);
 	sp_buf_fini(&s->out);
 	sp_buf_fini(&s->body);

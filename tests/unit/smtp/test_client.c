@@ -608,6 +608,11 @@ static void test_history_ring(void **state)
 	assert_int_equal(sp_smtp_history_len(&h), SP_SMTP_HISTORY_MAX);
 	assert_int_equal(sp_smtp_history_at(&h, 0)->code, 268);
 	assert_int_equal(sp_smtp_history_at(&h, 31)->code, 299);
+	sp_smtp_history_fini(&h);
+	assert_int_equal(sp_smtp_history_len(&h), 0);
+	sp_smtp_history_reply(&h, "X", 250, SP_STR("t"));
+	assert_int_equal(sp_smtp_history_at(&h, 0)->code, 250);
+	sp_smtp_history_fini(&h);
 }
 
 int main(void)
