@@ -38,6 +38,18 @@ void sp_mem_keep(void)
 	(void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES / 8);
 }
 
+/* What was trimmed still counts as free: no need to look at it again. */
+void sp_mem_trim(void)
+{
+	static size_t seen;
+	size_t unused = mallinfo2().fordblks;
+
+	if (unused > KEEP_BYTES && unused != seen) {
+		(void)malloc_trim(KEEP_BYTES);
+	}
+	seen = unused;
+}
+
 static _Noreturn void out_of_memory(size_t size)
 {
 	(void)dprintf(STDERR_FILENO, "out of memory (%zu bytes)\n", size);

@@ -34,6 +34,9 @@ void sp_free(void *ptr); /* null is legal */
  * it instead of going back to the system after each message and being asked
  * for again with the next. Before the first large allocation. */
 void sp_mem_keep(void);
+/* To be called now and then: whole pages of freed memory between what is in
+ * use, where they are more than that, go back to the system after all. */
+void sp_mem_trim(void);
 
 /*
  * An arena owns everything parsed during one attempt and frees it at once.

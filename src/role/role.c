@@ -21,6 +21,7 @@
 #include "role/role.h"
 
 #define LINKS_MAX 300 /* 256 workers and the single roles */
+#define TRIM_MS   30000
 
 struct sp_role_private {
 	struct sp_channel *control;
@@ -30,6 +31,7 @@ struct sp_role_private {
 	struct sp_role_link *links[LINKS_MAX];
 	size_t link_count;
 	struct sp_deferred *start_stop;
+	struct sp_timer *trim;
 };
 
 static int on_link_frame(void *arg, uint16_t type, struct sp_str payload,
@@ -272,6 +274,7 @@ static void release(struct sp_role_ctx *ctx)
 	(void)sp_channel_drain(priv->control, 1000);
 	sp_channel_free(&priv->control);
 	sp_deferred_free(&priv->start_stop);
+	sp_timer_free(&priv->trim);
 	for (size_t i = 0; i < priv->reload_count; i++) {
 		sp_conf_free(&priv->reloaded[i]);
 	}
@@ -297,6 +300,15 @@ static const struct sp_role_ops *ops_of(enum sp_role role)
 	return OPS[role];
 }
 
+/* What a burst of work took is not kept for ever. */
+static void on_trim(void *arg)
+{
+	struct sp_role_ctx *ctx = arg;
+
+	sp_mem_trim();
+	sp_timer_set(ctx->priv->trim, TRIM_MS);
+}
+
 int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
                  const struct sp_conf *conf, int control_fd, const int *fds,
                  size_t fd_count)
@@ -315,11 +327,12 @@ int sp_role_main(enum sp_role role, unsigned index, unsigned worker_count,
 	int status = 0;
 
 	sp_mem_keep();
-	sp_mem_keep();
 	set_up_process(&ctx);
 	sp_log_gather(true);
 	ctx.loop = sp_loop_new();
 	ctx.priv->start_stop = sp_deferred_new(ctx.loop, on_stop, &ctx);
+	ctx.priv->trim = sp_timer_new(ctx.loop, on_trim, &ctx);
+	sp_timer_set(ctx.priv->trim, TRIM_MS);
 	ctx.priv->control =
 		sp_channel_new(ctx.loop, control_fd, on_control_frame,
 	                       on_control_closed, &ctx);
