@@ -24,198 +24,13 @@
 #include "base/assert.h"
 #include "base/mem.h"
 #include "base/time.h"
-#include "deliver/attempt.h"
+#include "deliver/attempt_private.h"
 #include "deliver/dial_facts.h"
 #include "deliver/evidence.h"
-#include "deliver/gather.h"
-#include "deliver/route.h"
-#include "policy/filter.h"
-
-#define TRIES_KEPT 40 /* in the evidence; later ones only count */
-
-enum stage {
-	PLAN,
-	WAIT,
-	DIAL,
-	SEND,
-	DONE
-};
-
-struct sp_attempt {
-	struct sp_attempt_ask ask;
-	struct sp_arena arena;
-	enum stage stage;
-	struct sp_route route;
-	struct sp_judge_conf judge; /* with the filter of this message */
-	struct sp_gather *gather;
-	struct sp_plan *plan;
-	struct sp_plan *outdated; /* its policy was */
-	size_t host;              /* cursor */
-	size_t address;
-	struct sp_pool_ticket *ticket;
-	struct sp_dial *dial;
-	struct sp_pool_place *place;
-	char place_address[SP_ADDR_TEXT];
-	bool reused;
-	bool ready;     /* a session came about under the host's rule */
-	bool anew;      /* no idle connection for the next try */
-	bool busy;      /* a host was passed over for want of places */
-	bool curtailed; /* hurried before it had most of the patience */
-	bool body_wanted;
-	struct sp_smtp_transaction transaction;
-	struct sp_envelope_rcpt *open_rcpts; /* sent in this transaction */
-	size_t *open_index;                  /* their places in rcpts */
-	size_t open_count;
-	uint32_t body_seq; /* next chunk to pull */
-	struct sp_attempt_rcpt *rcpts;
-	struct sp_verdict host_verdict; /* the one that speaks for the hosts */
-	bool have_host_verdict;
-	struct sp_verdict waived; /* the one that speaks for all of them */
-	struct sp_json *tries;
-	struct sp_counts counts;
-	size_t try_count;
-	struct sp_timer *deadline;
-	struct sp_deferred *finish;
-	bool sts_failed; /* by the policy of the cache */
-	bool looked;     /* for a newer one */
-	bool stopped;
-	bool late;        /* over the deadline, but the last dot is out */
-	int64_t start_ms; /* monotonic */
-	int64_t waits_ms; /* since when its patience runs; monotonic */
-	unsigned hurried;
-	int64_t dialled_ms; /* monotonic */
-	int64_t planned_ms; /* duration */
-	struct sp_attempt_result result;
-	sp_attempt_fn *fn;
-	void *arg;
-};
 
 static void ask_place(struct sp_attempt *a);
 static void next_try(struct sp_attempt *a);
 static void on_plan(void *arg, struct sp_plan *plan);
-
-/* --- verdicts --- */
-
-static void note_host_verdict(struct sp_attempt *a, const struct sp_verdict *v)
-{
-	if (!a->have_host_verdict) {
-		a->host_verdict = *v;
-		a->have_host_verdict = true;
-	} else {
-		a->host_verdict = *sp_verdict_worse(&a->host_verdict, v);
-	}
-}
-
-static void note_sts(struct sp_attempt *a, const struct sp_plan_host *host,
-                     const struct sp_verdict *v)
-{
-	a->sts_failed |=
-		!a->plan->sts.fetched && sp_plan_sts_blamed(host, v->cause);
-}
-
-/* What two hosts amount to. One that lacks something for the message and one
- * that fails for now: the second may take it later. */
-static struct sp_verdict both(const struct sp_verdict *a,
-                              const struct sp_verdict *b)
-{
-	const struct sp_verdict *worse = sp_verdict_worse(a, b);
-
-	return a->class == b->class ? *worse : sp_verdict_defer(worse);
-}
-
-static void settle_rcpt(struct sp_attempt *a, size_t index,
-                        const struct sp_verdict *v, bool final)
-{
-	struct sp_attempt_rcpt *r = &a->rcpts[index];
-
-	if (final || r->verdict.class == SP_VERDICT_DELIVERED) {
-		r->verdict = *v; /* DELIVERED: nothing was said before */
-	} else {
-		r->verdict = both(&r->verdict, v);
-	}
-	r->settled = final;
-}
-
-static bool all_settled(const struct sp_attempt *a)
-{
-	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
-		if (!a->rcpts[i].settled) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* --- evidence --- */
-
-static struct sp_plan_host *host_now(struct sp_attempt *a)
-{
-	return &a->plan->hosts[a->host];
-}
-
-/* What the filter let through, each cause once. */
-static void note_waived(struct sp_attempt *a, const struct sp_verdict *v)
-{
-	struct sp_attempt_result *r = &a->result;
-
-	for (size_t i = 0; i < r->waived_count; i++) {
-		if (r->waived[i] == v->cause) {
-			return;
-		}
-	}
-	if (v->class == SP_VERDICT_DELIVERED ||
-	    r->waived_count == SP_ATTEMPT_WAIVED_MAX) {
-		return;
-	}
-	r->waived[r->waived_count++] = v->cause;
-	a->waived = sp_verdict_keep(&a->arena, sp_verdict_worse(v, &a->waived));
-}
-
-static void note_facts(struct sp_attempt *a, const struct sp_dial_facts *facts,
-                       const struct sp_verdict *v)
-{
-	note_waived(a, &host_now(a)->waived);
-	if (facts->judgement.waived) {
-		note_waived(a, &facts->judgement.verdict);
-	}
-
-	a->try_count++;
-	if (!a->reused) {
-		sp_count_try(&a->counts, a->plan, host_now(a), facts, v);
-	}
-	a->result.host = host_now(a)->name;
-	a->result.address =
-		sp_arena_str(&a->arena, sp_str_from(facts->address));
-	if (a->try_count <= TRIES_KEPT) {
-		sp_json_add(a->tries,
-		            sp_evidence_try(host_now(a), facts, v, a->reused));
-	}
-}
-
-static void note_try(struct sp_attempt *a, const struct sp_verdict *v)
-{
-	note_facts(a, sp_dial_facts(a->dial), v);
-}
-
-static struct sp_json *write_detail(struct sp_attempt *a)
-{
-	struct sp_json *detail = sp_json_object();
-	struct sp_json *timings = sp_json_object();
-
-	if (a->plan) {
-		sp_json_set(detail, "plan", sp_evidence_plan(a->plan));
-	}
-	sp_json_set(detail, "tries", a->tries);
-	a->tries = NULL;
-	sp_json_set_int(detail, "try_count", (int64_t)a->try_count);
-	sp_json_set_int(timings, "dns_ms", a->planned_ms);
-	sp_json_set_int(timings, "total_ms", sp_time_mono_ms() - a->start_ms);
-	sp_json_set(detail, "timings", timings);
-	sp_json_set_cstr(detail, "security", a->result.security);
-	sp_evidence_filter(detail, &a->judge.filter, a->ask.exception,
-	                   &a->waived);
-	return detail;
-}
 
 /* --- the end --- */
 
@@ -226,65 +41,29 @@ static void drop_connection(struct sp_attempt *a)
 	sp_pool_leave(&a->place);
 }
 
-/* A report goes on where the way back offers no REQUIRETLS: it returns no
- * more than a header, and nobody would hear of its loss (RFC 8689 5). */
-static bool demands_tls(const struct sp_envelope *e)
-{
-	return e->requiretls && e->sender.len > 0;
-}
-
-/* Under a rule of its own a message tells nothing about others. */
-static bool has_own_rule(const struct sp_attempt *a)
-{
-	const struct sp_envelope *e = a->ask.envelope;
-
-	return demands_tls(e) || e->tls_optional;
-}
-
-/* A reply to the envelope or the data is about this message; a permanent
- * verdict of the plan is an answer as well. What is our own fault tells
- * nothing. */
-static enum sp_attempt_news news_of(const struct sp_attempt *a)
-{
-	bool ours = a->busy;
-
-	if (a->result.interrupted || has_own_rule(a)) {
-		return SP_ATTEMPT_NO_NEWS;
-	}
-	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
-		const struct sp_verdict *v = &a->rcpts[i].verdict;
-
-		if (v->class != SP_VERDICT_TEMP || v->at_envelope) {
-			return SP_ATTEMPT_REACHED;
-		}
-		ours |= sp_cause_get(v->cause)->culprit == SP_CULPRIT_US;
-	}
-	if (a->ready) {
-		return SP_ATTEMPT_REACHED;
-	}
-	return ours ? SP_ATTEMPT_NO_NEWS : SP_ATTEMPT_FAILED;
-}
-
 static void on_finish(void *arg)
 {
 	struct sp_attempt *a = arg;
 
 	a->result.rcpts = a->rcpts;
-	a->result.news = news_of(a);
+	a->result.news = sp__attempt_news(a);
+	if (a->result.news == SP_ATTEMPT_FAILED && a->ask.plans) {
+		sp_plan_cache_forget(a->ask.plans, a->ask.domain);
+	}
 	a->result.rcpt_count = a->ask.rcpt_count;
 	a->result.waiver = sp_filter_waiver(&a->judge.filter);
 	a->result.counts = a->counts.list;
 	a->result.count_count = a->counts.count;
-	a->result.detail = write_detail(a);
+	a->result.detail = sp__attempt_detail(a);
 	a->fn(a->arg, &a->result); /* may free a */
 }
 
 static void done(struct sp_attempt *a)
 {
-	if (a->stage == DONE) {
+	if (a->stage == SP__ATTEMPT_DONE) {
 		return;
 	}
-	a->stage = DONE;
+	a->stage = SP__ATTEMPT_DONE;
 	sp_timer_stop(a->deadline);
 	sp_gather_free(&a->gather);
 	drop_connection(a);
@@ -298,7 +77,7 @@ static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 	bool unsaid;
 
 	if (last) {
-		note_host_verdict(a, last);
+		sp__attempt_note_host(a, last);
 	}
 	unsaid = a->host_verdict.class == SP_VERDICT_DELIVERED;
 	if (unsaid) {
@@ -313,7 +92,7 @@ static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 			continue;
 		}
 		if (!unsaid || r->verdict.class == SP_VERDICT_DELIVERED) {
-			settle_rcpt(a, i, &a->host_verdict, false);
+			sp__attempt_settle(a, i, &a->host_verdict, false);
 		}
 		r->settled = true;
 	}
@@ -356,7 +135,7 @@ static void open_transaction(struct sp_attempt *a)
 	};
 	a->body_seq = 0;
 	a->body_wanted = false;
-	a->stage = SEND;
+	a->stage = SP__ATTEMPT_SEND;
 	sp_dial_send(a->dial, &a->transaction);
 }
 
@@ -370,67 +149,11 @@ static void want_body(struct sp_attempt *a)
 	}
 }
 
-static const enum sp_cause_id NEED_CAUSES[] = {
-	[SP_SMTP_NEED_NONE] = SP_CAUSE_NONE,
-	[SP_SMTP_NEED_SIZE] = SP_CAUSE_TOO_LARGE_FOR_PEER,
-	[SP_SMTP_NEED_8BITMIME] = SP_CAUSE_EIGHTBIT_NOT_SUPPORTED,
-	[SP_SMTP_NEED_SMTPUTF8] = SP_CAUSE_SMTPUTF8_NOT_SUPPORTED,
-	[SP_SMTP_NEED_REQUIRETLS] = SP_CAUSE_REQUIRETLS_UNMET,
-};
-
-/* What the host lacks for this recipient. */
-static enum sp_smtp_need need_of(const struct sp_smtp_result *result, size_t i)
-{
-	return result->need != SP_SMTP_NEED_NONE ? result->need
-	                                         : result->rcpts[i].need;
-}
-
-static struct sp_verdict rcpt_verdict(struct sp_attempt *a,
-                                      const struct sp_smtp_result *result,
-                                      size_t i)
-{
-	const struct sp_reply *reply = &result->rcpts[i].reply;
-	enum sp_smtp_need need = need_of(result, i);
-	struct sp_verdict v;
-
-	if (need != SP_SMTP_NEED_NONE) {
-		v = sp_verdict_from_cause(NEED_CAUSES[need], a->ask.domain,
-		                          SP_STR(""), &a->arena);
-	} else if (reply->code) {
-		v = sp_verdict_from_reply(reply, true, &a->arena);
-	} else {
-		v = sp_verdict_keep(&a->arena, sp_dial_verdict(a->dial));
-	}
-	if (v.class == SP_VERDICT_DELIVERED && !result->rcpts[i].delivered) {
-		v = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
-		                          a->ask.domain, SP_STR(""), &a->arena);
-	}
-	if (!v.host.len) {
-		v.host = host_now(a)->name;
-	}
-	if (!v.address.len) {
-		v.address =
-			sp_arena_str(&a->arena, sp_str_from(a->place_address));
-	}
-	return v;
-}
-
-/* The peer has said nothing that decides for any recipient. */
-static bool is_unheard(const struct sp_smtp_result *result)
-{
-	for (size_t i = 0; i < result->rcpt_count; i++) {
-		if (result->rcpts[i].reply.code || result->rcpts[i].accepted) {
-			return false;
-		}
-	}
-	return result->need == SP_SMTP_NEED_NONE && !result->end_sent;
-}
-
 /* A connection that was idle can have ended at the peer's side before it
  * heard of this message: that is no failure of the host. */
 static void try_anew(struct sp_attempt *a, const struct sp_verdict *v)
 {
-	note_try(a, v);
+	sp__attempt_note_try(a, v);
 	drop_connection(a);
 	if (a->stopped) {
 		next_try(a);
@@ -440,41 +163,10 @@ static void try_anew(struct sp_attempt *a, const struct sp_verdict *v)
 	}
 }
 
-/* Settles the recipients by their replies; the first verdict that is not a
- * delivery stands for the try. Once the last dot is out, a recipient without
- * a reply is left for a later attempt: another host might make it a second
- * copy. What this host lacks, the next one may have (RFC 6531 3.2, RFC 8689
- * 4.2.1). */
-static const struct sp_verdict *settle_sent(struct sp_attempt *a,
-                                            const struct sp_smtp_result *result)
-{
-	const struct sp_verdict *shown = NULL;
-
-	for (size_t i = 0; i < a->open_count; i++) {
-		size_t index = a->open_index[i];
-		struct sp_verdict v = rcpt_verdict(a, result, i);
-		bool lacks = need_of(result, i) != SP_SMTP_NEED_NONE;
-		bool unknown = result->end_sent && !result->rcpts[i].reply.code;
-		bool final = !lacks && (v.class != SP_VERDICT_TEMP || unknown);
-
-		if (v.class == SP_VERDICT_DELIVERED) {
-			a->result.security =
-				sp_dial_facts(a->dial)->judgement.security;
-		}
-		settle_rcpt(a, index, &v, final);
-		a->rcpts[index].dsn =
-			v.class == SP_VERDICT_DELIVERED && result->dsn;
-		if (v.class != SP_VERDICT_DELIVERED && !shown) {
-			shown = &a->rcpts[index].verdict;
-		}
-	}
-	return shown;
-}
-
 static void on_sent(struct sp_attempt *a)
 {
 	const struct sp_smtp_result *result = sp_dial_result(a->dial);
-	bool unheard = is_unheard(result);
+	bool unheard = sp__attempt_unheard(result);
 
 	if (unheard && a->reused) {
 		struct sp_verdict v =
@@ -483,9 +175,9 @@ static void on_sent(struct sp_attempt *a)
 		try_anew(a, &v);
 		return;
 	}
-	note_try(a, settle_sent(a, result));
+	sp__attempt_note_try(a, sp__attempt_settle_sent(a, result));
 	sp_pool_put(&a->place, &a->dial);
-	if (all_settled(a)) {
+	if (sp__attempt_all_settled(a)) {
 		done(a);
 		return;
 	}
@@ -508,9 +200,9 @@ static void on_failed(struct sp_attempt *a)
 		sp_pool_note_failure(a->place, a->ask.domain, v.cause,
 		                     v.evidence);
 	}
-	note_try(a, &v);
-	note_host_verdict(a, &v);
-	note_sts(a, host_now(a), &v);
+	sp__attempt_note_try(a, &v);
+	sp__attempt_note_host(a, &v);
+	sp__attempt_note_sts(a, sp__attempt_host(a), &v);
 	drop_connection(a);
 	next_try(a);
 }
@@ -543,7 +235,7 @@ static void on_dial(void *arg, enum sp_dial_event event)
 
 static void dial(struct sp_attempt *a)
 {
-	struct sp_plan_host *host = host_now(a);
+	struct sp_plan_host *host = sp__attempt_host(a);
 	struct sp_dial_conf conf = {
 		.loop = a->ask.loop,
 		.conf = a->ask.conf,
@@ -553,7 +245,7 @@ static void dial(struct sp_attempt *a)
 		.lingering = sp_pool_lingering(a->ask.pool),
 	};
 
-	a->stage = DIAL;
+	a->stage = SP__ATTEMPT_DIAL;
 	a->dialled_ms = sp_time_mono_ms();
 	a->curtailed = false;
 	a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
@@ -574,13 +266,13 @@ static void pass_over(struct sp_attempt *a,
 	};
 
 	memcpy(facts.address, a->place_address, sizeof(facts.address));
-	v.host = host_now(a)->name;
+	v.host = sp__attempt_host(a)->name;
 	v.address = sp_arena_str(&a->arena, sp_str_from(a->place_address));
 	v.evidence = sp_evidence_not_tried(failure, &a->arena);
 	a->busy |= v.cause == SP_CAUSE_HOST_BUSY;
 	a->reused = false;
-	note_facts(a, &facts, &v);
-	note_host_verdict(a, &v);
+	sp__attempt_note_facts(a, &facts, &v);
+	sp__attempt_note_host(a, &v);
 	next_try(a);
 }
 
@@ -611,16 +303,16 @@ static void on_place(void *arg, struct sp_pool_place *place,
 static bool advance(struct sp_attempt *a, bool first)
 {
 	if (!first && a->address != SIZE_MAX &&
-	    a->address + 1 < host_now(a)->address_count) {
+	    a->address + 1 < sp__attempt_host(a)->address_count) {
 		a->address++;
 		return true;
 	}
 	for (a->host += first ? 0 : 1; a->host < a->plan->host_count;
 	     a->host++) {
-		const struct sp_plan_host *host = host_now(a);
+		const struct sp_plan_host *host = sp__attempt_host(a);
 
 		if (host->rule == SP_RULE_SKIP) {
-			note_host_verdict(a, &host->verdict);
+			sp__attempt_note_host(a, &host->verdict);
 			sp_count_skipped(&a->counts, a->plan, host);
 		} else if (host->address_count) {
 			a->address = 0;
@@ -632,7 +324,7 @@ static bool advance(struct sp_attempt *a, bool first)
 
 static void ask_place(struct sp_attempt *a)
 {
-	const struct sp_plan_host *host = host_now(a);
+	const struct sp_plan_host *host = sp__attempt_host(a);
 	const struct sp_plan_address *address = &host->addresses[a->address];
 	struct sp_addr addr = {.family = address->family};
 	struct sp_pool_ask ask = {
@@ -648,7 +340,7 @@ static void ask_place(struct sp_attempt *a)
 	a->anew = false;
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
 	sp_addr_text(&addr, a->place_address);
-	a->stage = WAIT;
+	a->stage = SP__ATTEMPT_WAIT;
 	ask.key = sp_str_from(key);
 	ask.address = sp_str_from(a->place_address);
 	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
@@ -670,7 +362,7 @@ static void gather(struct sp_attempt *a)
 		.sts_anew = a->looked,
 	};
 
-	a->stage = PLAN;
+	a->stage = SP__ATTEMPT_PLAN;
 	a->gather = sp_gather_new(&ask, on_plan, a);
 }
 
@@ -678,7 +370,7 @@ static void gather(struct sp_attempt *a)
 static void fail_all(struct sp_attempt *a, const struct sp_verdict *v)
 {
 	if (v) {
-		note_host_verdict(a, v);
+		sp__attempt_note_host(a, v);
 	}
 	if (a->sts_failed && !a->looked) {
 		a->looked = true;
@@ -713,10 +405,39 @@ static bool take_update(struct sp_attempt *a, struct sp_plan **plan)
 		sp_plan_free(plan);
 		return false;
 	}
-	a->outdated = a->plan;
+	a->outdated = a->shared;
 	a->have_host_verdict = false;
 	a->host = 0;
 	return true;
+}
+
+/* The hosts of a plan, one after another. */
+static void begin(struct sp_attempt *a, struct sp_shared_plan *shared)
+{
+	struct sp_plan *plan = shared->plan;
+
+	a->shared = shared;
+	a->plan = plan;
+	a->planned_ms = sp_time_mono_ms() - a->start_ms;
+	sp_count_plan(&a->counts, plan);
+	for (size_t i = 0; i < plan->host_count; i++) {
+		sp__attempt_note_sts(a, &plan->hosts[i],
+		                     &plan->hosts[i].verdict);
+	}
+	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
+		fail_all(a, &plan->verdict);
+	} else if (advance(a, true)) {
+		ask_place(a);
+	} else {
+		give_up_cause(a, SP_CAUSE_INTERNAL_ERROR, "");
+	}
+}
+
+/* Only plans under the rules that hold for all mail. */
+static bool may_share(const struct sp_attempt *a)
+{
+	return a->ask.plans && !a->ask.exception.len &&
+	       !sp__attempt_own_rule(a) && !a->ask.lookup->validator_broken;
 }
 
 static void on_plan(void *arg, struct sp_plan *plan)
@@ -728,19 +449,11 @@ static void on_plan(void *arg, struct sp_plan *plan)
 		give_up(a, NULL);
 		return;
 	}
-	a->plan = plan;
-	a->planned_ms = sp_time_mono_ms() - a->start_ms;
 	sp_filter_plan(&a->judge.filter, plan);
-	sp_count_plan(&a->counts, plan);
-	for (size_t i = 0; i < plan->host_count; i++) {
-		note_sts(a, &plan->hosts[i], &plan->hosts[i].verdict);
-	}
-	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
-		fail_all(a, &plan->verdict);
-	} else if (advance(a, true)) {
-		ask_place(a);
-	} else {
-		give_up_cause(a, SP_CAUSE_INTERNAL_ERROR, "");
+	begin(a, sp_shared_plan_new(&plan));
+	if (may_share(a)) {
+		sp_plan_cache_keep(a->ask.plans, a->ask.domain, a->shared,
+		                   sp_time_mono_ms());
 	}
 }
 
@@ -751,7 +464,7 @@ static void break_off(struct sp_attempt *a, enum sp_cause_id cause)
 	                                            SP_STR(""), &a->arena);
 
 	if (a->dial) {
-		note_try(a, &v);
+		sp__attempt_note_try(a, &v);
 		sp_dial_free(&a->dial);
 	}
 	a->result.interrupted |= cause == SP_CAUSE_INTERRUPTED;
@@ -767,6 +480,21 @@ static void on_deadline(void *arg)
 		return;
 	}
 	break_off(a, SP_CAUSE_ATTEMPT_DEADLINE);
+}
+
+static void start(struct sp_attempt *a)
+{
+	struct sp_shared_plan *shared = NULL;
+
+	if (may_share(a) && !a->ask.fresh) {
+		shared = sp_plan_cache_find(a->ask.plans, a->ask.domain,
+		                            a->start_ms);
+	}
+	if (shared) {
+		begin(a, sp_shared_plan_hold(shared));
+	} else {
+		gather(a);
+	}
 }
 
 struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
@@ -791,13 +519,13 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	a->deadline = sp_timer_new(ask->loop, on_deadline, a);
 	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
 	a->judge = sp_route_judge(ask->conf);
-	a->judge.filter.requiretls = demands_tls(ask->envelope);
+	a->judge.filter.requiretls = sp__attempt_demands_tls(ask->envelope);
 	a->judge.filter.tls_optional =
 		ask->envelope->tls_optional && !ask->envelope->requiretls;
 	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);
-	gather(a);
+	start(a);
 	return a;
 }
 
@@ -815,22 +543,22 @@ void sp_attempt_free(struct sp_attempt **attempt)
 	sp_deferred_free(&a->finish);
 	sp_json_free(&a->tries);
 	sp_json_free(&a->result.detail);
-	sp_plan_free(&a->plan);
-	sp_plan_free(&a->outdated);
+	sp_shared_plan_drop(&a->shared);
+	sp_shared_plan_drop(&a->outdated);
 	sp_arena_fini(&a->arena);
 	sp_free(a);
 }
 
 void sp_attempt_body(struct sp_attempt *a, struct sp_str bytes, bool last)
 {
-	if (a->stage == SEND && a->dial) {
+	if (a->stage == SP__ATTEMPT_SEND && a->dial) {
 		sp_dial_body(a->dial, bytes, last);
 	}
 }
 
 void sp_attempt_body_failed(struct sp_attempt *a)
 {
-	if (a->stage == SEND && a->dial) {
+	if (a->stage == SP__ATTEMPT_SEND && a->dial) {
 		/* no dot was sent: nothing happened */
 		break_off(a, SP_CAUSE_INTERRUPTED);
 	}
@@ -839,7 +567,8 @@ void sp_attempt_body_failed(struct sp_attempt *a)
 void sp_attempt_stop(struct sp_attempt *a)
 {
 	a->stopped = true;
-	if (a->stage == PLAN || a->stage == WAIT || a->stage == DIAL) {
+	if (a->stage == SP__ATTEMPT_PLAN || a->stage == SP__ATTEMPT_WAIT ||
+	    a->stage == SP__ATTEMPT_DIAL) {
 		break_off(a, SP_CAUSE_INTERRUPTED);
 	}
 }
@@ -850,7 +579,8 @@ int64_t sp_attempt_overdue_ms(const struct sp_attempt *a, int64_t now_ms)
 		a->hurried < 62 ? a->ask.conf->smtp.patience_ms >> a->hurried
 				: 0;
 
-	if (a->stage == DONE || (a->stage == SEND && a->body_wanted)) {
+	if (a->stage == SP__ATTEMPT_DONE ||
+	    (a->stage == SP__ATTEMPT_SEND && a->body_wanted)) {
 		return -1;
 	}
 	return now_ms - a->waits_ms - patience_ms;
@@ -863,9 +593,9 @@ void sp_attempt_hurry(struct sp_attempt *a)
 	/* Other hosts of the domain have used up the rest. */
 	a->curtailed = a->waits_ms - a->dialled_ms <
 	               a->ask.conf->smtp.patience_ms / 4 * 3;
-	if (a->stage == PLAN) {
+	if (a->stage == SP__ATTEMPT_PLAN) {
 		sp_gather_hurry(a->gather);
-	} else if (a->stage == WAIT && a->ticket) {
+	} else if (a->stage == SP__ATTEMPT_WAIT && a->ticket) {
 		sp_pool_give_up(a->ticket);
 	} else if (a->dial && !a->body_wanted) {
 		sp_dial_hurry(a->dial);
@@ -874,11 +604,11 @@ void sp_attempt_hurry(struct sp_attempt *a)
 
 struct sp_json *sp_attempt_live(const struct sp_attempt *a)
 {
-	static const char *const STAGES[] = {[PLAN] = "plan",
-	                                     [WAIT] = "wait",
-	                                     [DIAL] = "dial",
-	                                     [SEND] = "send",
-	                                     [DONE] = "done"};
+	static const char *const STAGES[] = {[SP__ATTEMPT_PLAN] = "plan",
+	                                     [SP__ATTEMPT_WAIT] = "wait",
+	                                     [SP__ATTEMPT_DIAL] = "dial",
+	                                     [SP__ATTEMPT_SEND] = "send",
+	                                     [SP__ATTEMPT_DONE] = "done"};
 	struct sp_json *live =
 		a->dial ? sp_dial_live(a->dial) : sp_json_object();
 

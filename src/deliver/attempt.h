@@ -8,6 +8,7 @@
 #include "conf/conf.h"
 #include "deliver/count.h"
 #include "deliver/lookup.h"
+#include "deliver/plan_cache.h"
 #include "deliver/pool.h"
 #include "deliver/sts.h"
 #include "policy/filter.h"
@@ -27,6 +28,7 @@ struct sp_attempt_ask {
 	const struct sp_conf *conf;
 	struct sp_lookup *lookup;
 	struct sp_pool *pool;
+	struct sp_plan_cache *plans; /* or null */
 	struct sp_str domain;
 	const struct sp_envelope *envelope; /* sender and parameters */
 	const struct sp_envelope_rcpt *rcpts;

@@ -24,7 +24,6 @@ struct sp_shared_plan *sp_shared_plan_new(struct sp_plan **plan)
 	struct sp_shared_plan *shared = SP_NEW(struct sp_shared_plan);
 
 	shared->plan = *plan;
-	shared->evidence = sp_evidence_plan(*plan);
 	shared->holders = 1;
 	*plan = NULL;
 	return shared;
@@ -46,6 +45,14 @@ void sp_shared_plan_drop(struct sp_shared_plan **shared)
 		sp_json_free(&s->evidence);
 		sp_free(s);
 	}
+}
+
+struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared)
+{
+	if (!shared->evidence) {
+		shared->evidence = sp_evidence_plan(shared->plan);
+	}
+	return sp_json_share(shared->evidence);
 }
 
 struct sp_plan_cache *sp_plan_cache_new(void)

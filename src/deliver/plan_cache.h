@@ -23,7 +23,7 @@
 /* A plan and its evidence as several attempts see them: not to be changed. */
 struct sp_shared_plan {
 	struct sp_plan *plan;     /* owned */
-	struct sp_json *evidence; /* owned; sp_evidence_plan */
+	struct sp_json *evidence; /* owned; null until it is asked for */
 	size_t holders;
 };
 
@@ -31,6 +31,8 @@ struct sp_shared_plan {
 struct sp_shared_plan *sp_shared_plan_new(struct sp_plan **plan);
 struct sp_shared_plan *sp_shared_plan_hold(struct sp_shared_plan *shared);
 void sp_shared_plan_drop(struct sp_shared_plan **shared);
+/* sp_evidence_plan, made once; the caller's, and not to be changed. */
+struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared);
 
 struct sp_plan_cache;
 

@@ -45,6 +45,7 @@ struct transport {
 	struct sp_lookup_role *lookup;
 	struct sts_role *sts;
 	struct sp_pool *pool;
+	struct sp_plan_cache *plans;
 	struct sp_map jobs; /* by attempt id */
 	struct sp_timer *grace;
 	struct sp_timer *look; /* set while all places are taken */
@@ -251,6 +252,7 @@ static void start_attempt(struct job *job)
 		.conf = role->ctx->conf,
 		.lookup = sp_lookup_role_borrow(role->lookup),
 		.pool = role->pool,
+		.plans = role->plans,
 		.domain = msg->domain,
 		.envelope = &msg->envelope,
 		.rcpts = job->rcpts,
@@ -511,6 +513,7 @@ static int start(struct sp_role_ctx *ctx)
 	sp_map_init(&role->jobs);
 	role->lookup = sp_lookup_role_new();
 	role->sts = sts_role_new(ctx);
+	role->plans = sp_plan_cache_new();
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
 	role->look = sp_timer_new(ctx->loop, on_look, role);
@@ -526,6 +529,7 @@ static void reload(struct sp_role_ctx *ctx)
 	struct transport *role = ctx->state;
 
 	sp_pool_set_conf(role->pool, ctx->conf);
+	sp_plan_cache_clear(role->plans);
 	sts_role_reload(role->sts);
 	read_roots(ctx);
 }
@@ -561,6 +565,7 @@ static void finish(struct sp_role_ctx *ctx)
 	}
 	sp_map_fini(&role->jobs);
 	sp_pool_free(&role->pool);
+	sp_plan_cache_free(&role->plans);
 	sts_role_free(&role->sts);
 	sp_lookup_role_free(&role->lookup);
 	sp_timer_free(&role->grace);
