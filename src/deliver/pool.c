@@ -8,6 +8,11 @@
  * key; a place that becomes free, to the first who waits at all; and an idle
  * connection under another key gives way when somebody waits.
  *
+ * A handshake costs more than many messages. So connections under one key
+ * are a group that grows slowly: who could use one that is there, or is being
+ * made, waits for it, unless GROUP_WAITING others per connection do so
+ * already, or the group has not grown for GROUP_MS and nothing came free.
+ *
  * Many domains may lead to one address, so what one of them has met there
  * serves all:
  *
@@ -43,6 +48,8 @@
 #define SHARE_FIRST    5
 #define PAUSE_FIRST_MS 10000
 #define REMEMBERED     1000
+#define GROUP_WAITING  4
+#define GROUP_MS       500
 
 enum kind {
 	ADDRESS,
@@ -73,8 +80,17 @@ struct site {
 	struct sp_list forsaken; /* node: nobody is there */
 };
 
+/* Under one key. Lives as long as there is a place or a ticket of it. */
+struct group {
+	struct sp_str key; /* owned */
+	size_t places;
+	size_t waiting;
+	int64_t grown_ms; /* monotonic */
+};
+
 struct sp_pool_place {
 	struct site *at[KINDS];
+	struct group *group;        /* null: it had no key */
 	struct sp_list idle[KINDS]; /* nodes */
 	bool up;
 	uint64_t failures;    /* of the address, when it began */
@@ -85,7 +101,8 @@ struct sp_pool_place {
 struct sp_pool_ticket {
 	struct sp_list node;
 	struct site *at[KINDS]; /* null once answered */
-	struct sp_str key;      /* owned */
+	struct group *group;    /* null: a new connection is wanted */
+	struct sp_timer *grow; /* the group may; null: it did not wait for it */
 	uint64_t domain;
 	struct sp_pool_place *place;    /* given, not yet told */
 	struct sp_pool_failure failure; /* ... or this */
@@ -100,6 +117,7 @@ struct sp_pool {
 	const struct sp_conf *conf;
 	unsigned worker_count;
 	struct sp_map sites[KINDS];
+	struct sp_map groups;
 	struct sp_list changed;  /* sites to look at */
 	struct sp_list forsaken; /* failed sites, the longest first */
 	size_t forsaken_count;
@@ -191,11 +209,49 @@ static void touch(struct site *site)
 	sp_list_append(&site->pool->changed, &site->changed);
 }
 
+/* --- groups --- */
+
+static struct group *group_find(struct sp_pool *pool, struct sp_str key)
+{
+	struct group *group = sp_map_find(&pool->groups, key);
+
+	if (!group && key.len > 0) {
+		group = SP_NEW(struct group);
+		group->key = sp_str_from(sp_str_dup(key));
+		sp_map_set(&pool->groups, key, group);
+	}
+	return group;
+}
+
+static void group_drop_if_unused(struct sp_pool *pool, struct group *group)
+{
+	if (group && !group->places && !group->waiting) {
+		sp_map_remove(&pool->groups, group->key);
+		sp_free((char *)(uintptr_t)group->key.ptr);
+		sp_free(group);
+	}
+}
+
+/* One of its connections will do, soon. */
+static bool will_do(const struct group *group)
+{
+	return group && group->places > 0 &&
+	       group->waiting <= GROUP_WAITING * group->places &&
+	       sp_time_mono_ms() - group->grown_ms < GROUP_MS;
+}
+
 /* --- places --- */
 
-static struct sp_pool_place *place_new(struct site *const at[KINDS])
+static struct sp_pool_place *place_new(struct site *const at[KINDS],
+                                       struct group *group)
 {
 	struct sp_pool_place *p = SP_NEW(struct sp_pool_place);
+
+	p->group = group;
+	if (group) {
+		group->places++;
+		group->grown_ms = sp_time_mono_ms();
+	}
 
 	for (int k = 0; k < KINDS; k++) {
 		p->at[k] = at[k];
@@ -225,9 +281,15 @@ static void end_idleness(struct sp_pool_place *p)
 
 static void place_free(struct sp_pool_place *p)
 {
+	struct sp_pool *pool = p->at[ADDRESS]->pool;
+
 	set_up(p, false);
 	end_idleness(p);
 	sp_dial_quit(&p->dial);
+	if (p->group) {
+		p->group->places--;
+		group_drop_if_unused(pool, p->group);
+	}
 	for (int k = 0; k < KINDS; k++) {
 		SP_ASSERT(p->at[k]->places > 0);
 		p->at[k]->places--;
@@ -236,7 +298,7 @@ static void place_free(struct sp_pool_place *p)
 	if (p->failures == p->at[ADDRESS]->failures) {
 		p->at[ADDRESS]->probes--;
 	}
-	p->at[ADDRESS]->pool->connections--;
+	pool->connections--;
 	sp_free(p);
 }
 
@@ -246,7 +308,6 @@ static void ticket_free(struct sp_pool_ticket *t)
 {
 	sp_list_remove(&t->node);
 	sp_deferred_free(&t->tell);
-	sp_free((char *)(uintptr_t)t->key.ptr);
 	sp_free(t->why);
 	sp_free(t);
 }
@@ -264,6 +325,12 @@ static void on_tell(void *arg)
 static void detach(struct sp_pool_ticket *t)
 {
 	sp_list_remove(&t->node);
+	sp_timer_free(&t->grow);
+	if (t->group) {
+		t->group->waiting--;
+		group_drop_if_unused(t->at[ADDRESS]->pool, t->group);
+		t->group = NULL;
+	}
 	for (int k = 0; k < KINDS; k++) {
 		t->at[k]->tickets--;
 		touch(t->at[k]);
@@ -324,6 +391,8 @@ static bool is_refused(const struct sp_pool_ticket *t)
 
 /* --- who is next --- */
 
+static void serve_all(struct sp_pool *pool);
+
 static struct sp_pool_place *oldest_idle(struct site *site)
 {
 	struct sp_list *first = sp_list_first(&site->idle);
@@ -349,19 +418,39 @@ static bool make_room(struct site *site)
 	return has_room(site);
 }
 
+static void on_grow(void *arg)
+{
+	struct sp_pool_ticket *t = arg;
+
+	sp_timer_free(&t->grow);
+	touch(t->at[ADDRESS]);
+	touch(t->at[HOST]);
+	serve_all(t->at[ADDRESS]->pool);
+}
+
+static void wait_for_group(struct sp_pool_ticket *t)
+{
+	if (!t->grow) {
+		t->grow = sp_timer_new(t->at[ADDRESS]->pool->loop, on_grow, t);
+		sp_timer_set(t->grow, GROUP_MS);
+	}
+}
+
 static void serve(struct site *site)
 {
-	struct sp_list *first;
-
-	while ((first = sp_list_first(&site->waiting)) && make_room(site)) {
+	SP_LIST_FOREACH_SAFE (it, next, &site->waiting) {
 		struct sp_pool_ticket *t =
-			SP_CONTAINER(first, struct sp_pool_ticket, node);
+			SP_CONTAINER(it, struct sp_pool_ticket, node);
 		struct site *other = t->at[site->kind == HOST ? ADDRESS : HOST];
 
 		if (is_refused(t)) {
 			refuse(t);
+		} else if (will_do(t->group)) {
+			wait_for_group(t);
+		} else if (!make_room(site)) {
+			return;
 		} else if (make_room(other)) {
-			grant(t, place_new(t->at));
+			grant(t, place_new(t->at, t->group));
 		} else {
 			sp_list_remove(&t->node);
 			sp_list_append(&other->waiting, &t->node);
@@ -409,7 +498,7 @@ static struct sp_pool_ticket *waiting_find(struct site *site, struct sp_str key)
 		struct sp_pool_ticket *t =
 			SP_CONTAINER(it, struct sp_pool_ticket, node);
 
-		if (sp_str_eq(t->key, key)) {
+		if (t->group && sp_str_eq(t->group->key, key)) {
 			return t;
 		}
 	}
@@ -435,7 +524,10 @@ struct sp_pool_ticket *sp_pool_ask(struct sp_pool *pool,
 
 	t->at[ADDRESS] = address_find(pool, ask);
 	t->at[HOST] = site_find(pool, HOST, ask->host);
-	t->key = sp_str_from(sp_str_dup(ask->key));
+	t->group = group_find(pool, ask->key);
+	if (t->group) {
+		t->group->waiting++;
+	}
 	t->domain = sp_hash_stable(ask->domain);
 	t->fn = fn;
 	t->arg = arg;
@@ -443,7 +535,7 @@ struct sp_pool_ticket *sp_pool_ask(struct sp_pool *pool,
 	sp_list_init(&t->node);
 	t->at[ADDRESS]->tickets++;
 	t->at[HOST]->tickets++;
-	idle = idle_find(t->at[ADDRESS], t->key);
+	idle = idle_find(t->at[ADDRESS], ask->key);
 	if (idle) {
 		grant(t, idle);
 	} else if (is_refused(t)) {
@@ -662,6 +754,7 @@ struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
 	for (int k = 0; k < KINDS; k++) {
 		sp_map_init(&pool->sites[k]);
 	}
+	sp_map_init(&pool->groups);
 	sp_list_init(&pool->changed);
 	sp_list_init(&pool->forsaken);
 	sp_list_init(&pool->lingering);
@@ -702,6 +795,8 @@ void sp_pool_free(struct sp_pool **pool)
 		SP_ASSERT(p->sites[k].count == 0);
 		sp_map_fini(&p->sites[k]);
 	}
+	SP_ASSERT(p->groups.count == 0);
+	sp_map_fini(&p->groups);
 	sp_dial_reap(&p->lingering);
 	sp_free(p);
 }

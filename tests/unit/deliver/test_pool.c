@@ -29,6 +29,7 @@ struct world {
 	struct sp_conf *conf;
 	struct sp_pool *pool;
 	struct sp_timer *later;
+	const char *key; /* that is asked for; null: none */
 	struct asker askers[ASKERS];
 };
 
@@ -76,7 +77,7 @@ static void ask_at(struct world *w, size_t i, const char *domain,
 	struct asker *a = &w->askers[i];
 	char own[32];
 	struct sp_pool_ask ask = {
-		.key = SP_STR("key"),
+		.key = sp_str_from(w->key),
 		.host = sp_str_from(host),
 		.address = sp_str_from(address),
 		.port = 25,
@@ -459,6 +460,47 @@ static void test_give_up(void **state)
 	assert_int_equal(w->askers[2].refused, SP_CAUSE_CONNECTION_REFUSED);
 }
 
+/* A handshake is made for many messages: connections under one key grow
+ * slowly, whoever has none of his own. */
+static void test_group(void **state)
+{
+	struct world *w = *state;
+
+	w->key = "k";
+	assert_int_equal(ask_many(w, 0, 5), 1);
+	w->key = "other"; /* RFC 7672: of another policy, not to be shared */
+	assert_int_equal(ask_many(w, 5, 1), 2);
+	leave(w, 0); /* nobody waits for what is not there */
+	turn(w);
+	assert_int_equal(sp_pool_connections(w->pool), 2);
+	assert_non_null(w->askers[1].place);
+	leave_all(w);
+	turn(w);
+}
+
+static void test_group_backlog(void **state)
+{
+	struct world *w = *state;
+
+	w->key = "k";
+	assert_int_equal(ask_many(w, 0, 5), 1);
+	assert_int_equal(ask_many(w, 5, 1), 2); /* five waited for one */
+	assert_int_equal(ask_many(w, 6, 6), 3); /* nine for two */
+}
+
+static void test_group_waits(void **state)
+{
+	struct world *w = *state;
+
+	w->key = "k";
+	assert_int_equal(ask_many(w, 0, 3), 1);
+	while (have_places(w) == 1) { /* the one there is takes its time */
+		wait_ms(w, 10);
+	}
+	assert_int_equal(sp_pool_connections(w->pool), 2);
+	assert_non_null(w->askers[2].ticket);
+}
+
 #define TEST(name, set_up)                                                     \
 	cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
@@ -466,6 +508,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_in_turn, set_up),
+		TEST(test_group, set_up),
+		TEST(test_group_backlog, set_up_more),
+		TEST(test_group_waits, set_up),
 		TEST(test_cancel, set_up),
 		TEST(test_other_address, set_up),
 		TEST(test_host, set_up),
