@@ -92,6 +92,7 @@ struct sp_pool_place {
 	struct site *at[KINDS];
 	struct group *group;        /* null: it had no key */
 	struct sp_list idle[KINDS]; /* nodes */
+	struct sp_list idle_node;   /* of the pool's list */
 	bool up;
 	uint64_t failures;    /* of the address, when it began */
 	struct sp_dial *dial; /* owned: idle, or not yet handed out */
@@ -118,6 +119,7 @@ struct sp_pool {
 	unsigned worker_count;
 	struct sp_map sites[KINDS];
 	struct sp_map groups;
+	struct sp_list idle;     /* struct sp_pool_place, oldest first */
 	struct sp_list changed;  /* sites to look at */
 	struct sp_list forsaken; /* failed sites, the longest first */
 	size_t forsaken_count;
@@ -127,11 +129,20 @@ struct sp_pool {
 
 /* --- sites --- */
 
+/* A worker's part, rounded up. */
+static size_t part(const struct sp_pool *pool, int64_t all)
+{
+	return ((size_t)all + pool->worker_count - 1) / pool->worker_count;
+}
+
 static size_t places_max(const struct sp_pool *pool)
 {
-	size_t all = (size_t)pool->conf->smtp.max_per_host;
+	return part(pool, pool->conf->smtp.max_per_host);
+}
 
-	return (all + pool->worker_count - 1) / pool->worker_count;
+static size_t connections_max(const struct sp_pool *pool)
+{
+	return part(pool, pool->conf->smtp.max_connections);
 }
 
 static bool has_room(const struct site *site)
@@ -258,6 +269,7 @@ static struct sp_pool_place *place_new(struct site *const at[KINDS],
 		p->at[k]->places++;
 		sp_list_init(&p->idle[k]);
 	}
+	sp_list_init(&p->idle_node);
 	p->failures = at[ADDRESS]->failures;
 	at[ADDRESS]->probes++;
 	at[ADDRESS]->pool->connections++;
@@ -274,6 +286,7 @@ static void set_up(struct sp_pool_place *p, bool up)
 static void end_idleness(struct sp_pool_place *p)
 {
 	sp_timer_free(&p->timer);
+	sp_list_remove(&p->idle_node);
 	for (int k = 0; k < KINDS; k++) {
 		sp_list_remove(&p->idle[k]);
 	}
@@ -300,6 +313,17 @@ static void place_free(struct sp_pool_place *p)
 	}
 	pool->connections--;
 	sp_free(p);
+}
+
+/* Idle connections of all addresses give way to those that are used. */
+static void bound_idle(struct sp_pool *pool)
+{
+	struct sp_list *first = sp_list_first(&pool->idle);
+
+	if (first && pool->connections >= connections_max(pool)) {
+		place_free(
+			SP_CONTAINER(first, struct sp_pool_place, idle_node));
+	}
 }
 
 /* --- answers --- */
@@ -450,6 +474,7 @@ static void serve(struct site *site)
 		} else if (!make_room(site)) {
 			return;
 		} else if (make_room(other)) {
+			bound_idle(site->pool);
 			grant(t, place_new(t->at, t->group));
 		} else {
 			sp_list_remove(&t->node);
@@ -701,6 +726,7 @@ static void become_idle(struct sp_pool_place *p)
 	p->timer = sp_timer_new(pool->loop, on_idle_timeout, p);
 	sp_timer_set(p->timer, pool->conf->smtp.idle_timeout_ms);
 	sp_dial_adopt(p->dial, on_idle_event, p);
+	sp_list_append(&pool->idle, &p->idle_node);
 	for (int k = 0; k < KINDS; k++) {
 		sp_list_append(&p->at[k]->idle, &p->idle[k]);
 		touch(p->at[k]);
@@ -755,28 +781,20 @@ struct sp_pool *sp_pool_new(struct sp_loop *loop, const struct sp_conf *conf,
 		sp_map_init(&pool->sites[k]);
 	}
 	sp_map_init(&pool->groups);
+	sp_list_init(&pool->idle);
 	sp_list_init(&pool->changed);
 	sp_list_init(&pool->forsaken);
 	sp_list_init(&pool->lingering);
 	return pool;
 }
 
-/* False: there was none. */
-static bool end_one_idle(struct sp_pool *pool)
+static void end_all_idle(struct sp_pool *pool)
 {
-	struct sp_map_iter it = {0};
-	struct sp_str key;
-	void *value;
+	struct sp_list *first;
 
-	while (sp_map_next(&pool->sites[ADDRESS], &it, &key, &value)) {
-		struct sp_pool_place *idle = oldest_idle(value);
-
-		if (idle) {
-			place_end(idle);
-			return true;
-		}
+	while ((first = sp_list_first(&pool->idle))) {
+		place_end(SP_CONTAINER(first, struct sp_pool_place, idle_node));
 	}
-	return false;
 }
 
 /* Nobody holds a ticket or a place any more; only idle ones are left. */
@@ -788,8 +806,7 @@ void sp_pool_free(struct sp_pool **pool)
 		return;
 	}
 	*pool = NULL;
-	while (end_one_idle(p)) {
-	}
+	end_all_idle(p);
 	sp_pool_forget(p);
 	for (int k = 0; k < KINDS; k++) {
 		SP_ASSERT(p->sites[k].count == 0);
@@ -828,8 +845,7 @@ void sp_pool_forget(struct sp_pool *pool)
 void sp_pool_set_conf(struct sp_pool *pool, const struct sp_conf *conf)
 {
 	pool->conf = conf;
-	while (end_one_idle(pool)) {
-	}
+	end_all_idle(pool);
 	sp_pool_forget(pool);
 }
 
