@@ -31,8 +31,6 @@ struct sp_attempt {
 	struct sp_shared_plan *shared;   /* held */
 	struct sp_shared_plan *outdated; /* held; its policy was */
 	struct sp_plan *plan;            /* of shared */
-	bool sts_failed;                 /* by the policy of the cache */
-	bool looked;                     /* for a newer one */
 	size_t host;                     /* cursor */
 	size_t address;
 	struct sp_pool_ticket *ticket;
