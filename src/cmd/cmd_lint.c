@@ -197,7 +197,7 @@ const struct sp_cmd SP_CMD_LINT = {
 	.text = "KIND is mta-sts-policy, mta-sts-txt, tlsrpt-txt, "
 		"tlsrpt-report (JSON,\n"
 		"gzip or a mail), tlsa or config; FILE \"-\" is standard "
-                "input. Records "
+		"input. Records "
 		"stand one in a\n"
 		"line.\n"
 		"Exit status: 0 valid, 1 not.\n",

@@ -149,7 +149,10 @@ static void on_finish(void *arg)
 	sp_timer_stop(g->deadline);
 	g->plan = NULL;
 	if (g->sts) {
+		uint32_t ttl_s = sp_sts_find_ttl_s(g->sts);
+
 		sp_plan_join_sts(plan, sp_sts_find_choice(g->sts));
+		plan->ttl_s = ttl_s < plan->ttl_s ? ttl_s : plan->ttl_s;
 	}
 	g->fn(g->arg, plan); /* may free g */
 }

@@ -29,6 +29,7 @@ struct sp_sts_find {
 	struct sp_sts_kept kept;
 	struct sp_sts_kept got;
 	struct sp_sts_choice choice;
+	uint32_t ttl_s;    /* of a good answer to TXT */
 	uint64_t question; /* of the lookup, in TXT */
 	uint64_t fetch;    /* of the source, in FETCH */
 	struct sp_deferred *tell;
@@ -193,6 +194,7 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 	struct sp_sts_find *f = arg;
 
 	f->question = 0;
+	f->ttl_s = answer->dnssec <= SP_DNSSEC_INSECURE ? answer->ttl_s : 0;
 	read_answer(f, answer);
 	sp_dns_answer_free(&answer);
 	decide(f);
@@ -276,6 +278,11 @@ void sp_sts_find_free(struct sp_sts_find **find)
 bool sp_sts_find_done(const struct sp_sts_find *f)
 {
 	return f->stage == DONE;
+}
+
+uint32_t sp_sts_find_ttl_s(const struct sp_sts_find *f)
+{
+	return f->choice.trouble == SP_CAUSE_NONE ? f->ttl_s : 0;
 }
 
 const struct sp_sts_choice *sp_sts_find_choice(const struct sp_sts_find *f)

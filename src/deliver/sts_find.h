@@ -42,5 +42,7 @@ void sp_sts_find_end(struct sp_sts_find *find, bool fetch_too, const char *why);
 /* When done; lives as long as find. A fresh policy was handed to the source
  * to be kept. */
 const struct sp_sts_choice *sp_sts_find_choice(const struct sp_sts_find *find);
+/* For how long it is good; 0: something failed, the next one looks again. */
+uint32_t sp_sts_find_ttl_s(const struct sp_sts_find *find);
 
 #endif

@@ -164,7 +164,7 @@ static void write_alert(const struct sp_conf *conf, const char *id,
 		"Successful sessions: %llu\r\n\r\n"
 		"sealpost report show --received %s\r\n"
 		"shows all of it. There is no further mail for each "
-	        "report.\r\n",
+		"report.\r\n",
 		conf->postmaster, conf->postmaster, date, id, conf->hostname,
 		printable(in->domain, arena), printable(in->domain, arena),
 		printable(in->organization, arena), printable(in->type, arena),
