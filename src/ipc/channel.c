@@ -27,7 +27,8 @@
 #include "ipc/channel.h"
 
 #define READ_SIZE (64u * 1024)
-#define FDS_MAX   16 /* descriptors waiting on either side */
+#define KEEP      (4 * READ_SIZE) /* of a buffer that is empty */
+#define FDS_MAX   16              /* descriptors waiting on either side */
 
 struct waiting_fd {
 	struct sp_list node;
@@ -172,6 +173,7 @@ static void flush_out(struct sp_channel *c)
 		sp_buf_consume(&c->out, (size_t)n);
 		c->sent_bytes += (uint64_t)n;
 	}
+	sp_buf_give_back(&c->out, KEEP);
 	update_watch(c);
 }
 
@@ -269,6 +271,7 @@ static int next_frame(struct sp_channel *c)
 	r = c->on_frame(c->arg, head.type,
 	                sp_str_sub(bytes, SP_FRAME_HEAD, head.length), fd);
 	sp_buf_consume(&c->in, SP_FRAME_HEAD + head.length);
+	sp_buf_give_back(&c->in, KEEP);
 	return r < 0 ? r : 1;
 }
 
