@@ -21,7 +21,7 @@
 #include "role/role.h"
 
 #define LINKS_MAX 300 /* 256 workers and the single roles */
-#define TRIM_MS   30000
+#define TRIM_MS   10000
 
 struct sp_role_private {
 	struct sp_channel *control;

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "smtp/history.h"
 
-#define GROW_BY 8
+#define GROW_BY 4 /* a part of the limit */
 
 void sp_smtp_history_fini(struct sp_smtp_history *h)
 {
