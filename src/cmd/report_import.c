@@ -271,11 +271,15 @@ static void set_cut(struct sp_json *ask, const char *key, struct sp_str text)
 	sp_json_free(&cut);
 }
 
-/* 0 or an exit status; fresh_out: it was not there. */
+struct taken { /* policies of a report */
+	size_t fresh, refused;
+};
+
+/* 0 or an exit status. */
 static int send_policy(struct import *im, const struct origin *origin,
                        const struct sp_tlsrpt_report *report, size_t index,
                        const struct sp_json *view, struct sp_arena *arena,
-                       bool *fresh_out)
+                       struct taken *taken)
 {
 	const struct sp_tlsrpt_policy *p = &report->policies[index];
 	struct sp_json *ask = sp_control_verb("report-import");
@@ -300,7 +304,11 @@ static int send_policy(struct import *im, const struct origin *origin,
 		ask, "oddities",
 		lines_of(report->oddities, report->oddity_count, arena));
 	status = sp_control_ask(im->ctx, ask, NULL, NULL, &done);
-	*fresh_out = !status && !sp_json_get_bool(done, "known");
+	if (!status && sp_json_get_bool(done, "refused")) {
+		taken->refused++;
+	} else if (!status && !sp_json_get_bool(done, "known")) {
+		taken->fresh++;
+	}
 	sp_json_free(&done);
 	return status;
 }
@@ -350,7 +358,7 @@ static int take_report(struct import *im, const struct origin *origin,
 	struct sp_tlsrpt_report report;
 	struct sp_json *view;
 	struct sp_arena arena;
-	size_t fresh = 0;
+	struct taken taken = {0, 0};
 	int status = 0;
 
 	sp_arena_init(&arena);
@@ -362,14 +370,13 @@ static int take_report(struct import *im, const struct origin *origin,
 	name_report(&report, bytes, &arena);
 	view = sp_tlsrpt_view(&report);
 	for (size_t i = 0; !status && i < report.policy_count; i++) {
-		bool is_fresh;
-
 		status = send_policy(im, origin, &report, i, view, &arena,
-		                     &is_fresh);
-		fresh += is_fresh;
+		                     &taken);
 	}
-	if (!status) {
-		note_row(im, origin, &report, fresh);
+	if (!status && taken.refused) {
+		note_refused(im, origin->path, "over a limit of the server");
+	} else if (!status) {
+		note_row(im, origin, &report, taken.fresh);
 	}
 	sp_json_free(&view);
 	sp_arena_fini(&arena);
@@ -393,7 +400,7 @@ static int take_mail(struct import *im, const char *path, struct sp_str bytes)
 	err = report_mail_open(sp_buf_str(&mail), &arena, &parts);
 	if (err) {
 		note_refused(im, path,
-		             err == SP_ELIMIT ? "too long"
+		             err == SP_ELIMIT ? "too large"
 		                              : "no TLS report in this mail");
 	} else {
 		status = verify(im, sp_buf_str(&mail), &parts, &arena, &origin);

@@ -390,6 +390,34 @@ static void fix_dkim(struct sp_conf *conf)
 	}
 }
 
+static struct sp_str domain_of(const char *mailbox)
+{
+	struct sp_str domain = sp_str_from(mailbox);
+	struct sp_str local;
+
+	(void)sp_str_cut(&domain, '@', &local);
+	return domain;
+}
+
+/* A report is known by a signature of the domain that its contact is in (RFC
+ * 8460 3), which is made for the author's. */
+static void check_report(const struct sp_conf *conf)
+{
+	const char *contact =
+		*conf->report.contact ? conf->report.contact : conf->postmaster;
+	const char *from = conf->report.from;
+	char text[SP_CONF_WHY];
+
+	if (*from && *contact &&
+	    !sp_str_eq_nocase(domain_of(from), domain_of(contact))) {
+		(void)snprintf(text, sizeof(text),
+		               "report: from %.100s and contact %.100s: "
+		               "expected addresses in one domain",
+		               from, contact);
+		say(0, text);
+	}
+}
+
 /* What no single value can show. */
 static void check_whole(const struct sp_conf *conf)
 {
@@ -418,6 +446,7 @@ static void check_whole(const struct sp_conf *conf)
 			say(0, text);
 		}
 	}
+	check_report(conf);
 }
 
 static struct sp_conf *conf_new(struct sp_str text, const char *name)

@@ -154,6 +154,7 @@ struct sp_conf {
 		const char *from;
 		int64_t spread_ms;
 		const char *directory;
+		int64_t digest_ms; /* 0: none */
 	} report;
 
 	struct {

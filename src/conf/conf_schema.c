@@ -235,6 +235,11 @@ static const struct sp_conf_key REPORT[] = {
          "Reports leave spread over this time."},
 	{"directory", SP_CONF_TEXT, KEY(report, directory), 0, 0, NULL, "",
          "Write reports here in place of sending them."},
+	{"digest", SP_CONF_TIME, KEY(report, digest_ms), 0, YEAR_MS, NULL,
+         "24h",
+         "The postmaster is told of failures that others report at once where "
+         "they are the first of a domain, and of all others in one mail, at "
+         "most one in this time; 0: only of the first."},
 	{0},
 };
 

@@ -110,12 +110,21 @@ struct sp_store_ops {
 	                  int64_t last_day, struct sp_str domain,
 	                  sp_store_tls_count_fn *, void *);
 	int (*tls_out_set)(struct sp_store *, const struct sp_store_tls_out *);
+	int (*tls_out_find)(struct sp_store *, int64_t day,
+	                    struct sp_str domain, struct sp_str uri,
+	                    enum sp_store_tls_out_state *);
 	int (*tls_outs)(struct sp_store *, int64_t first_day, int64_t last_day,
 	                sp_store_tls_out_fn *, void *);
 	int (*tls_in_add)(struct sp_store *, const struct sp_store_tls_in *,
 	                  bool *known_out, bool *first_out);
 	int (*tls_ins)(struct sp_store *, int64_t from_ms, int64_t to_ms,
 	               struct sp_str domain, sp_store_tls_in_fn *, void *);
+	int (*tls_untold)(struct sp_store *, size_t max, sp_store_tls_in_fn *,
+	                  void *);
+	int (*tls_in_told)(struct sp_store *, struct sp_str domain,
+	                   bool by_alert);
+	int (*tls_in_alerts)(struct sp_store *, int64_t since_ms,
+	                     uint64_t *count_out);
 	int (*tls_purge)(struct sp_store *, int64_t before_day);
 };
 

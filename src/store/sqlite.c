@@ -518,8 +518,12 @@ const struct sp_store_ops SP_STORE_SQLITE = {
 	.tls_count = sp__tls_count,
 	.tls_counts = sp__tls_counts,
 	.tls_out_set = sp__tls_out_set,
+	.tls_out_find = sp__tls_out_find,
 	.tls_outs = sp__tls_outs,
 	.tls_in_add = sp__tls_in_add,
 	.tls_ins = sp__tls_ins,
+	.tls_untold = sp__tls_untold,
+	.tls_in_told = sp__tls_in_told,
+	.tls_in_alerts = sp__tls_in_alerts,
 	.tls_purge = sp__tls_purge,
 };

@@ -306,10 +306,43 @@ static const char SCHEMA_COUNTED[] = "DROP TRIGGER recipient_new;"
 				     "DROP TRIGGER message_new;"
 				     "DROP TRIGGER message_in;";
 
+/* A name of a report is its sender's word, so it is no key: a forged one must
+ * not keep the true one out (sqlite_tls_report.c). told: 0 not yet, 1 by a
+ * digest, 2 by an alert; what was here before was told. */
+static const char SCHEMA_TLS_TOLD[] =
+	"CREATE TABLE tls_report_got ("
+	"  id INTEGER PRIMARY KEY,"
+	"  received_ms INTEGER NOT NULL,"
+	"  organization TEXT NOT NULL, report_id TEXT NOT NULL,"
+	"  contact TEXT NOT NULL,"
+	"  start_ms INTEGER NOT NULL, end_ms INTEGER NOT NULL,"
+	"  dkim TEXT NOT NULL,"
+	"  trusted INTEGER NOT NULL CHECK (trusted IN (0, 1)),"
+	"  type TEXT NOT NULL, domain TEXT NOT NULL, policy TEXT NOT NULL,"
+	"  successful INTEGER NOT NULL CHECK (successful >= 0),"
+	"  failed INTEGER NOT NULL CHECK (failed >= 0),"
+	"  failures TEXT NOT NULL, oddities TEXT NOT NULL,"
+	"  told INTEGER NOT NULL CHECK (told BETWEEN 0 AND 2)"
+	") STRICT;"
+	"INSERT INTO tls_report_got SELECT id, received_ms, organization,"
+	"  report_id, contact, start_ms, end_ms, dkim, trusted, type, domain,"
+	"  policy, successful, failed, failures, oddities, 1"
+	"  FROM tls_report_in;"
+	"DROP TABLE tls_report_in;"
+	"ALTER TABLE tls_report_got RENAME TO tls_report_in;"
+	"CREATE INDEX tls_report_in_name"
+	"  ON tls_report_in (report_id, organization);"
+	"CREATE INDEX tls_report_in_domain ON tls_report_in (domain, start_ms);"
+	"CREATE INDEX tls_report_in_start ON tls_report_in (start_ms);"
+	"CREATE INDEX tls_report_in_received ON tls_report_in (received_ms);"
+	"CREATE INDEX tls_report_in_told ON tls_report_in (told, received_ms)"
+	"  WHERE told <> 1 AND trusted = 1 AND failed > 0;";
+
 static const char *const MIGRATIONS[] = {
 	SCHEMA_1,         SCHEMA_NOTICE,      SCHEMA_TLS_OPTIONAL,
 	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE,
-	SCHEMA_STS,       SCHEMA_COUNTED,     SCHEMA_TLS_REPORT};
+	SCHEMA_STS,       SCHEMA_COUNTED,     SCHEMA_TLS_REPORT,
+	SCHEMA_TLS_TOLD};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

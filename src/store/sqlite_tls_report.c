@@ -124,6 +124,25 @@ int sp__tls_out_set(struct sp_store *store, const struct sp_store_tls_out *o)
 	return sp__run(&u);
 }
 
+int sp__tls_out_find(struct sp_store *store, int64_t day, struct sp_str domain,
+                     struct sp_str uri, enum sp_store_tls_out_state *state_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_OUT_FIND);
+	bool found = false;
+	int ret;
+
+	sp__bind_int(&u, day);
+	sp__bind_str(&u, domain);
+	sp__bind_str(&u, uri);
+	while (sp__row(&u)) {
+		found = true;
+		*state_out = (enum sp_store_tls_out_state)sp__int(
+			&u, 0, 0, SP_STORE_TLS_OUT_DROPPED);
+	}
+	ret = sp__end(&u);
+	return ret || found ? ret : SP_ENOTFOUND;
+}
+
 int sp__tls_outs(struct sp_store *store, int64_t first_day, int64_t last_day,
                  sp_store_tls_out_fn *fn, void *arg)
 {
@@ -171,18 +190,45 @@ static int has_failures(struct sp__sqlite *s, struct sp_str domain,
 	return sp__end(&u);
 }
 
-int sp__tls_in_add(struct sp_store *store, const struct sp_store_tls_in *in,
-                   bool *known_out, bool *first_out)
+static void bind_name(struct sp__use *u, const struct sp_store_tls_in *in)
 {
-	struct sp__sqlite *s = sp__sqlite_of(store);
-	bool failed_before = false;
-	int ret = has_failures(s, in->domain, &failed_before);
-	struct sp__use u;
+	sp__bind_str(u, in->organization);
+	sp__bind_str(u, in->report_id);
+	sp__bind_str(u, in->type);
+	sp__bind_str(u, in->domain);
+	sp__bind_str(u, in->policy);
+}
 
-	if (ret) {
-		return ret;
+/* One that counts is known by the same name from the same signer, or from
+ * the operator's hand; one that doesn't, by its name alone. */
+static int is_known(struct sp__sqlite *s, const struct sp_store_tls_in *in,
+                    bool *known_out)
+{
+	struct sp__use u = sp__use(s, SP__SQL_TLS_IN_KNOWN);
+
+	*known_out = false;
+	bind_name(&u, in);
+	sp__bind_int(&u, in->trusted);
+	sp__bind_str(&u, in->dkim);
+	while (sp__row(&u)) {
+		*known_out = true;
 	}
-	u = sp__use(s, SP__SQL_TLS_IN_ADD);
+	return sp__end(&u);
+}
+
+static int replace_unverified(struct sp__sqlite *s,
+                              const struct sp_store_tls_in *in)
+{
+	struct sp__use u = sp__use(s, SP__SQL_TLS_IN_REPLACE);
+
+	bind_name(&u, in);
+	return sp__run(&u);
+}
+
+static int add_in(struct sp__sqlite *s, const struct sp_store_tls_in *in)
+{
+	struct sp__use u = sp__use(s, SP__SQL_TLS_IN_ADD);
+
 	sp__bind_int(&u, in->received_ms);
 	sp__bind_str(&u, in->organization);
 	sp__bind_str(&u, in->report_id);
@@ -198,11 +244,50 @@ int sp__tls_in_add(struct sp_store *store, const struct sp_store_tls_in *in,
 	sp__bind_int(&u, (int64_t)in->failed);
 	sp__bind_str(&u, in->failures);
 	sp__bind_str(&u, in->oddities);
-	ret = sp__run(&u);
-	*known_out = ret == 0 && sqlite3_changes(s->db) == 0;
-	*first_out = ret == 0 && !*known_out && in->trusted && in->failed > 0 &&
-	             !failed_before;
+	return sp__run(&u);
+}
+
+int sp__tls_in_add(struct sp_store *store, const struct sp_store_tls_in *in,
+                   bool *known_out, bool *first_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	bool failed_before = false;
+	int ret = is_known(s, in, known_out);
+
+	*first_out = false;
+	if (ret || *known_out) {
+		return ret;
+	}
+	ret = has_failures(s, in->domain, &failed_before);
+	if (ret == 0 && in->trusted) {
+		ret = replace_unverified(s, in);
+	}
+	ret = ret ? ret : add_in(s, in);
+	*first_out =
+		ret == 0 && in->trusted && in->failed > 0 && !failed_before;
 	return ret;
+}
+
+int sp__tls_in_alerts(struct sp_store *store, int64_t since_ms,
+                      uint64_t *count_out)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_IN_ALERTS);
+
+	*count_out = 0;
+	sp__bind_int(&u, since_ms);
+	while (sp__row(&u)) {
+		*count_out = (uint64_t)sp__int(&u, 0, 0, INT64_MAX);
+	}
+	return sp__end(&u);
+}
+
+int sp__tls_in_told(struct sp_store *store, struct sp_str domain, bool by_alert)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_IN_TOLD);
+
+	sp__bind_int(&u, by_alert ? 2 : 1);
+	sp__bind_str(&u, domain);
+	return sp__run(&u);
 }
 
 static void read_in(struct sp__use *u, struct sp_store_tls_in *in)
@@ -237,6 +322,25 @@ int sp__tls_ins(struct sp_store *store, int64_t from_ms, int64_t to_ms,
 	sp__bind_int(&u, from_ms);
 	sp__bind_int(&u, to_ms);
 	sp__bind_str(&u, domain);
+	while (stop == 0 && sp__row(&u)) {
+		read_in(&u, &in);
+		if (!u.error) {
+			stop = fn(arg, &in);
+		}
+	}
+	ret = sp__end(&u);
+	return ret ? ret : stop;
+}
+
+int sp__tls_untold(struct sp_store *store, size_t max, sp_store_tls_in_fn *fn,
+                   void *arg)
+{
+	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_IN_UNTOLD);
+	struct sp_store_tls_in in;
+	int stop = 0;
+	int ret;
+
+	sp__bind_int(&u, (int64_t)max);
 	while (stop == 0 && sp__row(&u)) {
 		read_in(&u, &in);
 		if (!u.error) {

@@ -69,6 +69,13 @@ int sp_store_tls_out_set(struct sp_store *store,
 	return store->ops->tls_out_set(store, out);
 }
 
+int sp_store_tls_out_find(struct sp_store *store, int64_t day,
+                          struct sp_str domain, struct sp_str uri,
+                          enum sp_store_tls_out_state *state_out)
+{
+	return store->ops->tls_out_find(store, day, domain, uri, state_out);
+}
+
 int sp_store_tls_outs(struct sp_store *store, int64_t first_day,
                       int64_t last_day, sp_store_tls_out_fn *fn, void *arg)
 {
@@ -99,6 +106,25 @@ int sp_store_tls_ins(struct sp_store *store, int64_t from_ms, int64_t to_ms,
                      struct sp_str domain, sp_store_tls_in_fn *fn, void *arg)
 {
 	return store->ops->tls_ins(store, from_ms, to_ms, domain, fn, arg);
+}
+
+int sp_store_tls_untold(struct sp_store *store, size_t max,
+                        sp_store_tls_in_fn *fn, void *arg)
+{
+	return store->ops->tls_untold(store, max, fn, arg);
+}
+
+int sp_store_tls_in_told(struct sp_store *store, struct sp_str domain,
+                         bool by_alert)
+{
+	SP_ASSERT(store->mode == SP_STORE_WRITER && store->in_turn);
+	return store->ops->tls_in_told(store, domain, by_alert);
+}
+
+int sp_store_tls_in_alerts(struct sp_store *store, int64_t since_ms,
+                           uint64_t *count_out)
+{
+	return store->ops->tls_in_alerts(store, since_ms, count_out);
 }
 
 int sp_store_tls_purge(struct sp_store *store, int64_t before_day)

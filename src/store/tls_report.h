@@ -86,6 +86,11 @@ struct sp_store_tls_out {
 int sp_store_tls_out_set(struct sp_store *store,
                          const struct sp_store_tls_out *out);
 
+/* Its state, or SP_ENOTFOUND. */
+int sp_store_tls_out_find(struct sp_store *store, int64_t day,
+                          struct sp_str domain, struct sp_str uri,
+                          enum sp_store_tls_out_state *state_out);
+
 typedef int sp_store_tls_out_fn(void *arg, const struct sp_store_tls_out *out);
 int sp_store_tls_outs(struct sp_store *store, int64_t first_day,
                       int64_t last_day, sp_store_tls_out_fn *fn, void *arg);
@@ -112,8 +117,10 @@ struct sp_store_tls_in {
 };
 
 /* [turn] known_out: a row with the same organization, report-id, type, domain
- * and policy was there, and nothing was changed. first_out: it is the first
- * that counts and tells of a failure of the domain. */
+ * and policy was there, and nothing was changed; of those that count, only one
+ * of the same signer or from the operator's hand is the same, and it replaces
+ * those that don't. first_out: it is the first that counts and tells of a
+ * failure of the domain. */
 int sp_store_tls_in_add(struct sp_store *store,
                         const struct sp_store_tls_in *in, bool *known_out,
                         bool *first_out);
@@ -122,6 +129,17 @@ typedef int sp_store_tls_in_fn(void *arg, const struct sp_store_tls_in *in);
 /* Begun in [from, to), domain empty: all; the newest first. */
 int sp_store_tls_ins(struct sp_store *store, int64_t from_ms, int64_t to_ms,
                      struct sp_str domain, sp_store_tls_in_fn *fn, void *arg);
+
+/* Those that count, tell of failures, and that the postmaster was not told of:
+ * the oldest of them, at most max. */
+int sp_store_tls_untold(struct sp_store *store, size_t max,
+                        sp_store_tls_in_fn *fn, void *arg);
+/* [turn] All of these (of the domain, unless it is empty) were told of. */
+int sp_store_tls_in_told(struct sp_store *store, struct sp_str domain,
+                         bool by_alert);
+/* How many were told of by an alert and received since then. */
+int sp_store_tls_in_alerts(struct sp_store *store, int64_t since_ms,
+                           uint64_t *count_out);
 
 /* [turn] Forgets counts and sent reports before the day, reports got before
  * its begin. */

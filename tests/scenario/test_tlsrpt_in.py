@@ -5,6 +5,10 @@ import base64
 import copy
 import gzip
 import json
+import os
+import subprocess
+import tempfile
+import time
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -13,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from lab.server import build_directory
 from lab.world import Domain, Host
 
 EXAMPLE = json.loads(
@@ -183,11 +188,125 @@ def test_hostile(server):
     assert done.returncode == 0 and b"\x1b" not in done.stdout
 
 
-def test_first_failure_is_told(server, stage):
+def deep(levels: int) -> bytes:
+    """Parts in parts."""
+    parts = [
+        f"Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"
+        for n in range(levels)
+    ]
+    return ("From: a@reporter.test\r\n" + "".join(parts)).encode()
+
+
+BOMBS = {
+    "gzip": lambda: gzip.compress(b" " * 200 * 1024 * 1024),
+    "gzip-in-mail": lambda: mail(
+        {"organization-name": " " * 200 * 1024 * 1024}, signed=False
+    ),
+    "depth": lambda: b'{"policies":' + b"[" * 8 * 1024 * 1024,
+    "values": lambda: b'{"policies":[' + b"1," * 7_000_000 + b"1]}",
+    "names": lambda: b"{"
+    + b",".join(b'"%d":1' % n for n in range(900_000))
+    + b',"0":2}',
+    "parts": lambda: deep(100_000),
+    "nul": lambda: b"\x00" * 15 * 1024 * 1024,
+    "header": lambda: b"A: b\r\n" * 2_000_000 + b"\r\n",
+}
+SECONDS_MAX = 60  # of a build that checks each access; without, a tenth
+KIB_MAX = 2 * 1024 * 1024
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bomb(server, name):
+    """Refused, in bounded time and memory, and nothing else is held up."""
+    data = BOMBS[name]()
+    began = time.monotonic()
+    peak = peak_kib(server, data)
+    assert time.monotonic() - began < SECONDS_MAX
+    assert peak < KIB_MAX
+    status, (row,) = take(server, json.dumps(report("after.test", name)).encode())
+    assert status == 0 and row["new"] == 1
+
+
+def peak_kib(server, data: bytes) -> int:
+    """What an import that is refused takes."""
+    argv = ["sealpost", "report", "-c", str(server.config), "import", "--json", "-"]
+    argv[0] = str(build_directory() / "sealpost")
+    with tempfile.TemporaryFile() as file, tempfile.TemporaryFile() as out:
+        file.write(data)
+        file.seek(0)
+        process = subprocess.Popen(argv, stdin=file, stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        said = out.read()
+    assert process.returncode in (1, 65), said
+    return usage.ru_maxrss
+
+
+def test_names(server):
+    """Names as long and as many as there can be, and no answer is lost."""
+    value = report("names.test", "n0", **{"organization-name": "x" + "\u00e9" * 120})
+    kinds = [{"result-type": f"{n:03}" + "\u20ac" * 70} for n in range(99)]
+    for kind in kinds:
+        kind |= {"failed-session-count": 1, "receiving-mx-hostname": "\U0001f980" * 60}
+    value["policies"][0]["failure-details"] = kinds
+    for n in range(5):
+        for kind in kinds:
+            kind["result-type"] = f"{n}" + kind["result-type"][1:]
+        status, _ = take(server, json.dumps(value | {"report-id": f"n{n}"}).encode())
+        assert status == 0
+    (day,) = received(server, "names.test")
+    assert day["reports"] == 5
+    assert 5 * 20 < sum(day["result_types"].values()) <= 5 * 99
+    assert len(day["result_types"]) <= 101
+    assert len(received(server, "names.test", "show")) == 5
+
+
+def test_one_odd_report_loses_no_other(server, tmp_path):
+    """Values that the server refuses end no import."""
+    for folder in ("new", "cur"):
+        (tmp_path / folder).mkdir()
+    for n in range(6):
+        value = report("others.test", f"o{n}")
+        if n % 2:
+            value["date-range"] = {
+                "start-datetime": "1901-01-01T00:00:00Z",
+                "end-datetime": "9999-12-31T23:59:59Z",
+            }
+            value["policies"][0]["policy"]["policy-string"] = ["\x1b" * 8000] * 3
+            value["policies"][0]["failure-details"] = [
+                {"result-type": "\x1b" * 240, "failed-session-count": 10**15}
+            ] * 200
+        (tmp_path / "new" / str(n)).write_bytes(json.dumps(value).encode())
+    status, rows = take(server, b"", str(tmp_path))
+    assert status == 1 and len(rows) == 6
+    good = [row for row in rows if row["error"] is None]
+    assert {row["report_id"] for row in good} >= {"o0", "o2", "o4"}
+    assert {row["error"] for row in rows} == {None, "over a limit of the server"}
+    (day,) = received(server, "others.test")
+    assert day["reports"] == 3
+
+
+def test_forged_name(server):
+    """Who takes a report's name first does not keep it out."""
+    value = report("forged.test", "f1")
+    forged = copy.deepcopy(value)
+    forged["policies"][0]["summary"]["total-failure-session-count"] = 1
+    take(server, mail(forged, signed=False))
+    status, (row,) = take(server, mail(value))
+    assert status == 0 and row["trusted"] and row["new"] == 1
+    take(server, mail(forged, signed=False))
+    (day,) = received(server, "forged.test")
+    assert (day["failed"], day["reports"], day["unverified"]) == (303, 1, 0)
+
+
+def test_first_failure_is_told(stage):
+    lab = stage.lab("tlsrpt-told", domains)
+    server = lab.server
     value = report("told.test", "t1", **{"organization-name": "First\r\nX: y"})
     take(server, json.dumps(value).encode())
     take(server, json.dumps(value | {"report-id": "t2"}).encode())
-    host = stage.lab("tlsrpt-in", domains).world.domains[1].host.receiver
+    host = lab.world.domains[1].host.receiver
 
     def told() -> list[bytes]:
         mails = host.mails("postmaster@sender.test")
@@ -198,6 +317,28 @@ def test_first_failure_is_told(server, stage):
     assert b"Subject: TLS failures are reported for told.test\r\n" in data
     assert b"Reporter: First??X: y\r\n" in data
     assert "report.first_failure" in server.log.read_text()
+
+
+def test_digest(stage):
+    """Behind the first, one mail for all that is new; then none."""
+    lab = stage.lab("tlsrpt-digest", domains, extra='report { digest = "3s" }\n')
+    host = lab.world.domains[1].host.receiver
+
+    def told() -> list[bytes]:
+        return [m.data for _, m in host.mails("postmaster@sender.test")]
+
+    for n in range(3):
+        take(lab.server, mail(report("digest.test", f"d{n}")))
+    host.wait_for(lambda: len(told()) == 2, 20)
+    text = told()[1].decode()
+    assert "Subject: TLS failures that others reported\r\n" in text
+    assert "\r\ndigest.test\r\n" in text
+    assert "    406 starttls-not-supported, Company-X (reporter.test)\r\n" in text
+    assert lab.server.stop() == 0
+    lab.server.start()
+    take(lab.server, mail(report("later.test", "l1")))  # an alert of its own
+    host.wait_for(lambda: len(told()) == 3, 20)
+    assert b"later.test" in told()[2]
 
 
 def test_lint_of_a_mail(server):

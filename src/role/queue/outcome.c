@@ -204,6 +204,7 @@ static int settle(struct sp_queue *q, struct sp_queue_op *op,
 		.rcpts = rcpts,
 		.rcpt_count = count,
 	};
+	int ret;
 
 	for (size_t i = 0; i < count; i++) {
 		decide(q, &lease[i], find_rcpt(m, lease[i].rcpt_id),
@@ -217,8 +218,11 @@ static int settle(struct sp_queue *q, struct sp_queue_op *op,
 			q->ctx->conf, lease[0].domain, outcome.now_ms,
 			first_due(rcpts, count));
 	}
-	sp_queue_count(q, m);
-	return sp_store_settle(q->store, &outcome);
+	ret = sp_store_settle(q->store, &outcome);
+	if (ret == 0) {
+		sp_queue_count(q, m);
+	}
+	return ret;
 }
 
 /* A worker that is about to stop gets nothing new in this very turn. */

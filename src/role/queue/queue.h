@@ -100,6 +100,7 @@ enum sp_queue_time {
 	SP_QUEUE_OVERDUE,
 	SP_QUEUE_NOTICE,
 	SP_QUEUE_STS,
+	SP_QUEUE_DIGEST,
 	SP_QUEUE_TIMES,
 };
 
@@ -129,6 +130,8 @@ struct sp_queue {
 	struct sp_arena turn_arena;
 	struct sp_notices notices;
 	struct sp_map counts; /* of this turn, for TLS reports */
+	bool untold_known;    /* else untold_ms has to be looked up */
+	int64_t untold_ms;    /* the first failure for a digest; -1: none */
 	struct sp_queue_signing signing;
 };
 
@@ -231,6 +234,12 @@ int sp_queue_count_write(struct sp_queue *q, int64_t now_ms);
 
 /* tls_report.c */
 extern const struct sp_queue_verb SP_QUEUE_TLS_REPORT;
+
+/* received.c: TLS reports of others. */
+/* In the turn: tell the postmaster what is new, where it is time. */
+int sp_queue_digest(struct sp_queue *q, int64_t now_ms);
+/* When that is; -1: there is nothing to tell. */
+int sp_queue_digest_next(struct sp_queue *q, int64_t *time_ms_out);
 /* A policy of a report that somebody sent us; reply_out is freed by the
  * caller. */
 int sp_queue_report_import(struct sp_queue *q, struct sp_arena *arena,

@@ -73,6 +73,7 @@ static void lose_turn(struct sp_queue *q, int err)
 {
 	sp_store_rollback(q->store);
 	sp_queue_count_drop(q);
+	q->untold_known = false;
 	sp_queue_sign_rewind(q);
 	q->failures += err != -ENOSPC; /* a full disk may be emptied */
 	sp_log(&q->ctx->log, SP_LOG_ERROR, "queue.store_failed", SP_F_ERR(err),
@@ -257,6 +258,7 @@ static int look_ahead(struct sp_queue *q)
 	          : sp_store_next_overdue(q->store, &next_ms[SP_QUEUE_OVERDUE]);
 	ret = ret ? ret
 	          : sp_store_next_notice(q->store, &next_ms[SP_QUEUE_NOTICE]);
+	ret = ret ? ret : sp_queue_digest_next(q, &next_ms[SP_QUEUE_DIGEST]);
 	return ret ? ret : sp_queue_sts_next(q, &next_ms[SP_QUEUE_STS]);
 }
 
@@ -275,6 +277,7 @@ static int do_turn(struct sp_queue *q, struct sp_list *claims,
 	ret = ret ? ret : apply_all(q, &q->ops);
 	ret = ret ? ret : expire(q, now_ms);
 	ret = ret ? ret : sp_queue_report(q, now_ms);
+	ret = ret ? ret : sp_queue_digest(q, now_ms);
 	ret = ret ? ret : purge(q, now_ms);
 	if (ret == 0 && q->end_pauses) {
 		ret = sp_store_end_pauses(q->store, now_ms);

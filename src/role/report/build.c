@@ -12,10 +12,22 @@
 #include "base/time.h"
 #include "role/report/build.h"
 
+/* Of a server without a postmaster: the address that every domain has. */
+static struct sp_str default_contact(const struct sp_conf *conf)
+{
+	static char text[300];
+
+	(void)snprintf(text, sizeof(text), "postmaster@%s", conf->hostname);
+	return sp_str_from(text);
+}
+
 struct sp_str build_contact(const struct sp_conf *conf)
 {
-	return sp_str_from(*conf->report.contact ? conf->report.contact
-	                                         : conf->postmaster);
+	if (*conf->report.contact) {
+		return sp_str_from(conf->report.contact);
+	}
+	return *conf->postmaster ? sp_str_from(conf->postmaster)
+	                         : default_contact(conf);
 }
 
 struct sp_str build_from(const struct sp_conf *conf)
@@ -223,6 +235,22 @@ static int on_count(void *arg, int64_t day, const struct sp_store_tls_count *c)
 	return 0;
 }
 
+/* Names may be long, and the store takes no more than so much. */
+static struct sp_str make_id(const struct sp_conf *conf, const char *date,
+                             struct sp_str domain, struct sp_arena *arena)
+{
+	struct sp_str id = sp_str_from(
+		sp_arena_printf(arena, "%s." SP_STR_FMT "@%s", date,
+	                        SP_STR_ARG(domain), conf->hostname));
+
+	if (id.len <= SP_STORE_TLS_TEXT_MAX) {
+		return id;
+	}
+	return sp_str_from(sp_arena_printf(
+		arena, "%s.%016llx@%.200s", date,
+		(unsigned long long)sp_hash_stable(domain), conf->hostname));
+}
+
 int build_report(struct sp_store *store, const struct sp_conf *conf,
                  int64_t day, struct sp_str domain, struct sp_arena *arena,
                  struct sp_tlsrpt_report *report_out)
@@ -240,9 +268,8 @@ int build_report(struct sp_store *store, const struct sp_conf *conf,
 		.end_ms = (day + 1) * SP_STORE_DAY_MS - 1000,
 	};
 	sp_time_rfc3339(report_out->start_ms, date);
-	report_out->report_id = sp_str_from(
-		sp_arena_printf(arena, "%.10s." SP_STR_FMT "@%s", date,
-	                        SP_STR_ARG(domain), conf->hostname));
+	date[10] = '\0';
+	report_out->report_id = make_id(conf, date, domain, arena);
 	report_out->policies = sp_arena_array(arena, BUILD_POLICIES_MAX,
 	                                      sizeof(*report_out->policies));
 	ret = sp_store_tls_counts(store, day, day, domain, on_count, &b);

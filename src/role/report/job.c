@@ -363,8 +363,10 @@ static void write_file(struct job *job)
 struct looking {
 	struct job *job;
 	struct sp_str uri;
-	unsigned dead;
 	bool alive;
+	bool failed;      /* the mail looked at */
+	unsigned dead;    /* days */
+	int64_t dead_day; /* the last of them */
 };
 
 static int on_message(void *arg, const struct sp_store_row *row)
@@ -372,7 +374,7 @@ static int on_message(void *arg, const struct sp_store_row *row)
 	struct looking *l = arg;
 
 	l->alive |= row->state == SP_STORE_DELIVERED;
-	l->dead += row->state == SP_STORE_FAILED;
+	l->failed |= row->state == SP_STORE_FAILED;
 	return 0;
 }
 
@@ -380,22 +382,27 @@ static int on_past(void *arg, const struct sp_store_tls_out *o)
 {
 	struct looking *l = arg;
 	struct sp_store_filter filter = {.id = o->queue_id, .limit = 1};
+	int ret = 0;
 
 	if (!sp_str_eq(o->uri, l->uri)) {
 		return 0;
 	}
 	l->alive |= o->state == SP_STORE_TLS_OUT_SENT;
-	l->dead += o->state == SP_STORE_TLS_OUT_DROPPED && o->tries > 0;
+	l->failed = o->state == SP_STORE_TLS_OUT_DROPPED && o->tries > 0;
 	if (o->state == SP_STORE_TLS_OUT_QUEUED) {
-		return sp_store_search(report_store(l->job->role), &filter,
-		                       on_message, l);
+		ret = sp_store_search(report_store(l->job->role), &filter,
+		                      on_message, l);
 	}
-	return 0;
+	if (l->failed && o->day != l->dead_day) {
+		l->dead++; /* an address of many domains has one bad day */
+		l->dead_day = o->day;
+	}
+	return ret;
 }
 
 static bool is_dead(struct job *job, struct sp_str uri)
 {
-	struct looking l = {.job = job, .uri = uri};
+	struct looking l = {.job = job, .uri = uri, .dead_day = -1};
 	struct sp_store *store = report_store(job->role);
 
 	return store &&
@@ -464,7 +471,7 @@ static void send_target(struct job *job)
 
 	if (sp_str_starts_nocase(uri, SP_STR("file:"))) {
 		write_file(job);
-	} else if (is_over(job)) {
+	} else if (is_over(job) && !job->by_hand) {
 		target_failed(job, SP_STR("a day of tries is over"));
 	} else if (is_dead(job, uri)) {
 		log_target(job, SP_LOG_WARN, "report.suppressed", SP_STR(""));
@@ -632,6 +639,8 @@ static void begin(struct job *job)
 					&job->arena, "file:" SP_STR_FMT,
 					SP_STR_ARG(file_name(job, ".json")))));
 		step(job);
+	} else if (is_over(job) && !job->by_hand) {
+		note_no_record(job, "its day was over before it was sent");
 	} else {
 		ask_txt(job);
 	}
@@ -650,6 +659,10 @@ void job_start(struct job *job)
 	if (store) {
 		ret = sp_store_tls_outs(store, job->day, job->day, on_row, &r);
 	}
+	if (ret == 0 && r.any && job->target_count == 0) {
+		end(job); /* all of it was told */
+		return;
+	}
 	ret = ret ? ret : build(job);
 	if (ret == SP_ENOTFOUND || ret == SP_ELIMIT) {
 		sp_log(&job->role->ctx->log, SP_LOG_ERROR, "report.not_built",
@@ -660,8 +673,6 @@ void job_start(struct job *job)
 	} else if (job->target_count) {
 		job->noted = true;
 		step(job);
-	} else if (r.any) {
-		end(job);
 	} else {
 		begin(job);
 	}

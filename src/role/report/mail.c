@@ -11,6 +11,9 @@
 #include "role/report/mail.h"
 #include "wire/gzip.h"
 
+#define FIELDS_MAX 20000
+#define NAME_SEEN  200 /* bytes of a line that may be a field's name */
+
 struct walking {
 	struct sp_arena *arena;
 	struct report_mail *mail;
@@ -93,6 +96,29 @@ static void read_message(struct walking *w, GMimeMessage *message)
 	g_mime_message_foreach(message, on_part, w);
 }
 
+/* A field costs many times its bytes once it is parsed; lines that look like
+ * one are counted, wherever they stand. Encoded parts have none. */
+static bool has_too_many_fields(struct sp_str mail)
+{
+	static const struct sp_str never = SP_STR(" \t\"\r");
+	struct sp_str line;
+	size_t count = 0;
+
+	while (sp_str_cut(&mail, '\n', &line)) {
+		size_t i = 0;
+
+		while (i < line.len && i < NAME_SEEN && line.ptr[i] != ':' &&
+		       sp_str_find(never, line.ptr[i]) == never.len) {
+			i++;
+		}
+		if (i > 0 && i < line.len && line.ptr[i] == ':' &&
+		    ++count > FIELDS_MAX) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int report_mail_open(struct sp_str mail, struct sp_arena *arena,
                      struct report_mail *mail_out)
 {
@@ -103,7 +129,7 @@ int report_mail_open(struct sp_str mail, struct sp_arena *arena,
 	GMimeStream *stream;
 
 	*mail_out = (struct report_mail){.count = 0};
-	if (mail.len > REPORT_MAIL_MAX) {
+	if (mail.len > REPORT_MAIL_MAX || has_too_many_fields(mail)) {
 		return SP_ELIMIT;
 	}
 	if (!ready) {

@@ -190,6 +190,7 @@ static int load_day(struct report *role, int64_t day, struct sp_str only,
 		if (now && !job->running) {
 			job->due_ms = 0;
 			job->tried = false;
+			job->by_hand = true;
 		}
 	}
 	sp_arena_fini(&arena);
@@ -202,7 +203,10 @@ static void on_tick(void *arg)
 	int64_t yesterday = sp_time_wall_ms() / SP_STORE_DAY_MS - 1;
 	int64_t delay_ms;
 
+	/* The day before is for what waits there since the server was down:
+	 * it is given up, and said. */
 	if (role->loaded_day != yesterday && role->queue &&
+	    load_day(role, yesterday - 1, SP_STR(""), false) == 0 &&
 	    load_day(role, yesterday, SP_STR(""), false) == 0) {
 		role->loaded_day = yesterday;
 	}

@@ -49,7 +49,8 @@ struct job {
 	bool recipient; /* false: waits for those of recipients */
 	int64_t due_ms; /* wall */
 	bool running;
-	bool tried; /* once, for who waits for it */
+	bool tried;   /* once, for who waits for it */
+	bool by_hand; /* asked for by the command: also behind its day */
 	uint64_t lookup;
 	uint64_t asked; /* frame whose answer is awaited; 0: none */
 	struct target targets[SP_TLSRPT_RUA_MAX];

@@ -120,7 +120,11 @@ struct sp_json *view_report(struct report *role, int64_t day,
 
 /* ---- what others reported ---- */
 
-#define BYTES_MAX (1024 * 1024) /* of details: an answer has to fit a frame */
+/* An answer has to fit a frame. */
+#define BYTES_MAX      (1024 * 1024)
+#define NAME_MAX_BYTES 150 /* of a key */
+#define NAMES_MAX      100 /* of a day and domain, of all kinds */
+#define ESCAPED_MAX    6   /* bytes that JSON makes of one */
 
 struct sums;
 
@@ -138,17 +142,37 @@ struct sums {
 	int64_t day;
 	struct sp_str domain;
 	uint64_t successful, failed, unverified, reports;
+	size_t names;
 	struct sp_json *types;     /* result type -> sessions; owned */
 	struct sp_json *hosts;     /* MX host -> sessions */
 	struct sp_json *reporters; /* organization -> sessions that failed */
 };
 
-static void add_to(struct sp_json *counts, struct sp_str key, int64_t count)
+/* At the end of a character. */
+static struct sp_str cut(struct sp_str text, size_t max)
 {
-	char name[200];
+	size_t len = text.len < max ? text.len : max;
+
+	while (len && len < text.len && (text.ptr[len] & 0xc0) == 0x80) {
+		len--;
+	}
+	return sp_str_sub(text, 0, len);
+}
+
+static void add_to(struct sums *sums, struct sp_json *counts, struct sp_str key,
+                   int64_t count)
+{
+	char name[NAME_MAX_BYTES + 1];
 
 	(void)snprintf(name, sizeof(name), SP_STR_FMT,
-	               SP_STR_ARG(sp_str_sub(key, 0, 150)));
+	               SP_STR_ARG(cut(key, NAME_MAX_BYTES)));
+	if (!sp_json_get(counts, name)) {
+		if (sums->names == NAMES_MAX) {
+			(void)snprintf(name, sizeof(name), "others");
+		} else {
+			sums->names++;
+		}
+	}
 	sp_json_set_int(counts, name, sp_json_get_int(counts, name, 0) + count);
 }
 
@@ -202,15 +226,16 @@ static void add_sums(struct received *r, const struct sp_store_tls_in *in)
 	sums->reports++;
 	sums->successful += in->successful;
 	sums->failed += in->failed;
-	add_to(sums->reporters, in->organization, (int64_t)in->failed);
+	add_to(sums, sums->reporters, in->organization, (int64_t)in->failed);
 	failures = parse_failures(in->failures);
 	for (size_t i = 0; i < sp_json_len(failures); i++) {
 		const struct sp_json *f = sp_json_at(failures, i);
 		int64_t count = sp_json_get_int(f, "count", 0);
 
-		add_to(sums->types, sp_json_get_str(f, "result_type"), count);
-		add_to(sums->hosts, sp_json_get_str(f, "receiving_mx_hostname"),
+		add_to(sums, sums->types, sp_json_get_str(f, "result_type"),
 		       count);
+		add_to(sums, sums->hosts,
+		       sp_json_get_str(f, "receiving_mx_hostname"), count);
 	}
 	sp_json_free(&failures);
 }
@@ -219,7 +244,11 @@ static void add_detail(struct received *r, const struct sp_store_tls_in *in)
 {
 	struct sp_json *row;
 
-	r->bytes += in->failures.len + in->policy.len + in->oddities.len + 2000;
+	r->bytes += 1000 + in->failures.len +
+	            ESCAPED_MAX *
+	                    (in->domain.len + in->organization.len +
+	                     in->report_id.len + in->contact.len +
+	                     in->type.len + in->policy.len + in->oddities.len);
 	if (r->bytes > BYTES_MAX) {
 		return;
 	}

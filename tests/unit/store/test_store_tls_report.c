@@ -163,16 +163,111 @@ static void test_ins(void **state)
 
 	add_in(w, &in, false, false); /* unverified */
 	add_in(w, &in, true, false);
-	in.trusted = true;
-	add_in(w, &in, true, false);
-	in.report_id = SP_STR("2");
+	in.trusted = true; /* a forged one does not keep it out */
+	in.dkim = SP_STR("pass x.test");
 	add_in(w, &in, false, true);
+	add_in(w, &in, true, false);
+	in.trusted = false;
+	in.dkim = SP_STR("fail: no");
+	add_in(w, &in, true, false);
+	in.trusted = true; /* under its name, by somebody else */
+	in.dkim = SP_STR("pass y.test");
+	add_in(w, &in, false, false);
+	in.dkim = SP_STR("file"); /* the same by hand */
+	add_in(w, &in, true, false);
 	in.type = SP_STR("sts");
 	add_in(w, &in, false, false);
+	in.dkim = SP_STR("pass x.test");
+	add_in(w, &in, true, false);
 	must(sp_store_tls_ins(w->store, NOW - DAY, NOW, SP_STR("d.test"),
 	                      count_in, &failed),
 	     w->store);
 	assert_int_equal(failed, 9);
+}
+
+static uint64_t untold(struct world *w)
+{
+	uint64_t failed = 0;
+
+	must(sp_store_tls_untold(w->store, 100, count_in, &failed), w->store);
+	return failed;
+}
+
+static void tell(struct world *w, const char *domain, bool by_alert)
+{
+	begin(w);
+	must(sp_store_tls_in_told(w->store, sp_str_from(domain), by_alert),
+	     w->store);
+	commit(w);
+}
+
+static void expect_alerts(struct world *w, int64_t since_ms, uint64_t wanted)
+{
+	uint64_t count = 0;
+
+	must(sp_store_tls_in_alerts(w->store, since_ms, &count), w->store);
+	assert_int_equal(count, wanted);
+}
+
+/* What the postmaster was told of, and how. */
+static void test_told(void **state)
+{
+	struct world *w = *state;
+	struct sp_store_tls_in in = {
+		.received_ms = NOW,
+		.report_id = SP_STR("1"),
+		.dkim = SP_STR("file"),
+		.trusted = true,
+		.domain = SP_STR("a.test"),
+		.failed = 1,
+		.failures = SP_STR("[]"),
+	};
+
+	add_in(w, &in, false, true);
+	in.domain = SP_STR("b.test");
+	in.failed = 10;
+	add_in(w, &in, false, true);
+	in.domain = SP_STR("c.test");
+	in.failed = 0; /* nothing to tell */
+	add_in(w, &in, false, false);
+	in.domain = SP_STR("d.test");
+	in.failed = 100;
+	in.trusted = false;
+	add_in(w, &in, false, false);
+	assert_int_equal(untold(w), 11);
+	tell(w, "a.test", true);
+	assert_int_equal(untold(w), 10);
+	expect_alerts(w, NOW, 1);
+	expect_alerts(w, NOW + 1, 0);
+	tell(w, "", false);
+	assert_int_equal(untold(w), 0);
+	expect_alerts(w, NOW, 1);
+}
+
+static void test_out_find(void **state)
+{
+	struct world *w = *state;
+	const struct sp_store_tls_out out = {
+		.day = TODAY,
+		.domain = SP_STR("d.test"),
+		.uri = SP_STR("mailto:a@d.test"),
+		.state = SP_STORE_TLS_OUT_SENT,
+	};
+	enum sp_store_tls_out_state found = SP_STORE_TLS_OUT_NONE;
+
+	assert_int_equal(sp_store_tls_out_find(w->store, TODAY, out.domain,
+	                                       out.uri, &found),
+	                 SP_ENOTFOUND);
+	begin(w);
+	must(sp_store_tls_out_set(w->store, &out), w->store);
+	commit(w);
+	must(sp_store_tls_out_find(w->store, TODAY, out.domain, out.uri,
+	                           &found),
+	     w->store);
+	assert_int_equal(found, SP_STORE_TLS_OUT_SENT);
+	assert_int_equal(sp_store_tls_out_find(w->store, TODAY + 1, out.domain,
+	                                       out.uri, &found),
+	                 SP_ENOTFOUND);
 }
 
 static void test_limits(void **state)
@@ -196,8 +291,9 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_counts), TEST(test_rollback), TEST(test_outs),
-		TEST(test_ins),    TEST(test_limits),
+		TEST(test_counts),   TEST(test_rollback), TEST(test_outs),
+		TEST(test_ins),      TEST(test_limits),   TEST(test_told),
+		TEST(test_out_find),
 	};
 	int failed = 0;
 
