@@ -254,6 +254,28 @@ def test_address_of_many_domains(lab):
     host(lab, RECEIVER).wait_for(lambda: len(mails(lab, "good")) == before + 1, 30)
 
 
+def test_long_list(lab):
+    """Addresses as long and as many as they can be make no list vanish."""
+    day = today() - 4
+    uris = [f"https://x.test/{n}" + "y" * 1000 for n in range(8)]
+    statements = []
+    for n in range(300):
+        name = f"n{n}.test"
+        statements += [
+            "INSERT INTO tls_policy (id, domain, recipient, type, policy, mx_hosts)"
+            f" VALUES ({1000 + n}, '{name}', '{name}', 'tlsa', '', '')",
+            f"INSERT INTO tls_count VALUES ({day}, {1000 + n}, '', '', '', '', '', '', 1)",
+        ] + [
+            f"INSERT INTO tls_report_out VALUES ({day}, '{name}', '{uri}', 4, 'x', 3,"
+            " 0, '', 'no', 0)"
+            for uri in uris
+        ]
+    change(lab, *statements)
+    rows = lab.server.json("report", "list", "--day", date(day))
+    assert len(rows) == 300
+    assert rows[0]["sent_to"]
+
+
 @pytest.mark.parametrize("program", ["sealpostd", "lint"])
 def test_names_in_one_domain(tmp_path, program):
     config = tmp_path / "sealpost.conf"

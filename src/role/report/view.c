@@ -6,12 +6,19 @@
 #include "base/time.h"
 #include "role/report/report.h"
 
-#define ROWS_MAX 2000 /* an answer has to fit a frame */
-#define DAY_LEN  10
+/* An answer has to fit a frame. */
+#define BYTES_MAX      (1024 * 1024)
+#define LISTED_MAX     (800 * 1024) /* of addresses, beside the rows */
+#define NAME_MAX_BYTES 150          /* of a key */
+#define NAMES_MAX      100          /* of a day and domain, of all kinds */
+#define ESCAPED_MAX    6            /* bytes that JSON makes of one */
+#define ROWS_MAX       2000
+#define DAY_LEN        10
 
 struct listing {
 	struct sp_json *rows;    /* of a day, by domain */
 	struct sp_map by_domain; /* domain -> struct sp_json, borrowed */
+	size_t bytes;            /* of addresses, which others choose */
 };
 
 static void set_day(struct sp_json *obj, int64_t day)
@@ -38,9 +45,10 @@ static int on_out(void *arg, const struct sp_store_tls_out *o)
 	struct sp_json *row = sp_map_find(&l->by_domain, o->domain);
 	struct sp_json *obj;
 
-	if (!row) {
+	if (!row || l->bytes > LISTED_MAX) {
 		return 0;
 	}
+	l->bytes += 200 + o->uri.len + ESCAPED_MAX * o->why.len;
 	obj = sp_json_object();
 	sp_json_set_text(obj, "uri", o->uri);
 	sp_json_set_cstr(obj, "state", sp_store_tls_out_name(o->state));
@@ -119,12 +127,6 @@ struct sp_json *view_report(struct report *role, int64_t day,
 }
 
 /* ---- what others reported ---- */
-
-/* An answer has to fit a frame. */
-#define BYTES_MAX      (1024 * 1024)
-#define NAME_MAX_BYTES 150 /* of a key */
-#define NAMES_MAX      100 /* of a day and domain, of all kinds */
-#define ESCAPED_MAX    6   /* bytes that JSON makes of one */
 
 struct sums;
 
