@@ -221,7 +221,7 @@ static int plan_and_show(struct sp_cmd_ctx *ctx, struct sp_str domain,
 		              : sp_cmd_fail(SP_EXIT_AGAIN, "%s: no plan",
 		                            ctx->words[0]);
 	}
-	if (!status) {
+	if (plan && !status) {
 		status = show(ctx, &w, &kept, plan);
 	}
 	sp_json_free(&w.except);
