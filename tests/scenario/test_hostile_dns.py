@@ -17,7 +17,7 @@ from tests.support import evil_dns
 from tests.support.delivery import SENDER
 from tests.support.usage import Usage
 
-TIMEOUT = 4
+TIMEOUT = 8
 SETTINGS_OF_SERVER = {
     "retry": '"1h"',
     "expire": "2h",
