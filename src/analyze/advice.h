@@ -2,13 +2,18 @@
 #ifndef SP_ANALYZE_ADVICE_H
 #define SP_ANALYZE_ADVICE_H
 
-#include "analyze/step.h"
-
 /*
  * What is no reason to refuse mail but should be mended, or is worth knowing
  * (analyzer.md 1, "advice rules"): the table is advice.def. What does refuse
  * mail stands in policy/cause.def and nowhere else.
  */
+
+enum sp_step_verdict { /* in order: a higher one shows */
+	SP_STEP_SKIP,
+	SP_STEP_PASS,
+	SP_STEP_WARN,
+	SP_STEP_FAIL,
+};
 
 enum sp_advice_id {
 	SP_ADVICE_NONE,
@@ -23,8 +28,8 @@ struct sp_advice {
 	enum sp_step_verdict verdict; /* PASS: worth knowing; or WARN; FAIL only
 	                               * where the test itself asks for it (a
 	                               * preflight, an open relay) */
-	const char *meaning; /* "<subject>" is replaced */
-	const char *action;  /* steps, separated by "\n"; "<subject>" too */
+	const char *meaning;          /* "<subject>" is replaced */
+	const char *action; /* steps, separated by "\n"; "<subject>" too */
 };
 
 const struct sp_advice *sp_advice_get(enum sp_advice_id id);

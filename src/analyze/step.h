@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+#include "analyze/advice.h"
 #include "base/str.h"
 #include "policy/verdict.h"
 #include "wire/json.h"
@@ -22,16 +23,8 @@
  * The tree owns all steps; a step pointer lives as long as the tree.
  */
 
-enum sp_step_verdict { /* in order: a higher one shows */
-	SP_STEP_SKIP,
-	SP_STEP_PASS,
-	SP_STEP_WARN,
-	SP_STEP_FAIL,
-};
 /* "skip", "pass", "warn", "fail". */
 const char *sp_step_verdict_text(enum sp_step_verdict verdict);
-
-enum sp_advice_id; /* analyze/advice.h */
 
 struct sp_step;
 struct sp_tree;
