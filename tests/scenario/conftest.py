@@ -10,17 +10,19 @@ wait together.
 import pytest
 
 from lab.world import Domain
+from tests.support import lane
 from tests.support.delivery import SENDER, Delivery, recipient
 from tests.support.stage import Lab, Stage
 
 MANDATORY = ("none", "half", "unusable")
 ROUTE = 'route "{}.mandatory.test" {{ dane = "mandatory" }}\n'
+LASTING = 'route "stuck.test" { expire = "1h" }\n'  # waits as long as it is looked at
 SHARED = {
     "retry": '"1s", "1s", "2s"',
     "expire": "8s",
     "smtp": 'greeting_timeout = "2s"  command_timeout = "2s"',
     "resolver": 'timeout = "3s"',
-    "extra": "".join(map(ROUTE.format, MANDATORY)),
+    "extra": "".join(map(ROUTE.format, MANDATORY)) + LASTING,
 }
 
 
@@ -47,6 +49,20 @@ def _order(item) -> int:
     if _declared(item):
         return 3 if _settings(item) else 1
     return 4
+
+
+def _group(item) -> str:
+    """The tests that one run has to have together, of several side by side."""
+    return "shared" if _order(item) < 3 else item.module.__name__
+
+
+CLAIMS = lane.Claims()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item):
+    """True: it is another run's."""
+    return None if CLAIMS.take(_group(item)) else True
 
 
 def pytest_configure(config) -> None:

