@@ -32,6 +32,7 @@ struct sp_advice {
 	const char *action; /* steps, separated by "\n"; "<subject>" too */
 };
 
+/* Never null: an id out of range gives one without words. */
 const struct sp_advice *sp_advice_get(enum sp_advice_id id);
 
 #endif

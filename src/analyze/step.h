@@ -2,6 +2,7 @@
 #ifndef SP_ANALYZE_STEP_H
 #define SP_ANALYZE_STEP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analyze/advice.h"
@@ -46,17 +47,25 @@ struct sp_step *sp_step_begin(struct sp_step *parent, const char *id,
 struct sp_json *sp_step_evidence(struct sp_step *step);
 
 /* The cause behind warn or fail, from the one table of causes: code,
- * scenario, meaning and action; the verdict's evidence, host and address are
- * added to the evidence. A second one is ignored. To be followed by end. */
+ * scenario, meaning and action. The verdict's host and address, its evidence
+ * ("why"), the line that a trace would show ("reply") and who must act
+ * ("who": destination, sender, us, network) are added to the evidence. The
+ * first cause or advice stands, further ones are ignored. To be followed by
+ * end: FAIL by finish; WARN where delivery would get by all the same. */
 void sp_step_cause(struct sp_step *step, const struct sp_verdict *verdict);
-/* What is no reason to refuse mail, from the table of advice. The strings of
- * the text's placeholders: see advice.h. */
+/* What is no reason to refuse mail, from the table of advice; subject stands
+ * in its words for "<subject>". */
 void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
                     struct sp_str subject);
 
-/* Children that are still open are ended as SKIP ("not finished"). */
+/* The cause of one step for another that stands for it (the root for what
+ * speaks for all); its evidence is not taken along. */
+void sp_step_cause_from(struct sp_step *step, const struct sp_step *from);
+
+/* Children that are still open are ended as SKIP, with "not finished" in
+ * their evidence ("note"). */
 void sp_step_end(struct sp_step *step, enum sp_step_verdict verdict);
-/* By the cause and advice that were given: the worst of them, else pass. */
+/* By the cause (fail) or the advice (its own) that was given, else pass. */
 void sp_step_finish(struct sp_step *step);
 
 /* For whoever shows it. */
@@ -67,6 +76,10 @@ bool sp_step_ended(const struct sp_step *step);
 enum sp_step_verdict
 sp_step_verdict(const struct sp_step *step); /* rolled up */
 int64_t sp_step_elapsed_ms(const struct sp_step *step);
+struct sp_str sp_step_scenario(const struct sp_step *step); /* or empty */
+/* Those below it, in order; null: none, or no more. */
+const struct sp_step *sp_step_first(const struct sp_step *step);
+const struct sp_step *sp_step_next(const struct sp_step *step);
 
 /* interface.md 2: {"id", "title", "verdict", "elapsed_ms", "evidence",
  * "code", "scenario", "meaning", "action", "children"}; of the whole tree. */

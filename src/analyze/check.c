@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The order of an analysis.
+ *
+ *   new ──▶ PLAN ──(gathered)──▶ PART 0 ──done──▶ PART 1 ... ──▶ end: fn
+ *
+ * Invariants
+ * - One part at a time: manners towards the peers, and a tree in order.
+ * - A part is freed between its word that it is done and the next one's
+ *   beginning, never inside its own callback.
+ * - The root ends last; what it shows as cause is the cause of the first of
+ *   the steps nearest to it that are as bad as it is.
+ */
+#include "analyze/check.h"
+#include "analyze/check_plan.h"
+#include "base/mem.h"
+#include "deliver/gather.h"
+#include "deliver/sts_direct.h"
+
+/* The parts in their order: bit and name. A part's header is
+ * analyze/check_<name>.h; it joins by a line here. */
+#define PARTS(X)
+
+#define ADAPT(bit, name)                                                       \
+	static void *new_##name(const struct sp_check_ask *ask,                \
+	                        struct sp_step *root, sp_check_fn *fn,         \
+	                        void *arg)                                     \
+	{                                                                      \
+		return sp_check_##name##_new(ask, root, fn, arg);              \
+	}                                                                      \
+	static void free_##name(void *part)                                    \
+	{                                                                      \
+		struct sp_check_##name *p = part;                              \
+                                                                               \
+		sp_check_##name##_free(&p);                                    \
+	}
+PARTS(ADAPT)
+#undef ADAPT
+
+struct part {
+	unsigned bit;
+	void *(*new)(const struct sp_check_ask *ask, struct sp_step *root,
+	             sp_check_fn *fn, void *arg);
+	void (*free)(void *part);
+};
+
+static const struct part parts[] = {
+#define ROW(bit_, name_) {SP_CHECK_##bit_, new_##name_, free_##name_},
+	PARTS(ROW)
+#undef ROW
+		{0, NULL, NULL},
+};
+
+/* The tests whose answer depends on how mail would be delivered. */
+#define NEED_PLAN                                                              \
+	(SP_CHECK_DNSSEC | SP_CHECK_DANE | SP_CHECK_SMTP | SP_CHECK_STS |      \
+	 SP_CHECK_RETRY | SP_CHECK_PREFLIGHT)
+
+struct sp_check {
+	struct sp_check_ask ask;
+	struct sp_tree *tree; /* borrowed */
+	sp_check_fn *fn;
+	void *arg;
+
+	struct sp_arena arena;
+	struct sp_route route;
+	struct sp_sts_direct *sts; /* owned */
+	struct sp_gather *gather;  /* owned, while it gathers */
+	struct sp_plan *plan;      /* owned */
+	struct sp_step *plan_step; /* null: not shown */
+	struct sp_deferred *turn;  /* owned: the next part, or the end */
+
+	const struct part *part; /* the one at work, or the next */
+	void *at_work;           /* owned by way of part->free; or null */
+};
+
+/* ---- the end ---- */
+
+/* The first of the highest steps that are as bad as the root shows. */
+static const struct sp_step *speaker(const struct sp_step *step,
+                                     enum sp_step_verdict verdict, int depth)
+{
+	const struct sp_step *found = NULL;
+
+	if (sp_step_depth(step) == depth) {
+		return sp_step_verdict(step) == verdict &&
+		                       sp_step_scenario(step).len
+		               ? step
+		               : NULL;
+	}
+	for (const struct sp_step *c = sp_step_first(step); c && !found;
+	     c = sp_step_next(c)) {
+		found = speaker(c, verdict, depth);
+	}
+	return found;
+}
+
+#define DEPTH_MAX 8
+
+static void end(struct sp_check *check)
+{
+	struct sp_step *root = sp_tree_root(check->tree);
+	enum sp_step_verdict verdict = sp_step_verdict(root);
+	const struct sp_step *from = NULL;
+
+	for (int depth = 1;
+	     verdict >= SP_STEP_WARN && depth <= DEPTH_MAX && !from; depth++) {
+		from = speaker(root, verdict, depth);
+	}
+	if (from) {
+		sp_step_cause_from(root, from);
+	}
+	sp_step_end(root, verdict == SP_STEP_SKIP ? SP_STEP_PASS : verdict);
+	check->fn(check->arg);
+}
+
+/* ---- one part after the other ---- */
+
+static void on_part(void *arg)
+{
+	struct sp_check *check = arg;
+
+	sp_deferred_call(check->turn);
+}
+
+static void end_part(struct sp_check *check)
+{
+	if (check->at_work) {
+		check->part->free(check->at_work);
+		check->at_work = NULL;
+		check->part++;
+	}
+}
+
+static void next_part(void *arg)
+{
+	struct sp_check *check = arg;
+
+	end_part(check);
+	while (check->part->new && !(check->part->bit & check->ask.tests)) {
+		check->part++;
+	}
+	if (!check->part->new) {
+		end(check);
+		return;
+	}
+	check->at_work = check->part->new (
+		&check->ask, sp_tree_root(check->tree), on_part, check);
+}
+
+/* ---- the plan ---- */
+
+static void on_plan(void *arg, struct sp_plan *plan)
+{
+	struct sp_check *check = arg;
+
+	sp_gather_free(&check->gather);
+	check->plan = plan;
+	check->ask.plan = plan;
+	if (check->plan_step) {
+		sp_check_plan_grow(check->plan_step, plan);
+	}
+	sp_deferred_call(check->turn);
+}
+
+static void find_route(struct sp_check *check)
+{
+	struct sp_check_ask *ask = &check->ask;
+
+	sp_route_find(ask->conf, ask->target, ask->lookup->validator_broken,
+	              &check->arena, &check->route);
+	if (ask->is_host) {
+		check->route.plan.fixed_next_hop = ask->target;
+		check->route.mta_sts = false;
+	}
+	ask->route = &check->route;
+}
+
+static void begin(struct sp_check *check)
+{
+	const struct sp_check_ask *ask = &check->ask;
+	const struct sp_gather_ask gather = {
+		.loop = ask->loop,
+		.lookup = ask->lookup,
+		.conf = &check->route.plan,
+		.domain = check->route.domain,
+		.fresh = true,
+		.timeout_ms = ask->conf->smtp.plan_timeout_ms,
+		.sts = check->route.mta_sts ? sp_sts_direct_borrow(check->sts)
+	                                    : NULL,
+	};
+
+	check->gather = sp_gather_new(&gather, on_plan, check);
+}
+
+struct sp_check *sp_check_new(const struct sp_check_ask *ask,
+                              struct sp_tree *tree, sp_check_fn *fn, void *arg)
+{
+	struct sp_check *check = SP_NEW(struct sp_check);
+	struct sp_step *root = sp_tree_root(tree);
+
+	check->ask = *ask;
+	check->tree = tree;
+	check->fn = fn;
+	check->arg = arg;
+	check->part = parts;
+	check->turn = sp_deferred_new(ask->loop, next_part, check);
+	sp_arena_init(&check->arena);
+	check->sts = sp_sts_direct_new(ask->loop, ask->conf, ask->lookup);
+	sp_json_set_str(sp_step_evidence(root), "domain", ask->target);
+	find_route(check);
+	if (ask->tests & NEED_PLAN) {
+		check->plan_step = sp_check_plan_begin(root, ask->target);
+	}
+	begin(check);
+	return check;
+}
+
+void sp_check_free(struct sp_check **check)
+{
+	struct sp_check *c = *check;
+
+	if (!c) {
+		return;
+	}
+	end_part(c);
+	sp_gather_free(&c->gather);
+	sp_sts_direct_free(&c->sts);
+	sp_deferred_free(&c->turn);
+	sp_plan_free(&c->plan);
+	sp_arena_fini(&c->arena);
+	SP_FREE(check);
+}
