@@ -8,6 +8,8 @@
  *     ▼                  │                                                  │
  *    DONE ◀── all recipients settled, no address left, deadline, stop ──────┘
  *
+ * A probe is DONE instead of SEND.
+ *
  * An address that is known to have failed, or has no place while others need
  * ours (sp_attempt_hurry), is passed over from WAIT without a dial.
  *
@@ -54,7 +56,9 @@ static void on_finish(void *arg)
 	a->result.waiver = sp_filter_waiver(&a->judge.filter);
 	a->result.counts = a->counts.list;
 	a->result.count_count = a->counts.count;
-	a->result.detail = sp__attempt_detail(a);
+	a->result.blocked = a->blocked && !sp__attempt_delivered(a);
+	a->result.plan = a->plan;
+	a->result.detail = a->ask.bare ? NULL : sp__attempt_detail(a);
 	a->fn(a->arg, &a->result); /* may free a */
 }
 
@@ -202,9 +206,18 @@ static void on_failed(struct sp_attempt *a)
 	}
 	sp__attempt_note_try(a, &v);
 	sp__attempt_note_host(a, &v);
+	sp__attempt_note_blocked(a, &v);
 	sp__attempt_note_sts(a, sp__attempt_host(a), &v);
 	drop_connection(a);
 	next_try(a);
+}
+
+/* The session stands, and that is all a probe wants. */
+static void on_probed(struct sp_attempt *a)
+{
+	sp__attempt_settle_probe(a);
+	sp__attempt_note_try(a, NULL);
+	done(a);
 }
 
 static void on_dial(void *arg, enum sp_dial_event event)
@@ -218,7 +231,11 @@ static void on_dial(void *arg, enum sp_dial_event event)
 			a->ready = true;
 			a->waits_ms = sp_time_mono_ms();
 		}
-		open_transaction(a);
+		if (a->ask.probe) {
+			on_probed(a);
+		} else {
+			open_transaction(a);
+		}
 		break;
 	case SP_DIAL_WANT_BODY:
 		want_body(a);
@@ -313,6 +330,7 @@ static bool advance(struct sp_attempt *a, bool first)
 
 		if (host->rule == SP_RULE_SKIP) {
 			sp__attempt_note_host(a, &host->verdict);
+			sp__attempt_note_blocked(a, &host->verdict);
 			sp_count_skipped(&a->counts, a->plan, host);
 		} else if (host->address_count) {
 			a->address = 0;
@@ -333,7 +351,8 @@ static void ask_place(struct sp_attempt *a)
 		.port = a->route.plan.port,
 	};
 	const char *key =
-		a->anew ? "" /* of none */
+		a->anew || a->ask.probe
+			? "" /* of none */
 			: sp_dial_make_key(host, address, a->route.plan.port,
 	                                   &a->judge, &a->arena);
 
@@ -497,6 +516,9 @@ static void start(struct sp_attempt *a)
 	}
 }
 
+static const struct sp_envelope NO_ENVELOPE;
+static const struct sp_envelope_rcpt NO_RCPT;
+
 struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
                                   sp_attempt_fn *fn, void *arg)
 {
@@ -505,23 +527,28 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 	sp_arena_init(&a->arena);
 	a->counts.arena = &a->arena;
 	a->ask = *ask;
+	if (ask->probe) {
+		a->ask.envelope = &NO_ENVELOPE;
+		a->ask.rcpts = &NO_RCPT;
+		a->ask.rcpt_count = 1;
+	}
 	a->fn = fn;
 	a->arg = arg;
 	a->start_ms = a->waits_ms = sp_time_mono_ms();
 	a->rcpts =
-		sp_arena_array(&a->arena, ask->rcpt_count, sizeof(*a->rcpts));
-	a->open_rcpts = sp_arena_array(&a->arena, ask->rcpt_count,
+		sp_arena_array(&a->arena, a->ask.rcpt_count, sizeof(*a->rcpts));
+	a->open_rcpts = sp_arena_array(&a->arena, a->ask.rcpt_count,
 	                               sizeof(*a->open_rcpts));
-	a->open_index = sp_arena_array(&a->arena, ask->rcpt_count,
+	a->open_index = sp_arena_array(&a->arena, a->ask.rcpt_count,
 	                               sizeof(*a->open_index));
 	a->tries = sp_json_array();
 	a->finish = sp_deferred_new(ask->loop, on_finish, a);
 	a->deadline = sp_timer_new(ask->loop, on_deadline, a);
 	sp_timer_set(a->deadline, ask->conf->smtp.attempt_timeout_ms);
 	a->judge = sp_route_judge(ask->conf);
-	a->judge.filter.requiretls = sp__attempt_demands_tls(ask->envelope);
+	a->judge.filter.requiretls = sp__attempt_demands_tls(a->ask.envelope);
 	a->judge.filter.tls_optional =
-		ask->envelope->tls_optional && !ask->envelope->requiretls;
+		a->ask.envelope->tls_optional && !a->ask.envelope->requiretls;
 	a->judge.filter.exception = ask->exception.len > 0;
 	sp_route_find(ask->conf, ask->domain, ask->lookup->validator_broken,
 	              &a->arena, &a->route);

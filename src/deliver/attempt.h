@@ -21,6 +21,11 @@
  * hosts in order, every address one try, a verdict per recipient
  * (mail-flow sections 1 and 5). A 5xx to a recipient is final, a 4xx goes on
  * to the next host; a host that fails its rule is skipped.
+ *
+ * A probe is an attempt without a message: hosts and addresses have their
+ * turn as they would for one, and the first session that stands under its
+ * host's rule counts as a delivery. It ends with QUIT; no MAIL is said, and
+ * no idle connection is taken.
  */
 
 struct sp_attempt_ask {
@@ -34,7 +39,10 @@ struct sp_attempt_ask {
 	const struct sp_envelope_rcpt *rcpts;
 	size_t rcpt_count;
 	uint64_t size_bytes;
-	bool fresh;                       /* not the first attempt */
+	bool probe; /* instead of a message: envelope, recipients and body
+	             * are not looked at, the result has one recipient */
+	bool bare;  /* result.detail is not wanted, and null */
+	bool fresh; /* not the first attempt */
 	struct sp_sts_source *sts;        /* null: MTA-STS is off */
 	const struct sp_sts_row *sts_row; /* of the policy domain, from the
 	                                   * store; or null */
@@ -69,9 +77,12 @@ struct sp_attempt_result {
 	                       * null: none did */
 	struct sp_str host;   /* of the last try */
 	struct sp_str address;
-	struct sp_json *detail; /* evidence; owned */
-	bool interrupted;       /* stopped before it could be decided */
-	enum sp_waiver waiver;  /* what let through what is waived */
+	struct sp_json *detail;     /* evidence; owned; null where it is bare */
+	const struct sp_plan *plan; /* the last one; null: none was made */
+	bool blocked;     /* not delivered, and log-only mode would have let a
+	                   * host pass that failed */
+	bool interrupted; /* stopped before it could be decided */
+	enum sp_waiver waiver; /* what let through what is waived */
 	enum sp_cause_id waived[SP_ATTEMPT_WAIVED_MAX]; /* "would have
 	                                                 * blocked" */
 	size_t waived_count;

@@ -40,6 +40,7 @@ struct sp_attempt {
 	bool reused;
 	bool ready;     /* a session came about under the host's rule */
 	bool anew;      /* no idle connection for the next try */
+	bool blocked;   /* a host failed that log-only mode would let pass */
 	bool busy;      /* a host was passed over for want of places */
 	bool curtailed; /* hurried before it had most of the patience */
 	bool body_wanted;
@@ -75,6 +76,8 @@ struct sp_attempt {
 
 /* What speaks for the hosts so far. */
 void sp__attempt_note_host(struct sp_attempt *a, const struct sp_verdict *v);
+/* The host at the cursor failed with v: would log-only mode let it pass? */
+void sp__attempt_note_blocked(struct sp_attempt *a, const struct sp_verdict *v);
 /* A host failed by the MTA-STS policy of the cache, or not. */
 void sp__attempt_note_sts(struct sp_attempt *a, const struct sp_plan_host *host,
                           const struct sp_verdict *v);
@@ -86,6 +89,9 @@ void sp__attempt_note_try(struct sp_attempt *a, const struct sp_verdict *v);
 
 void sp__attempt_settle(struct sp_attempt *a, size_t index,
                         const struct sp_verdict *v, bool final);
+/* The session of the dial there is counts as a delivery. */
+void sp__attempt_settle_probe(struct sp_attempt *a);
+bool sp__attempt_delivered(const struct sp_attempt *a); /* to somebody */
 bool sp__attempt_all_settled(const struct sp_attempt *a);
 /* The peer has said nothing that decides for any recipient. */
 bool sp__attempt_unheard(const struct sp_smtp_result *result);

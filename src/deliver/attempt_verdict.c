@@ -21,6 +21,14 @@ void sp__attempt_note_host(struct sp_attempt *a, const struct sp_verdict *v)
 	}
 }
 
+void sp__attempt_note_blocked(struct sp_attempt *a, const struct sp_verdict *v)
+{
+	static const struct sp_filter LOG_ONLY = {.log_only = true};
+
+	a->blocked |=
+		sp_filter_waives(&LOG_ONLY, sp__attempt_host(a), v->cause);
+}
+
 void sp__attempt_note_sts(struct sp_attempt *a, const struct sp_plan_host *host,
                           const struct sp_verdict *v)
 {
@@ -49,6 +57,29 @@ void sp__attempt_settle(struct sp_attempt *a, size_t index,
 		r->verdict = both(&r->verdict, v);
 	}
 	r->settled = final;
+}
+
+void sp__attempt_settle_probe(struct sp_attempt *a)
+{
+	struct sp_verdict v = {
+		.class = SP_VERDICT_DELIVERED,
+		.host = sp__attempt_host(a)->name,
+		.address =
+			sp_arena_str(&a->arena, sp_str_from(a->place_address)),
+	};
+
+	a->result.security = sp_dial_facts(a->dial)->judgement.security;
+	sp__attempt_settle(a, 0, &v, true);
+}
+
+bool sp__attempt_delivered(const struct sp_attempt *a)
+{
+	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
+		if (a->rcpts[i].verdict.class == SP_VERDICT_DELIVERED) {
+			return true;
+		}
+	}
+	return false;
 }
 
 bool sp__attempt_all_settled(const struct sp_attempt *a)
@@ -103,7 +134,7 @@ void sp__attempt_note_facts(struct sp_attempt *a,
 	a->result.host = sp__attempt_host(a)->name;
 	a->result.address =
 		sp_arena_str(&a->arena, sp_str_from(facts->address));
-	if (a->try_count <= TRIES_KEPT) {
+	if (a->try_count <= TRIES_KEPT && !a->ask.bare) {
 		sp_json_add(a->tries, sp_evidence_try(sp__attempt_host(a),
 		                                      facts, v, a->reused));
 	}

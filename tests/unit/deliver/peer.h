@@ -39,6 +39,8 @@ struct server {
 	/* what was seen */
 	unsigned connections, messages, clear_mails, tls_mails, ehlos;
 	size_t body_bytes;
+	unsigned quits;
+	bool stop_at_quit; /* the loop */
 };
 
 struct visit {
@@ -169,6 +171,12 @@ static bool on_line(struct visit *v, struct sp_str line)
 	}
 	if (is(line, "RSET")) {
 		return say(v, s->rset, "250 ok\r\n");
+	}
+	if (is(line, "QUIT")) {
+		v->server->quits++;
+		if (v->server->stop_at_quit) {
+			sp_loop_stop(v->server->loop);
+		}
 	}
 	return say(v, "#221 bye\r\n", NULL);
 }
