@@ -8,17 +8,14 @@
  * What the grammar lets pass is ignored where it is not known: further
  * fields, and every repetition of a field that stands once.
  */
-#include <stdio.h>
-
 #include "base/err.h"
-#include "base/log.h"
 #include "wire/address.h"
 #include "wire/mta_sts.h"
+#include "wire/txt_field.h"
 #include "wire/utf8.h"
 
-#define NAME_MAX_LEN   32 /* of a field, in both texts */
 #define AGE_DIGITS_MAX 10
-#define VERSION_MARK   SP_STR("v=STSv1;")
+#define VERSION_MARK   "v=STSv1;"
 
 const char *sp_sts_mode_text(enum sp_sts_mode mode)
 {
@@ -31,45 +28,7 @@ const char *sp_sts_mode_text(enum sp_sts_mode mode)
 	return texts[mode];
 }
 
-/* what is a literal; text is the peer's, shown escaped and cut. */
-static int refuse(char *why_out, const char *what, struct sp_str text)
-{
-	char shown[80] = "";
-
-	if (!why_out) {
-		return SP_EPROTO;
-	}
-	if (text.len) {
-		sp_log_escape(text, shown, sizeof(shown));
-	}
-	(void)snprintf(why_out, SP_STS_WHY_MAX, "%s%s%s", what,
-	               text.len ? ": " : "", shown);
-	return SP_EPROTO;
-}
-
 static const struct sp_str NOTHING = {NULL, 0};
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9');
-}
-
-/* A field's name: letters and digits, inside also "_", "-" and ".". */
-static bool is_name(struct sp_str s)
-{
-	if (s.len == 0 || s.len > NAME_MAX_LEN || !is_alnum(s.ptr[0])) {
-		return false;
-	}
-	for (size_t i = 1; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!is_alnum(c) && c != '_' && c != '-' && c != '.') {
-			return false;
-		}
-	}
-	return true;
-}
 
 /* ---- the policy file ---- */
 
@@ -101,7 +60,7 @@ static int read_version(struct reading *r, struct sp_str value)
 	r->version_seen = true;
 	return sp_str_eq(value, SP_STR("STSv1"))
 	               ? 0
-	               : refuse(r->why, "version is not STSv1", value);
+	               : sp_txt_refuse(r->why, "version is not STSv1", value);
 }
 
 static int read_mode(struct reading *r, struct sp_str value)
@@ -121,7 +80,8 @@ static int read_mode(struct reading *r, struct sp_str value)
 			return 0;
 		}
 	}
-	return refuse(r->why, "mode is not enforce, testing or none", value);
+	return sp_txt_refuse(r->why, "mode is not enforce, testing or none",
+	                     value);
 }
 
 static int read_max_age(struct reading *r, struct sp_str value)
@@ -134,9 +94,9 @@ static int read_max_age(struct reading *r, struct sp_str value)
 	r->age_seen = true;
 	if (value.len > AGE_DIGITS_MAX ||
 	    sp_str_u64(value, SP_STS_MAX_AGE_MAX, &age_s) != 0) {
-		return refuse(r->why,
-		              "max_age is not a number from 0 to 31557600",
-		              value);
+		return sp_txt_refuse(
+			r->why, "max_age is not a number from 0 to 31557600",
+			value);
 	}
 	r->policy->max_age_s = (uint32_t)age_s;
 	return 0;
@@ -159,16 +119,17 @@ static int read_mx(struct reading *r, struct sp_str value)
 	struct sp_str name = sp_str_sub(value, wild ? 2 : 0, value.len);
 
 	if (!is_ascii(value)) {
-		return refuse(r->why, "mx is not in A-labels", value);
+		return sp_txt_refuse(r->why, "mx is not in A-labels", value);
 	}
 	if (sp_domain_is_literal(name) ||
 	    sp_domain_to_ascii(name, r->arena, &name) != 0 ||
 	    name.len > SP_ADDRESS_DOMAIN_MAX - 2) {
-		return refuse(r->why, "mx is not a host name or \"*.\" and one",
-		              value);
+		return sp_txt_refuse(r->why,
+		                     "mx is not a host name or \"*.\" and one",
+		                     value);
 	}
 	if (p->mx_count == SP_STS_MX_MAX) {
-		return refuse(r->why, "more than 1000 mx", NOTHING);
+		return sp_txt_refuse(r->why, "more than 1000 mx", NOTHING);
 	}
 	if (wild) {
 		name = sp_str_from(sp_arena_printf(r->arena, "*." SP_STR_FMT,
@@ -194,18 +155,18 @@ static int read_line(struct reading *r, struct sp_str line)
 	struct sp_str value = line;
 
 	if (line.len == 0) {
-		return refuse(r->why, "a blank line", NOTHING);
+		return sp_txt_refuse(r->why, "a blank line", NOTHING);
 	}
 	if (sp_str_find(line, ':') == line.len) {
-		return refuse(r->why, "a line without \":\"", line);
+		return sp_txt_refuse(r->why, "a line without \":\"", line);
 	}
 	(void)sp_str_cut(&value, ':', &name);
-	if (!is_name(name)) {
-		return refuse(r->why, "not the name of a field", name);
+	if (!sp_txt_is_name(name)) {
+		return sp_txt_refuse(r->why, "not the name of a field", name);
 	}
 	value = sp_str_trim(value);
 	if (!is_value(value)) {
-		return refuse(r->why, "not a value", line);
+		return sp_txt_refuse(r->why, "not a value", line);
 	}
 	for (size_t i = 0; i < sizeof(FIELDS) / sizeof(FIELDS[0]); i++) {
 		if (sp_str_eq(name, sp_str_from(FIELDS[i].name))) {
@@ -233,16 +194,16 @@ static bool next_line(struct sp_str *rest, struct sp_str *line_out)
 static int check_complete(const struct reading *r)
 {
 	if (!r->version_seen) {
-		return refuse(r->why, "no version", NOTHING);
+		return sp_txt_refuse(r->why, "no version", NOTHING);
 	}
 	if (!r->mode_seen) {
-		return refuse(r->why, "no mode", NOTHING);
+		return sp_txt_refuse(r->why, "no mode", NOTHING);
 	}
 	if (!r->age_seen) {
-		return refuse(r->why, "no max_age", NOTHING);
+		return sp_txt_refuse(r->why, "no max_age", NOTHING);
 	}
 	if (r->policy->mode != SP_STS_NONE && !r->policy->mx_count) {
-		return refuse(r->why, "no mx", NOTHING);
+		return sp_txt_refuse(r->why, "no mx", NOTHING);
 	}
 	return 0;
 }
@@ -268,10 +229,10 @@ int sp_sts_policy_parse(struct sp_str body, struct sp_arena *arena,
 
 	*policy_out = (struct sp_sts_policy){.mode = SP_STS_NONE};
 	if (body.len == 0) {
-		return refuse(why_out, "empty", NOTHING);
+		return sp_txt_refuse(why_out, "empty", NOTHING);
 	}
 	if (body.len > SP_STS_BODY_MAX) {
-		return refuse(why_out, "longer than 64 KiB", NOTHING);
+		return sp_txt_refuse(why_out, "longer than 64 KiB", NOTHING);
 	}
 	policy_out->mx = sp_arena_array(arena, count_lines(body),
 	                                sizeof(*policy_out->mx));
@@ -320,93 +281,52 @@ bool sp_sts_policy_covers(const struct sp_sts_policy *policy,
 static bool is_id(struct sp_str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_alnum(s.ptr[i])) {
+		if (!sp_txt_is_alnum(s.ptr[i])) {
 			return false;
 		}
 	}
 	return s.len > 0 && s.len <= SP_STS_ID_MAX;
 }
 
-/* Of an extension: printable without blanks, "=" and ";". */
-static bool is_txt_value(struct sp_str s)
+static int read_txt_field(const struct sp_txt_field *field,
+                          struct sp_str *id_out, char *why_out)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == '=') {
-			return false;
-		}
+	if (!sp_txt_is_value(field->value)) {
+		return sp_txt_refuse(why_out, "not a field", field->whole);
 	}
-	return s.len > 0;
-}
-
-static int read_txt_field(struct sp_str field, struct sp_str *id_out,
-                          char *why_out)
-{
-	struct sp_str name;
-	struct sp_str value = field;
-
-	(void)sp_str_cut(&value, '=', &name);
-	if (!is_name(name) || !is_txt_value(value)) {
-		return refuse(why_out, "not a field", field);
-	}
-	if (!sp_str_eq(name, SP_STR("id")) || id_out->len) {
+	if (!sp_str_eq(field->name, SP_STR("id")) || id_out->len) {
 		return 0;
 	}
-	if (!is_id(value)) {
-		return refuse(why_out, "id is not 1 to 32 letters and digits",
-		              value);
+	if (!is_id(field->value)) {
+		return sp_txt_refuse(why_out,
+		                     "id is not 1 to 32 letters and digits",
+		                     field->value);
 	}
-	*id_out = value;
+	*id_out = field->value;
 	return 0;
-}
-
-/* What follows the version and its ";". Each field stands between two
- * semicolons, and only behind the last one there may be nothing. */
-static int read_txt(struct sp_str rest, struct sp_str *id_out, char *why_out)
-{
-	struct sp_str field;
-	bool last = false;
-	int err = 0;
-
-	while (!err && !last) {
-		last = sp_str_find(rest, ';') == rest.len;
-		(void)sp_str_cut(&rest, ';', &field);
-		field = sp_str_trim(field);
-		if (field.len || !last) {
-			err = read_txt_field(field, id_out, why_out);
-		}
-	}
-	if (!err && !id_out->len) {
-		err = refuse(why_out, "no id", NOTHING);
-	}
-	return err;
-}
-
-static bool has_mark(struct sp_str record)
-{
-	return sp_str_eq(sp_str_sub(record, 0, VERSION_MARK.len), VERSION_MARK);
 }
 
 int sp_sts_txt_parse(const struct sp_str *records, size_t count,
                      struct sp_str *id_out, char *why_out)
 {
-	struct sp_str record = NOTHING;
-	size_t found = 0;
+	struct sp_txt_fields fields;
+	struct sp_txt_field field;
+	int err;
 
 	*id_out = NOTHING;
-	for (size_t i = 0; i < count; i++) {
-		if (has_mark(records[i])) {
-			found++;
-			record = records[i];
+	err = sp_txt_fields_begin(records, count, VERSION_MARK, &fields,
+	                          why_out);
+	if (err) {
+		return err;
+	}
+	while ((err = sp_txt_fields_next(&fields, &field, why_out)) > 0) {
+		err = read_txt_field(&field, id_out, why_out);
+		if (err) {
+			return err;
 		}
 	}
-	if (!found) {
-		(void)refuse(why_out, "no record begins \"v=STSv1;\"", NOTHING);
-		return SP_ENOTFOUND;
+	if (!err && !id_out->len) {
+		err = sp_txt_refuse(why_out, "no id", NOTHING);
 	}
-	if (found > 1) {
-		return refuse(why_out, "several records begin \"v=STSv1;\"",
-		              NOTHING);
-	}
-	return read_txt(sp_str_sub(record, VERSION_MARK.len, record.len),
-	                id_out, why_out);
+	return err;
 }

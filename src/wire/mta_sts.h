@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "wire/txt_field.h"
 
 /*
  * The two texts of MTA-STS: the TXT record at "_mta-sts.<domain>" (RFC 8461
@@ -19,7 +20,7 @@
 #define SP_STS_BODY_MAX    65536u    /* bytes of a policy, RFC 8461 3.3 */
 #define SP_STS_MAX_AGE_MAX 31557600u /* seconds, RFC 8461 3.2 */
 #define SP_STS_MX_MAX      1000      /* patterns that one policy may have */
-#define SP_STS_WHY_MAX     200       /* room for one line of reason */
+#define SP_STS_WHY_MAX     SP_TXT_FIELD_WHY_MAX
 
 enum sp_sts_mode {
 	SP_STS_NONE,

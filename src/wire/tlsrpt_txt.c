@@ -8,36 +8,14 @@
 #include <stdio.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "wire/address.h"
 #include "wire/tlsrpt_txt.h"
+#include "wire/txt_field.h"
 
-#define VERSION_MARK SP_STR("v=TLSRPTv1;")
-#define NAME_LEN_MAX 32
+#define VERSION_MARK "v=TLSRPTv1;"
 #define PORT_MAX     65535
 
 static const struct sp_str NOTHING = {NULL, 0};
-
-static int refuse(char *why_out, const char *what, struct sp_str text)
-{
-	char shown[80] = "";
-
-	if (!why_out) {
-		return SP_EPROTO;
-	}
-	if (text.len) {
-		sp_log_escape(text, shown, sizeof(shown));
-	}
-	(void)snprintf(why_out, SP_TLSRPT_WHY_MAX, "%s%s%s", what,
-	               text.len ? ": " : "", shown);
-	return SP_EPROTO;
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9');
-}
 
 /* ---- one URI ---- */
 
@@ -250,69 +228,33 @@ static int read_rua(struct sp_str list, struct sp_arena *arena,
 	return 0;
 }
 
-static bool is_name(struct sp_str s)
-{
-	if (s.len == 0 || s.len > NAME_LEN_MAX || !is_alnum(s.ptr[0])) {
-		return false;
-	}
-	for (size_t i = 1; i < s.len; i++) {
-		char c = s.ptr[i];
-
-		if (!is_alnum(c) && c != '_' && c != '-' && c != '.') {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* Of an extension: printable without blanks and "=". */
-static bool is_extension_value(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] <= ' ' || s.ptr[i] > '~' || s.ptr[i] == '=') {
-			return false;
-		}
-	}
-	return s.len > 0;
-}
-
 /* The value of the first rua is noted. */
-static int read_field(struct sp_str field, struct sp_str *rua_out,
+static int read_field(const struct sp_txt_field *field, struct sp_str *rua_out,
                       char *why_out)
 {
-	struct sp_str name;
-	struct sp_str value = field;
-
-	(void)sp_str_cut(&value, '=', &name);
-	if (!is_name(name) || value.len == 0) {
-		return refuse(why_out, "not a field", field);
-	}
-	if (sp_str_eq(name, SP_STR("rua"))) {
-		*rua_out = rua_out->len ? *rua_out : value;
+	if (sp_str_eq(field->name, SP_STR("rua"))) {
+		*rua_out = rua_out->len ? *rua_out : field->value;
 		return 0;
 	}
-	return is_extension_value(value)
+	return sp_txt_is_value(field->value)
 	               ? 0
-	               : refuse(why_out, "not a field", field);
+	               : sp_txt_refuse(why_out, "not a field", field->whole);
 }
 
-static int read_fields(struct sp_str rest, struct sp_str *rua_out,
+static int read_fields(struct sp_txt_fields *fields, struct sp_str *rua_out,
                        char *why_out)
 {
-	struct sp_str field;
-	bool last = false;
-	int err = 0;
+	struct sp_txt_field field;
+	int err;
 
-	while (!err && !last) {
-		last = sp_str_find(rest, ';') == rest.len;
-		(void)sp_str_cut(&rest, ';', &field);
-		field = sp_str_trim(field);
-		if (field.len || !last) {
-			err = read_field(field, rua_out, why_out);
+	while ((err = sp_txt_fields_next(fields, &field, why_out)) > 0) {
+		err = read_field(&field, rua_out, why_out);
+		if (err) {
+			return err;
 		}
 	}
 	if (!err && !rua_out->len) {
-		err = refuse(why_out, "no rua", NOTHING);
+		err = sp_txt_refuse(why_out, "no rua", NOTHING);
 	}
 	return err;
 }
@@ -322,43 +264,27 @@ static int explain_ignored(const struct sp_tlsrpt_txt *txt, char *why_out)
 	char what[64];
 
 	if (!txt->ignored_count) {
-		return refuse(why_out, "no URI in rua", NOTHING);
+		return sp_txt_refuse(why_out, "no URI in rua", NOTHING);
 	}
 	(void)snprintf(what, sizeof(what), "no usable URI in rua: %s",
 	               txt->ignored[0].why);
-	return refuse(why_out, what, txt->ignored[0].uri);
+	return sp_txt_refuse(why_out, what, txt->ignored[0].uri);
 }
 
 int sp_tlsrpt_txt_parse(const struct sp_str *records, size_t count,
                         struct sp_arena *arena, struct sp_tlsrpt_txt *txt_out,
                         char *why_out)
 {
-	struct sp_str record = NOTHING;
+	struct sp_txt_fields fields;
 	struct sp_str rua = NOTHING;
-	size_t found = 0;
 	int err;
 
 	*txt_out = (struct sp_tlsrpt_txt){.rua_count = 0};
-	for (size_t i = 0; i < count; i++) {
-		struct sp_str start =
-			sp_str_sub(records[i], 0, VERSION_MARK.len);
-
-		if (sp_str_eq(start, VERSION_MARK)) {
-			found++;
-			record = records[i];
-		}
+	err = sp_txt_fields_begin(records, count, VERSION_MARK, &fields,
+	                          why_out);
+	if (!err) {
+		err = read_fields(&fields, &rua, why_out);
 	}
-	if (!found) {
-		(void)refuse(why_out, "no record begins \"v=TLSRPTv1;\"",
-		             NOTHING);
-		return SP_ENOTFOUND;
-	}
-	if (found > 1) {
-		return refuse(why_out, "several records begin \"v=TLSRPTv1;\"",
-		              NOTHING);
-	}
-	err = read_fields(sp_str_sub(record, VERSION_MARK.len, record.len),
-	                  &rua, why_out);
 	if (!err) {
 		err = read_rua(rua, arena, txt_out);
 	}

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "wire/txt_field.h"
 
 /*
  * The TXT record at "_smtp._tls.<domain>" (RFC 8460 3): where a domain wants
@@ -14,7 +15,7 @@
 
 #define SP_TLSRPT_RUA_MAX 8    /* used; a record must not multiply mail */
 #define SP_TLSRPT_URI_MAX 1024 /* bytes of one */
-#define SP_TLSRPT_WHY_MAX 200
+#define SP_TLSRPT_WHY_MAX SP_TXT_FIELD_WHY_MAX
 
 enum sp_tlsrpt_scheme {
 	SP_TLSRPT_MAILTO,
