@@ -15,7 +15,8 @@
  * Other key: no TLSA record matched the key that the server showed; it may
  * have another (policy/keys). It is asked for that one in a new connection.
  * If that brings nothing, for whatever reason, the first handshake decides:
- * FAILED, or in log-only mode a third connection as the first was.
+ * FAILED, or in log-only mode a third connection as the first was. Who looks
+ * on (conf.inspect) says QUIT to the first one before.
  *
  * Invariants: no message leaves before READY, and READY is reached only by
  * the judge's PROCEED (or its CLEAR_RETRY). What the owner hears is told at
@@ -32,7 +33,6 @@
 #include "base/time.h"
 #include "deliver/dial_private.h"
 
-#define LINGER_MS 5000 /* for QUIT to leave */
 /* Bytes that wait to be sent: few, so that the timers fit what was sent. */
 #define OUT_FILL 131072
 #define OUT_KEEP 512 /* of an empty output of the session */
@@ -58,12 +58,25 @@ static void become_ready(struct sp_dial *d)
 	sp__dial_tell(d, SP_DIAL_READY);
 }
 
+static void note_texts(struct sp_dial *d)
+{
+	if (d->conf.inspect) {
+		d->facts.greeting = sp_arena_str(
+			&d->arena, sp_smtp_client_greeting(d->client));
+		d->facts.hello = sp_arena_str(&d->arena,
+		                              sp_smtp_client_hello(d->client));
+	}
+}
+
 static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
 	if (d->facts.greeting_ms < 0) {
 		d->facts.greeting_ms = lap(d);
 	}
 	d->facts.peer_name = sp_arena_str(&d->arena, ev->host);
+	d->facts.starttls_offered |=
+		!d->facts.tls && (ev->caps.set & SP_SMTP_CAP_STARTTLS);
+	note_texts(d);
 	if (!d->facts.tls && !d->clear_only &&
 	    (ev->caps.set & SP_SMTP_CAP_STARTTLS)) {
 		SP_ASSERT(sp_smtp_client_starttls(d->client) == 0);
@@ -79,6 +92,7 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 
 static void on_refused(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
+	note_texts(d);
 	sp__dial_fail_reply(d, &ev->reply);
 }
 
@@ -94,6 +108,9 @@ static void on_starttls_ready(struct sp_dial *d,
 	sp_dial_tls_params(d->host, d->key, &d->arena, &params);
 	if (d->other_key != SP_KEY_ANY) {
 		sp_dial_tls_other_key(d->other_key, &params);
+	}
+	if (d->conf.inspect) {
+		sp_dial_tls_inspect(d->conf.only, &params);
 	}
 	r = sp_stream_start_tls_client(d->stream, &params);
 	if (r == SP_EPROTO) {
@@ -301,7 +318,9 @@ static void set_timeout(struct sp_dial *d)
 	if (stage != d->timed_stage) {
 		d->timed_stage = stage;
 		sp_stream_timeout(d->stream,
-		                  sp_dial_stage_timeout(d->conf.conf, stage));
+		                  d->quitting ? SP__DIAL_LINGER_MS
+		                              : sp_dial_stage_timeout(
+							d->conf.conf, stage));
 	}
 }
 
@@ -351,6 +370,7 @@ static void on_connected(struct sp_dial *d)
 	struct sp_smtp_client_conf conf = {
 		.hostname = sp_str_from(d->conf.conf->hostname),
 		.helo_fallback = sp__dial_clear_allowed(d),
+		.keep_texts = d->conf.inspect,
 	};
 	struct sp_addr local;
 
@@ -371,7 +391,12 @@ static void on_tls(struct sp_dial *d, bool up)
 	sp_dial_read_tls(d->stream, &d->arena, facts);
 	d->facts.handshake_tried = true;
 	d->facts.tls_ms = lap(d);
-	facts->other_key_asked = d->facts.other_key;
+	facts->other_key_asked =
+		d->facts.other_key || d->conf.only != SP_KEY_ALGORITHM_ANY;
+	d->tls_up = up;
+	if (up && d->conf.inspect) {
+		sp_stream_tls_chain(d->stream, &d->arena, &d->facts.chain);
+	}
 	j = sp__dial_judge(d, SP_SESSION_HANDSHAKE_DONE, facts);
 	if (j == SP_JUDGE_OTHER_KEY) {
 		sp__dial_ask_other_key(d);
@@ -473,6 +498,7 @@ void sp__dial_connect(struct sp_dial *d)
 	d->facts.port = to.port;
 	d->facts.connect_ms = d->facts.greeting_ms = -1;
 	d->facts.tls_ms = d->facts.smtp_ms = -1;
+	d->tls_up = false;
 	d->mark_ms = sp_time_mono_ms();
 	d->stream = sp_stream_connect(d->conf.loop, &to,
 	                              from.family ? &from : NULL, on_stream, d);
@@ -546,7 +572,13 @@ void sp_dial_quit(struct sp_dial **dial)
 	}
 	sp_list_append(d->conf.lingering, &d->linger_node);
 	sp_stream_close_after_flush(d->stream);
-	sp_stream_timeout(d->stream, LINGER_MS);
+	sp_stream_timeout(d->stream, SP__DIAL_LINGER_MS);
+}
+
+bool sp_dial_part(struct sp_dial *d)
+{
+	d->event_count = 0;
+	return sp__dial_say_quit(d);
 }
 
 void sp_dial_reap(struct sp_list *lingering)

@@ -9,6 +9,7 @@
 #include "conf/conf.h"
 #include "net/loop.h"
 #include "net/socket.h"
+#include "net/tls.h"
 #include "policy/judge.h"
 #include "policy/mxplan.h"
 #include "smtp/client.h"
@@ -33,6 +34,13 @@ struct sp_dial_conf {
 	uint16_t port;
 	struct sp_judge_conf judge; /* now_ms is set by the dial */
 	struct sp_list *lingering;  /* where dials wait that have said QUIT */
+	/* For those who look closer than delivery does (analyze): greeting,
+	 * EHLO reply and chain are kept, no TLS session is resumed, and no
+	 * connection is left without QUIT where one can be said. */
+	bool inspect;
+	/* With it: a key of this algorithm and no other. A server that has
+	 * none fails: neither clear text nor another key is tried. */
+	enum sp_key_algorithm only;
 };
 
 enum sp_dial_event {
@@ -70,6 +78,12 @@ struct sp_dial_facts {
 	int64_t tls_ms;
 	int64_t smtp_ms;   /* of the current or last message */
 	uint64_t messages; /* sent before on this connection */
+	/* With conf.inspect; peer bytes, the replies' lines by "\n": */
+	struct sp_str greeting;
+	struct sp_str hello;             /* to the last EHLO or HELO */
+	bool starttls_offered;           /* in clear */
+	struct sp_tls_chain chain;       /* of tls_facts */
+	struct sp_tls_chain other_chain; /* of other_tls */
 };
 
 /* host is borrowed until READY or FAILED; the parts needed later are
@@ -83,6 +97,11 @@ void sp_dial_free(struct sp_dial **dial);
 /* Says QUIT and lets the connection end by itself; the caller is done with
  * it. */
 void sp_dial_quit(struct sp_dial **dial);
+
+/* Says QUIT and goes on being the owner's: GONE follows when the connection
+ * has ended, after 5 s at most. False: QUIT can't be said any more, nothing
+ * follows. After READY, SENT or FAILED; only to be freed then. */
+bool sp_dial_part(struct sp_dial *dial);
 
 /* Frees all that still linger (before the loop goes). */
 void sp_dial_reap(struct sp_list *lingering);

@@ -59,6 +59,16 @@ void sp_dial_tls_other_key(enum sp_key_kind kind, struct sp_tls_client *params)
 	params->key_only = true;
 }
 
+void sp_dial_tls_inspect(enum sp_key_algorithm only,
+                         struct sp_tls_client *params)
+{
+	params->session_key = (struct sp_str){0};
+	if (only != SP_KEY_ALGORITHM_ANY) {
+		params->only = only;
+		params->anonymous_ok = false;
+	}
+}
+
 void sp_dial_tls_facts(const struct sp_tls_seen *seen,
                        struct sp_tls_facts *facts_out)
 {

@@ -19,6 +19,11 @@ void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,
 /* The same, of a server whose other key did not match. */
 void sp_dial_tls_other_key(enum sp_key_kind kind, struct sp_tls_client *params);
 
+/* The same for one who wants to see all of a certificate's handshake, and of
+ * one algorithm only, if one is named. */
+void sp_dial_tls_inspect(enum sp_key_algorithm only,
+                         struct sp_tls_client *params);
+
 /* What net saw, in the words of policy. */
 void sp_dial_read_tls(struct sp_stream *stream, struct sp_arena *arena,
                       struct sp_tls_facts *facts_out);

@@ -38,6 +38,9 @@ struct sp_dial {
 	struct sp_deferred *turn;
 	struct sp_list linger_node;
 	bool lingers;
+	bool tls_up;   /* of this connection */
+	bool quitting; /* QUIT was said, the end is awaited */
+	bool anew;     /* then: dial once more */
 	const struct sp_smtp_transaction *transaction;
 	const struct sp_smtp_result *result;
 	struct sp_str body; /* rest of the current chunk */
@@ -60,6 +63,8 @@ struct sp_dial {
 void sp__dial_connect(struct sp_dial *d);
 
 /* dial_rule.c */
+#define SP__DIAL_LINGER_MS 5000 /* for QUIT to leave */
+bool sp__dial_say_quit(struct sp_dial *d);
 void sp__dial_tell(struct sp_dial *d, enum sp_dial_event event);
 bool sp__dial_next_event(struct sp_dial *d, enum sp_dial_event *event_out);
 void sp__dial_end(struct sp_dial *d);

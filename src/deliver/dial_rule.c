@@ -11,6 +11,7 @@
 #include "deliver/dial_private.h"
 
 static void first_key_decides(struct sp_dial *d, struct sp_str why);
+static void connect_anew(struct sp_dial *d);
 
 void sp__dial_tell(struct sp_dial *d, enum sp_dial_event event)
 {
@@ -51,6 +52,10 @@ void sp__dial_end(struct sp_dial *d)
 	if (d->state == SP__DIAL_ENDED) {
 		return;
 	}
+	if (d->anew) {
+		connect_anew(d);
+		return;
+	}
 	d->state = SP__DIAL_ENDED;
 	if (!d->lingers) {
 		sp__dial_tell(d, early ? SP_DIAL_FAILED : SP_DIAL_GONE);
@@ -59,9 +64,11 @@ void sp__dial_end(struct sp_dial *d)
 
 static void fail_finally(struct sp_dial *d, struct sp_verdict verdict)
 {
-	verdict.host = d->host_name;
-	verdict.address = sp_str_from(d->facts.address);
-	d->verdict = verdict;
+	if (!d->quitting) { /* else it stands already */
+		verdict.host = d->host_name;
+		verdict.address = sp_str_from(d->facts.address);
+		d->verdict = verdict;
+	}
 	sp__dial_end(d);
 }
 
@@ -69,7 +76,7 @@ static void fail_finally(struct sp_dial *d, struct sp_verdict verdict)
  * the rule: the handshake before it decides. */
 static bool other_key_failed(const struct sp_dial *d)
 {
-	return d->other_key != SP_KEY_ANY && !d->facts.tls;
+	return d->other_key != SP_KEY_ANY && !d->facts.tls && !d->quitting;
 }
 
 static void fail(struct sp_dial *d, struct sp_verdict verdict)
@@ -113,6 +120,7 @@ bool sp__dial_clear_allowed(const struct sp_dial *d)
 static void connect_anew(struct sp_dial *d)
 {
 	d->facts.tls = false;
+	d->quitting = d->anew = false;
 	d->lost = SP_CAUSE_NONE;
 	sp_stream_free(&d->stream);
 	sp_smtp_client_free(&d->client);
@@ -134,8 +142,31 @@ void sp__dial_ask_other_key(struct sp_dial *d)
 	SP_ASSERT(!d->facts.other_key);
 	d->facts.other_key = true;
 	d->facts.other_tls = d->facts.tls_facts;
+	d->facts.other_chain = d->facts.chain;
+	d->facts.chain = (struct sp_tls_chain){0};
 	d->other_key = d->facts.judgement.other_key;
-	connect_anew(d);
+	d->anew = d->conf.inspect && sp__dial_say_quit(d);
+	if (!d->anew) {
+		connect_anew(d);
+	}
+}
+
+bool sp__dial_say_quit(struct sp_dial *d)
+{
+	int r;
+
+	if (!d->stream || !d->client || d->lost != SP_CAUSE_NONE) {
+		return false;
+	}
+	r = d->tls_up && !d->facts.tls ? sp_smtp_client_tls_quit(d->client)
+	                               : sp_smtp_client_quit(d->client);
+	if (r) {
+		return false;
+	}
+	d->state = SP__DIAL_READY;
+	d->quitting = true;
+	sp_deferred_call(d->turn);
+	return true;
 }
 
 /* The verdict is that of the first handshake, and why the second one did not
@@ -144,9 +175,12 @@ static void first_key_decides(struct sp_dial *d, struct sp_str why)
 {
 	struct sp_judge_result *j = &d->facts.judgement;
 	struct sp_tls_facts second = d->facts.tls_facts;
+	struct sp_tls_chain second_chain = d->facts.chain;
 
 	d->facts.tls_facts = d->facts.other_tls;
 	d->facts.other_tls = second;
+	d->facts.chain = d->facts.other_chain;
+	d->facts.other_chain = second_chain;
 	d->facts.tls_facts.other_key_asked = true;
 	*j = sp_judge(&d->conf.judge, d->host, SP_SESSION_HANDSHAKE_DONE,
 	              &d->facts.tls_facts, &d->arena);
@@ -171,6 +205,13 @@ enum sp_judgement sp__dial_judge(struct sp_dial *d, enum sp_session_event event,
 
 	d->conf.judge.now_ms = sp_time_wall_ms();
 	*j = sp_judge(&d->conf.judge, d->host, event, facts, &d->arena);
+	if (j->judgement == SP_JUDGE_CLEAR_RETRY &&
+	    d->conf.only != SP_KEY_ALGORITHM_ANY) {
+		j->judgement = SP_JUDGE_FAIL;
+		j->verdict = sp_verdict_from_cause(
+			SP_CAUSE_HANDSHAKE_FAILED, d->conf.domain,
+			(struct sp_str){0}, &d->arena);
+	}
 	j->verdict.host = d->host_name; /* the plan may be gone before us */
 	j->sts.host = d->host_name;
 	if (!j->verdict.evidence.len && facts) {

@@ -740,6 +740,15 @@ int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
 	               : SP_ENOTFOUND;
 }
 
+void sp_stream_tls_chain(struct sp_stream *stream, struct sp_arena *arena,
+                         struct sp_tls_chain *chain_out)
+{
+	*chain_out = (struct sp_tls_chain){0};
+	if (stream->conn && stream->conn->up) {
+		sp__tls_chain(stream->conn, arena, chain_out);
+	}
+}
+
 /* --- inspection --- */
 
 void sp_stream_timeout(struct sp_stream *stream, int64_t delay_ms)

@@ -83,6 +83,11 @@ void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
 int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
                               struct sp_str *der_out);
 
+/* After TLS_UP: all that the peer sent, within the limits of struct
+ * sp_tls_chain; in the arena. Empty: none, or the session was resumed. */
+void sp_stream_tls_chain(struct sp_stream *stream, struct sp_arena *arena,
+                         struct sp_tls_chain *chain_out);
+
 /* The peer ended TLS without close_notify: bytes may have been cut off. */
 bool sp_stream_truncated(const struct sp_stream *stream);
 

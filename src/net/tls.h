@@ -33,14 +33,16 @@ struct sp_tls_client {
 	const struct sp_str *reference_ids; /* usage 2 (RFC 7672 3.2.3): at
 	                                     * least one, or -EINVAL */
 	size_t reference_id_count;
-	enum sp_key_kind key;      /* of the certificate asked for: its
-	                            * algorithms are offered first */
-	bool key_only;             /* and no others */
-	struct sp_str host_name;   /* MX host, for cert_name_matches */
-	struct sp_str pki_name;    /* verify also by sp_tls_roots, for this
-	                            * DNS-ID; empty: not */
-	struct sp_str session_key; /* resume under this key: host, address,
-	                            * port, policy digest; empty: never */
+	enum sp_key_kind key;       /* of the certificate asked for: its
+	                             * algorithms are offered first */
+	bool key_only;              /* and no others */
+	enum sp_key_algorithm only; /* more narrowly, in place of key: with
+	                             * anonymous_ok -EINVAL */
+	struct sp_str host_name;    /* MX host, for cert_name_matches */
+	struct sp_str pki_name;     /* verify also by sp_tls_roots, for this
+	                             * DNS-ID; empty: not */
+	struct sp_str session_key;  /* resume under this key: host, address,
+	                             * port, policy digest; empty: never */
 };
 
 /* What was seen; the same fields as struct sp_tls_facts of policy/judge.h,
@@ -137,6 +139,44 @@ int sp_tls_verify_chain(struct sp_str chain_pem,
                         const struct sp_tls_client *params, int64_t at_ms,
                         struct sp_arena *arena, struct sp_tls_seen *seen_out,
                         char *why_out, size_t why_cap);
+
+/* The certificates that a server presented, leaf first, each in DER. */
+#define SP_TLS_CHAIN_MAX       10
+#define SP_TLS_CHAIN_BYTES_MAX 65536 /* of all together */
+
+struct sp_tls_chain {
+	const struct sp_str *der;
+	size_t count;
+	bool cut; /* there were more */
+};
+
+/* What a certificate says of itself; text is escaped and cut. Strings live in
+ * the arena. SP_ESYNTAX: that is no certificate. */
+struct sp_tls_certificate {
+	struct sp_str sha256; /* hex */
+	struct sp_str subject;
+	struct sp_str issuer;
+	struct sp_str names; /* DNS-IDs, comma separated */
+	enum sp_key_algorithm algorithm;
+	struct sp_str key_text; /* "RSA 2048" */
+	int64_t not_before_ms;  /* wall */
+	int64_t not_after_ms;
+};
+int sp_tls_certificate_read(struct sp_str der, struct sp_arena *arena,
+                            struct sp_tls_certificate *out);
+
+/* The record that this certificate (DER, nothing else) would match. SP_ESYNTAX:
+ * no certificate; SP_ELIMIT: too long for a Full record; -EINVAL: selector or
+ * matching type unknown. */
+int sp_tls_tlsa_of(struct sp_str der, uint8_t usage, uint8_t selector,
+                   uint8_t matching, struct sp_arena *arena,
+                   struct sp_tlsa *tlsa_out);
+
+/* Does the association data of the record fit this certificate? For tables
+ * that people read: usage, depth, chain, dates and names are not looked at,
+ * and no session is ever authenticated by it. False also of what can't be
+ * compared. */
+bool sp_tls_tlsa_fits(const struct sp_tlsa *record, struct sp_str der);
 
 /* "OpenSSL 3.0.22 ..." for --version. */
 const char *sp_tls_version(void);

@@ -46,7 +46,8 @@ static SSL_CTX *unchecked_ctx; /* anonymous_ok */
 	"rsa_pss_pss_sha256:rsa_pss_pss_sha384:rsa_pss_pss_sha512"
 #define SIGS_RSA_OLD "RSA+SHA256:RSA+SHA384:RSA+SHA512"
 #define SIGS_RSA     SIGS_RSA_PSS ":" SIGS_RSA_OLD
-#define SIGS_EC      "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519:ed448"
+#define SIGS_ECDSA   "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512"
+#define SIGS_EC      SIGS_ECDSA ":ed25519:ed448"
 
 static SSL_CTX *ctx_new(const char *ciphers)
 {
@@ -227,7 +228,8 @@ static int check_params(const struct sp_tls_client *params)
 		}
 	}
 	if (params->anonymous_ok &&
-	    (params->record_count > 0 || params->key != SP_KEY_ANY)) {
+	    (params->record_count > 0 || params->key != SP_KEY_ANY ||
+	     params->only != SP_KEY_ALGORITHM_ANY)) {
 		return -EINVAL;
 	}
 	return is_name(params->sni) && is_name(params->pki_name) ? 0 : -EINVAL;
@@ -277,6 +279,35 @@ static int set_records(struct sp_tls_conn *conn)
 	return set_names(conn->ssl, params);
 }
 
+static int set_algorithms(SSL *ssl, const char *sigs, const char *suites)
+{
+	if (SSL_set1_sigalgs_list(ssl, sigs) != 1 ||
+	    (suites && SSL_set_cipher_list(ssl, suites) != 1)) {
+		return SP_ETLS;
+	}
+	return 0;
+}
+
+/* One algorithm and nothing beside it. The older form of RSA stays, as above:
+ * the suites keep its keys out. */
+static int set_only(SSL *ssl, enum sp_key_algorithm only)
+{
+	static const struct {
+		const char *sigs, *suites;
+	} ALGORITHMS[SP_KEY_ALGORITHM_COUNT] = {
+		[SP_KEY_ALGORITHM_RSA] = {SIGS_RSA, CIPHERS_CHECKED ":!aECDSA"},
+		[SP_KEY_ALGORITHM_ECDSA] = {SIGS_ECDSA ":" SIGS_RSA_OLD,
+	                                    CIPHERS_CHECKED ":!aRSA"},
+		[SP_KEY_ALGORITHM_ED25519] = {"ed25519:" SIGS_RSA_OLD,
+	                                      CIPHERS_CHECKED ":!aRSA"},
+	};
+
+	return ALGORITHMS[only].sigs
+	               ? set_algorithms(ssl, ALGORITHMS[only].sigs,
+	                                ALGORITHMS[only].suites)
+	               : -EINVAL;
+}
+
 static int set_key(SSL *ssl, enum sp_key_kind key, bool only)
 {
 	static const struct {
@@ -291,12 +322,8 @@ static int set_key(SSL *ssl, enum sp_key_kind key, bool only)
 	if (key == SP_KEY_ANY) {
 		return 0;
 	}
-	if (SSL_set1_sigalgs_list(ssl, only ? KINDS[key].only
-	                                    : KINDS[key].first) != 1 ||
-	    (only && SSL_set_cipher_list(ssl, KINDS[key].suites) != 1)) {
-		return SP_ETLS;
-	}
-	return 0;
+	return set_algorithms(ssl, only ? KINDS[key].only : KINDS[key].first,
+	                      only ? KINDS[key].suites : NULL);
 }
 
 static int set_protocol(struct sp_tls_conn *conn)
@@ -335,7 +362,10 @@ int sp__tls_client_new(const struct sp_tls_client *params,
 		rc = set_protocol(conn);
 	}
 	if (rc == 0) {
-		rc = set_key(conn->ssl, params->key, params->key_only);
+		rc = params->only != SP_KEY_ALGORITHM_ANY
+		             ? set_only(conn->ssl, params->only)
+		             : set_key(conn->ssl, params->key,
+		                       params->key_only);
 	}
 	if (rc < 0) {
 		sp__tls_conn_free(&conn);

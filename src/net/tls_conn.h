@@ -116,6 +116,22 @@ void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
 int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
                  struct sp_str *der_out);
 
+/* tls_chain.c: all that the peer has sent. */
+void sp__tls_chain(const struct sp_tls_conn *conn, struct sp_arena *arena,
+                   struct sp_tls_chain *chain_out);
+
+/* tls_tools.c: association data of a certificate. 0 or negative. */
+int sp__tls_tlsa_data(X509 *cert, uint8_t selector, uint8_t matching,
+                      struct sp_arena *arena, struct sp_str *data_out);
+
+/* tls_seen.c: what certificates say, for others that tell it. */
+struct sp_str sp__tls_name_text(struct sp_arena *arena, const X509_NAME *name);
+struct sp_str sp__tls_dns_ids(struct sp_arena *arena, X509 *cert);
+int64_t sp__tls_time_ms(const ASN1_TIME *time);
+enum sp_key_kind sp__tls_key(const X509 *cert, struct sp_arena *arena,
+                             enum sp_key_algorithm *algorithm_out,
+                             struct sp_str *text_out);
+
 /* tls_session.c: sessions of this process, by cache_key, bounded. */
 void sp__tls_session_setup(void);
 void sp__tls_session_watch(SSL_CTX *ctx);

@@ -27,7 +27,7 @@ static struct sp_str copy_cstr(struct sp_arena *arena, const char *text)
 
 /* --- the certificate --- */
 
-static struct sp_str name_text(struct sp_arena *arena, const X509_NAME *name)
+struct sp_str sp__tls_name_text(struct sp_arena *arena, const X509_NAME *name)
 {
 	char out[NAME_MAX_BYTES];
 	BIO *bio = BIO_new(BIO_s_mem());
@@ -44,7 +44,7 @@ static struct sp_str name_text(struct sp_arena *arena, const X509_NAME *name)
 	return copy_cstr(arena, out);
 }
 
-static struct sp_str dns_ids(struct sp_arena *arena, X509 *cert)
+struct sp_str sp__tls_dns_ids(struct sp_arena *arena, X509 *cert)
 {
 	GENERAL_NAMES *all =
 		X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
@@ -77,7 +77,7 @@ static struct sp_str dns_ids(struct sp_arena *arena, X509 *cert)
 	return result;
 }
 
-static int64_t time_ms(const ASN1_TIME *time)
+int64_t sp__tls_time_ms(const ASN1_TIME *time)
 {
 	struct tm tm;
 
@@ -104,36 +104,45 @@ static bool any_name_matches(X509 *cert, const struct sp_tls_client *params)
 	return name_matches(cert, params->host_name);
 }
 
-static void fill_key(struct sp_tls_conn *conn, X509 *cert)
+enum sp_key_kind sp__tls_key(const X509 *cert, struct sp_arena *arena,
+                             enum sp_key_algorithm *algorithm_out,
+                             struct sp_str *text_out)
 {
 	static const struct {
 		int type;
 		enum sp_key_kind kind;
+		enum sp_key_algorithm algorithm;
 		const char *name;
 	} KINDS[] = {
-		{EVP_PKEY_RSA, SP_KEY_RSA, "RSA"},
-		{EVP_PKEY_RSA_PSS, SP_KEY_RSA, "RSA-PSS"},
-		{EVP_PKEY_EC, SP_KEY_EC, "ECDSA"},
-		{EVP_PKEY_ED25519, SP_KEY_EC, "Ed25519"},
-		{EVP_PKEY_ED448, SP_KEY_EC, "Ed448"},
+		{EVP_PKEY_RSA, SP_KEY_RSA, SP_KEY_ALGORITHM_RSA, "RSA"},
+		{EVP_PKEY_RSA_PSS, SP_KEY_RSA, SP_KEY_ALGORITHM_RSA, "RSA-PSS"},
+		{EVP_PKEY_EC, SP_KEY_EC, SP_KEY_ALGORITHM_ECDSA, "ECDSA"},
+		{EVP_PKEY_ED25519, SP_KEY_EC, SP_KEY_ALGORITHM_ED25519,
+	         "Ed25519"},
+		{EVP_PKEY_ED448, SP_KEY_EC, SP_KEY_ALGORITHM_OTHER, "Ed448"},
 	};
 	const EVP_PKEY *key = X509_get0_pubkey(cert);
 	int type = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
 
 	for (size_t i = 0; i < sizeof(KINDS) / sizeof(KINDS[0]); i++) {
 		if (KINDS[i].type == type) {
-			conn->seen.key = KINDS[i].kind;
-			conn->seen.key_text = sp_str_from(sp_arena_printf(
-				&conn->arena, "%s %d", KINDS[i].name,
-				EVP_PKEY_get_bits(key)));
+			*algorithm_out = KINDS[i].algorithm;
+			*text_out = sp_str_from(
+				sp_arena_printf(arena, "%s %d", KINDS[i].name,
+			                        EVP_PKEY_get_bits(key)));
+			return KINDS[i].kind;
 		}
 	}
+	*algorithm_out = SP_KEY_ALGORITHM_OTHER;
+	*text_out = (struct sp_str){0};
+	return SP_KEY_ANY;
 }
 
 static void fill_cert(struct sp_tls_conn *conn, X509 *cert)
 {
 	struct sp_tls_seen *seen = &conn->seen;
 	struct sp_arena *arena = &conn->arena;
+	enum sp_key_algorithm algorithm;
 	unsigned char md[EVP_MAX_MD_SIZE];
 	char hex[2 * EVP_MAX_MD_SIZE + 1];
 	unsigned len = 0;
@@ -142,12 +151,14 @@ static void fill_cert(struct sp_tls_conn *conn, X509 *cert)
 		sp_str_hex(md, len, hex, sizeof(hex));
 		seen->cert_sha256 = copy_cstr(arena, hex);
 	}
-	seen->cert_subject = name_text(arena, X509_get_subject_name(cert));
-	seen->cert_issuer = name_text(arena, X509_get_issuer_name(cert));
-	seen->cert_names = dns_ids(arena, cert);
-	fill_key(conn, cert);
-	seen->not_before_ms = time_ms(X509_get0_notBefore(cert));
-	seen->not_after_ms = time_ms(X509_get0_notAfter(cert));
+	seen->cert_subject =
+		sp__tls_name_text(arena, X509_get_subject_name(cert));
+	seen->cert_issuer =
+		sp__tls_name_text(arena, X509_get_issuer_name(cert));
+	seen->cert_names = sp__tls_dns_ids(arena, cert);
+	seen->key = sp__tls_key(cert, arena, &algorithm, &seen->key_text);
+	seen->not_before_ms = sp__tls_time_ms(X509_get0_notBefore(cert));
+	seen->not_after_ms = sp__tls_time_ms(X509_get0_notAfter(cert));
 	seen->cert_name_matches = any_name_matches(cert, &conn->params);
 }
 

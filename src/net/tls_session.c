@@ -263,7 +263,8 @@ void sp__tls_session_key(struct sp_tls_conn *conn)
 	const uint64_t counts[] = {
 		p->record_count,          p->reference_id_count,
 		(uint64_t)p->version_min, p->anonymous_ok,
-		(uint64_t)p->key,         p->key_only};
+		(uint64_t)p->key,         p->key_only,
+		(uint64_t)p->only};
 	struct sp_buf b;
 	unsigned len = 0;
 

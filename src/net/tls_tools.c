@@ -180,6 +180,22 @@ static int match_bytes(struct sp_str selected, uint8_t matching,
 	return 0;
 }
 
+int sp__tls_tlsa_data(X509 *cert, uint8_t selector, uint8_t matching,
+                      struct sp_arena *arena, struct sp_str *data_out)
+{
+	const struct material m = {.cert = cert};
+	unsigned char *der = NULL;
+	int len = select_bytes(&m, selector, &der);
+	int rc = SP_ETLS;
+
+	if (len > 0) {
+		rc = match_bytes(sp_str_slice(der, (size_t)len), matching,
+		                 arena, data_out);
+	}
+	OPENSSL_free(der);
+	return rc;
+}
+
 static int make(const struct material *m, struct sp_arena *arena,
                 struct sp_tlsa *tlsa, char *why_out, size_t why_cap)
 {

@@ -8,8 +8,9 @@
  *	GREETING -> EHLO -> IDLE -> STARTTLS -> TLS -> EHLO -> IDLE
  *	IDLE -> [RSET ->] MAIL -> RCPT -> DATA_INIT -> DATA_BLOCK -> DATA_DONE
  *	        -> IDLE -> ... -> QUIT -> CLOSED
- *	BDAT goes from RCPT to DATA_BLOCK; a refused MAIL, RCPT, DATA or BDAT
- *	goes to IDLE; every stage may go to CLOSED.
+ *	BDAT goes from RCPT to DATA_BLOCK; a probe from RCPT to RSET; who does
+ *	not go on inside TLS from TLS to QUIT; a refused MAIL, RCPT, DATA or
+ *	BDAT goes to IDLE; every stage may go to CLOSED.
  *
  * Invariants
  * - The stage is that of the oldest waiting command, else of the oldest
@@ -36,12 +37,13 @@ static const struct stage_row {
                                     TO(EHLO) | TO(IDLE)},
 	[SP_SMTP_STAGE_EHLO] = {"ehlo", MINUTES(5), TO(IDLE)},
 	[SP_SMTP_STAGE_STARTTLS] = {"starttls", MINUTES(5), TO(TLS) | TO(IDLE)},
-	[SP_SMTP_STAGE_TLS] = {"tls", -1, TO(EHLO)},
+	[SP_SMTP_STAGE_TLS] = {"tls", -1, TO(EHLO) | TO(QUIT)},
 	[SP_SMTP_STAGE_IDLE] = {"idle", -1,
                                 TO(STARTTLS) | TO(MAIL) | TO(RSET) | TO(QUIT)},
 	[SP_SMTP_STAGE_MAIL] = {"mail", MINUTES(5), TO(RCPT) | TO(IDLE)},
 	[SP_SMTP_STAGE_RCPT] = {"rcpt", MINUTES(5),
-                                TO(DATA_INIT) | TO(DATA_BLOCK) | TO(IDLE)},
+                                TO(DATA_INIT) | TO(DATA_BLOCK) | TO(RSET) |
+                                        TO(IDLE)},
 	[SP_SMTP_STAGE_DATA_INIT] = {"data-init", MINUTES(2),
                                      TO(DATA_BLOCK) | TO(DATA_DONE) | TO(IDLE)},
 	[SP_SMTP_STAGE_DATA_BLOCK] = {"data-block", MINUTES(3),
@@ -381,6 +383,7 @@ sp_smtp_client_new(const struct sp_smtp_client_conf *conf)
 	c->hostname = sp_str_dup(conf->hostname);
 	c->helo_fallback = conf->helo_fallback;
 	c->no_pipelining = conf->no_pipelining;
+	c->keep_texts = conf->keep_texts;
 	c->stage = SP_SMTP_STAGE_GREETING;
 	sp_reply_parser_init(&c->parser);
 	sp_buf_init(&c->out, SP__SMTP_OUTPUT_MAX);
@@ -411,6 +414,8 @@ void sp_smtp_client_free(struct sp_smtp_client **client)
 	sp_buf_fini(&c->chunk);
 	sp_arena_fini(&c->arena);
 	SP_FREE(&c->hostname);
+	SP_FREE(&c->greeting);
+	SP_FREE(&c->hello);
 	SP_FREE(client);
 }
 
@@ -444,18 +449,34 @@ int sp_smtp_client_starttls(struct sp_smtp_client *client)
 	return command(client, &SP__SMTP_STARTTLS);
 }
 
+/* The first command inside TLS; of what was said in clear nothing is left. */
+static void tls_begin(struct sp_smtp_client *c,
+                      const struct sp__smtp_kind *first)
+{
+	SP_ASSERT(c->stage == SP_SMTP_STAGE_TLS);
+	SP_ASSERT(sp_buf_len(&c->out) == 0);
+	c->tls = true;
+	c->caps = (struct sp_smtp_caps){0};
+	c->host[0] = '\0';
+	c->dirty = false;
+	sp_reply_parser_reset(&c->parser);
+	sp__smtp_goto(c, first->stage);
+	sp__smtp_queue(c, first, 0);
+	pump(c);
+}
+
 void sp_smtp_client_tls_started(struct sp_smtp_client *client)
 {
-	SP_ASSERT(client->stage == SP_SMTP_STAGE_TLS);
-	SP_ASSERT(sp_buf_len(&client->out) == 0);
-	client->tls = true;
-	client->caps = (struct sp_smtp_caps){0};
-	client->host[0] = '\0';
-	client->dirty = false;
-	sp_reply_parser_reset(&client->parser);
-	sp__smtp_goto(client, SP_SMTP_STAGE_EHLO);
-	sp__smtp_queue(client, &SP__SMTP_EHLO, 0);
-	pump(client);
+	tls_begin(client, &SP__SMTP_EHLO);
+}
+
+int sp_smtp_client_tls_quit(struct sp_smtp_client *client)
+{
+	if (client->stage != SP_SMTP_STAGE_TLS) {
+		return SP_EBUSY;
+	}
+	tls_begin(client, &SP__SMTP_QUIT);
+	return 0;
 }
 
 int sp_smtp_client_reset(struct sp_smtp_client *client)
@@ -504,7 +525,7 @@ static void message_start(struct sp_smtp_client *c)
 			sp__smtp_queue(c, &SP__SMTP_RCPT, i);
 		}
 	}
-	if (sp__smtp_pipelining(c) && !c->bdat) {
+	if (sp__smtp_pipelining(c) && !c->bdat && !c->tx.probe) {
 		sp__smtp_queue(c, &SP__SMTP_DATA, 0);
 		c->data_queued = true;
 	}
@@ -538,7 +559,7 @@ int sp_smtp_client_send(struct sp_smtp_client *client,
 	c->accepted = 0;
 	c->mail_ok = false;
 	c->data_queued = false;
-	c->bdat = transaction->chunking &&
+	c->bdat = transaction->chunking && !transaction->probe &&
 	          (c->caps.set & SP_SMTP_CAP_CHUNKING) != 0;
 	sp_smtp_data_encoder_init(&c->encoder, !c->bdat);
 	c->open = true;
@@ -570,4 +591,14 @@ const struct sp_smtp_history *
 sp_smtp_client_history(const struct sp_smtp_client *client)
 {
 	return &client->history;
+}
+
+struct sp_str sp_smtp_client_greeting(const struct sp_smtp_client *client)
+{
+	return sp_str_from(client->greeting);
+}
+
+struct sp_str sp_smtp_client_hello(const struct sp_smtp_client *client)
+{
+	return sp_str_from(client->hello);
 }

@@ -31,6 +31,8 @@ struct sp_smtp_client_conf {
 	 * never tried inside TLS, whatever this says. */
 	bool helo_fallback;
 	bool no_pipelining; /* one command at a time, even where offered */
+	bool keep_texts;    /* of greeting and EHLO reply, for those who look
+	                     * closer than delivery does */
 };
 
 /* Extensions as bits of sp_smtp_caps.set. */
@@ -99,14 +101,17 @@ struct sp_smtp_transaction {
 	                  * have is seen here */
 	bool requiretls; /* demanded; with a null sender: where offered */
 	bool chunking;   /* BDAT instead of DATA where offered */
+	bool probe;      /* RSET follows the last RCPT: no message is sent,
+	                  * and every reply is kept */
 };
 
 #define SP_SMTP_REPLY_KEEP_MAX 1024 /* text kept of each reply */
 
 struct sp_smtp_rcpt_result {
 	/* The reply that decides for this recipient: to MAIL, RCPT, DATA or
-	 * the end of data. code 0: the session ended without one. Text is
-	 * owned by the session, raw peer bytes. */
+	 * the end of data; of a probe also the one that accepts. code 0: the
+	 * session ended without one. Text is owned by the session, raw peer
+	 * bytes. */
 	struct sp_reply reply;
 	/* MAIL, RCPT, DATA_INIT, DATA_DONE; by a 421 that ended the session:
 	 * where that was; without a reply it means nothing */
@@ -122,6 +127,7 @@ struct sp_smtp_result {
 	struct sp_smtp_rcpt_result *rcpts;
 	size_t rcpt_count;
 	struct sp_reply final;  /* to the end of data; code 0: none */
+	struct sp_reply mail;   /* of a probe: the reply to MAIL */
 	enum sp_smtp_need need; /* not NONE: nothing was sent; the message
 	                         * needs it, or every recipient does */
 	/* The end of data was handed out: without a final reply the peer may
@@ -191,6 +197,9 @@ int sp_smtp_client_send(struct sp_smtp_client *client,
 int sp_smtp_client_reset(struct sp_smtp_client *client);
 /* Also after GREETING_REFUSED and EHLO_REFUSED. */
 int sp_smtp_client_quit(struct sp_smtp_client *client);
+/* In place of tls_started, to one that the driver will not go on with: QUIT
+ * is all that is said inside TLS. SP_EBUSY: no handshake was due. */
+int sp_smtp_client_tls_quit(struct sp_smtp_client *client);
 
 /* Raw body bytes that body() takes now; 0 before WANT_BODY, while the
  * output is full, and when the peer has refused (a reply can come before
@@ -210,5 +219,9 @@ enum sp_smtp_need
 sp_smtp_need_check(const struct sp_smtp_caps *caps,
                    const struct sp_smtp_transaction *transaction);
 const char *sp_smtp_need_name(enum sp_smtp_need need);
+/* With keep_texts: what the greeting said, and the last reply to EHLO or HELO,
+ * a line of it per line; raw peer bytes, owned by the session. */
+struct sp_str sp_smtp_client_greeting(const struct sp_smtp_client *client);
+struct sp_str sp_smtp_client_hello(const struct sp_smtp_client *client);
 
 #endif

@@ -147,11 +147,22 @@ static void put_rcpt(struct sp_smtp_client *c,
 
 /* Replies. */
 
+static void keep_text(const struct sp_smtp_client *c,
+                      const struct sp_reply *reply, char **text)
+{
+	if (c->keep_texts) {
+		sp_free(*text);
+		*text = sp_str_dup(
+			sp_str_sub(reply->text, 0, SP__SMTP_TEXT_MAX));
+	}
+}
+
 static void on_greeting(struct sp_smtp_client *c,
                         const struct sp__smtp_command *cmd,
                         const struct sp_reply *reply)
 {
 	(void)cmd;
+	keep_text(c, reply, &c->greeting);
 	if (is_class(reply, 2)) {
 		sp__smtp_queue(c, &SP__SMTP_EHLO, 0);
 	} else {
@@ -185,6 +196,7 @@ static void on_ehlo(struct sp_smtp_client *c,
 	struct sp_str host;
 
 	(void)cmd;
+	keep_text(c, reply, &c->hello);
 	if (is_class(reply, 2)) {
 		sp__smtp_caps_parse(reply->text, &c->caps, &host);
 		keep_host(c, host);
@@ -208,6 +220,7 @@ static void on_helo(struct sp_smtp_client *c,
 	struct sp_str host;
 
 	(void)cmd;
+	keep_text(c, reply, &c->hello);
 	if (is_class(reply, 2)) {
 		c->caps = (struct sp_smtp_caps){.helo = true};
 		(void)sp_str_cut(&text, ' ', &host);

@@ -82,6 +82,9 @@ void sp__smtp_on_mail(struct sp_smtp_client *c,
                       const struct sp_reply *reply)
 {
 	(void)cmd;
+	if (c->tx.probe) {
+		c->result.mail = keep(c, reply);
+	}
 	if (is_class(reply, 2)) {
 		c->mail_ok = true;
 		c->dirty = true;
@@ -105,6 +108,10 @@ void sp__smtp_on_rcpt(struct sp_smtp_client *c,
 	if (is_class(reply, 2)) {
 		rcpt->accepted = true;
 		c->accepted++;
+		if (c->tx.probe) {
+			rcpt->reply = keep(c, reply);
+			rcpt->stage = SP_SMTP_STAGE_RCPT;
+		}
 	} else if (is_refusal(reply)) {
 		rcpt->reply = keep(c, reply);
 		rcpt->stage = SP_SMTP_STAGE_RCPT;
@@ -199,6 +206,11 @@ void sp__smtp_message_advance(struct sp_smtp_client *c)
 	                   !sp_list_empty(&c->unsent) || c->body_open;
 
 	if (outstanding) {
+		return;
+	}
+	if (c->tx.probe && c->dirty && !c->data_queued) {
+		c->data_queued = true;
+		sp__smtp_queue(c, &SP__SMTP_RSET_FIRST, 0);
 		return;
 	}
 	if (c->accepted == 0 || c->data_queued) {

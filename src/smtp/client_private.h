@@ -17,6 +17,7 @@
 #define SP__SMTP_COMMAND_MAX 4096 /* room asked for before one is written */
 #define SP__SMTP_HOST_MAX    255
 #define SP__SMTP_PATH_MAX    512
+#define SP__SMTP_TEXT_MAX    4096 /* kept of greeting and EHLO reply */
 
 struct sp__smtp_command;
 
@@ -51,6 +52,9 @@ struct sp_smtp_client {
 	char *hostname; /* owned */
 	bool helo_fallback;
 	bool no_pipelining;
+	bool keep_texts;
+	char *greeting; /* owned; with keep_texts */
+	char *hello;
 
 	enum sp_smtp_stage stage;
 	bool refused; /* greeting or EHLO refused: only QUIT is left */
@@ -76,7 +80,7 @@ struct sp_smtp_client {
 	struct sp_str *paths;          /* of the recipients, likewise */
 	size_t accepted;               /* recipients */
 	bool mail_ok;
-	bool data_queued; /* DATA or body asked for */
+	bool data_queued; /* DATA or body asked for; of a probe: its RSET */
 	bool body_open;   /* WANT_BODY given, last not yet seen */
 	bool bdat;
 	bool dirty; /* the peer holds an unfinished transaction */

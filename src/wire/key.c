@@ -21,6 +21,19 @@ const char *sp_key_kind_text(enum sp_key_kind kind)
 	return texts[kind];
 }
 
+const char *sp_key_algorithm_text(enum sp_key_algorithm algorithm)
+{
+	static const char *const texts[] = {
+		[SP_KEY_ALGORITHM_ANY] = "any",
+		[SP_KEY_ALGORITHM_RSA] = "RSA",
+		[SP_KEY_ALGORITHM_ECDSA] = "ECDSA",
+		[SP_KEY_ALGORITHM_ED25519] = "Ed25519",
+		[SP_KEY_ALGORITHM_OTHER] = "other",
+	};
+
+	return texts[algorithm];
+}
+
 /* The length behind a tag; false: none, or not a definite one of up to three
  * bytes (a certificate of 16 MiB is none). */
 static bool take_length(struct sp_str *in, size_t *len_out)

@@ -18,6 +18,20 @@ enum sp_key_kind {
 	SP_KEY_EC, /* ECDSA, Ed25519, Ed448 */
 };
 
+/* Finer than the kind: what a tool that looks at every key of a server asks
+ * for, one after another. */
+enum sp_key_algorithm {
+	SP_KEY_ALGORITHM_ANY,
+	SP_KEY_ALGORITHM_RSA,
+	SP_KEY_ALGORITHM_ECDSA,
+	SP_KEY_ALGORITHM_ED25519,
+	SP_KEY_ALGORITHM_OTHER, /* of a certificate only: not to be asked for */
+};
+#define SP_KEY_ALGORITHM_COUNT (SP_KEY_ALGORITHM_OTHER + 1)
+
+/* "any", "RSA", "ECDSA", "Ed25519", "other"; static. */
+const char *sp_key_algorithm_text(enum sp_key_algorithm algorithm);
+
 /* "any", "rsa", "ecdsa"; static. */
 const char *sp_key_kind_text(enum sp_key_kind kind);
 

@@ -314,6 +314,49 @@ static const struct client_case {
          "!done final=250 end [data-done 250 delivered] "
          "[data-done 250 delivered]\n",
          0, false},
+	{"a probe pipelines no DATA, RSET ends it",
+         EHLO_PIPE "#probe\n#send\n" SENT
+                   "#stage mail\n<250 ok\n<250 ok\n<550 no\n!rcpt 0 250\n"
+                   "!rcpt 1 550\n>RSET\n#stage rset\n<250 ok\n"
+                   "!done mail=250 [rcpt 250] [rcpt 550]\n#stage idle\n"
+                   "#send\n" SENT "<250 ok\n<250 ok\n<250 ok\n"
+                   "!rcpt 0 250\n!rcpt 1 250\n>RSET\n<500 what\n"
+                   "!done mail=250 [rcpt 250] [rcpt 250]\n"
+                   "#quit\n>QUIT\n<221 bye\n!quit-done\n",
+         0, false},
+	{"a probe one command at a time, all refused",
+         READY_PLAIN "#probe\n#send\n>MAIL FROM:<a@s.test>\n<250 ok\n"
+                     ">RCPT TO:<b@d.test>\n<550 ok\n!rcpt 0 550\n"
+                     ">RCPT TO:<c@d.test>\n<450 ok\n!rcpt 1 450\n>RSET\n"
+                     "<250 ok\n!done mail=250 [rcpt 550] [rcpt 450]\n",
+         0, false},
+	{"a probe whose MAIL is refused needs no RSET",
+         READY_PLAIN "#probe\n#send\n>MAIL FROM:<a@s.test>\n<550 no\n"
+                     "!done mail=550 [mail 550] [mail 550]\n#stage idle\n",
+         0, false},
+	{"a probe never uses BDAT",
+         "<220 mx\n>EHLO c.test\n<250-mx\n<250-PIPELINING\n<250 CHUNKING\n"
+         "!ready caps=66 host=mx\n#chunking\n#probe\n#send\n" SENT
+         "<250 ok\n<250 ok\n<250 ok\n!rcpt 0 250\n!rcpt 1 250\n>RSET\n"
+         "<250 ok\n!done mail=250 [rcpt 250] [rcpt 250]\n",
+         0, false},
+	{"RFC 5321 3.8 421 to the RSET of a probe",
+         READY_PLAIN "#probe\n#send\n>MAIL FROM:<a@s.test>\n<250 ok\n"
+                     ">RCPT TO:<b@d.test>\n<250 ok\n!rcpt 0 250\n"
+                     ">RCPT TO:<c@d.test>\n<250 ok\n!rcpt 1 250\n>RSET\n"
+                     "<421 bye\n!done mail=250 [rcpt 250] [rcpt 250]\n"
+                     "!closed 421\n",
+         0, false},
+	{"RFC 5321 4.1.1.10 QUIT is all that is said inside TLS",
+         "<220 hi\n>EHLO c.test\n<250-mx\n<250 STARTTLS\n"
+         "!ready caps=1 host=mx\n#greeting hi\n"
+         "#starttls\n>STARTTLS\n<220 go\n!starttls-ready\n#tls-quit\n"
+         ">QUIT\n#stage quit\n<221 bye\n!quit-done\n#stage closed\n",
+         0, false},
+	{"what EHLO said last",
+         "<220 hi\n>EHLO c.test\n<502 no\n>HELO c.test\n<250 mx hello\n"
+         "!ready caps=0 helo host=mx\n#hello mx hello\n",
+         0, true},
 	{"a second message on the same connection",
          EHLO_PIPE "#send\n" SENT ">DATA\n<250 ok\n<550 no\n<250 ok\n<354 go\n"
                    "!rcpt 0 550\n!rcpt 1 250\n!want-body\n#last x\n>x\n>.\n"

@@ -43,6 +43,9 @@ static void print_result(const struct sp_smtp_result *r, struct sp_buf *out)
 	if (r->final.code != 0) {
 		(void)sp_buf_printf(out, " final=%u", r->final.code);
 	}
+	if (r->mail.code != 0) {
+		(void)sp_buf_printf(out, " mail=%u", r->mail.code);
+	}
 	(void)sp_buf_printf(out, "%s", r->end_sent ? " end" : "");
 	for (size_t i = 0; i < r->rcpt_count; i++) {
 		const struct sp_smtp_rcpt_result *rcpt = &r->rcpts[i];
@@ -158,6 +161,8 @@ static void act_tx(struct under_test *t, struct sp_str verb, struct sp_str arg)
 		t->tx.requiretls = true;
 	} else if (sp_str_eq(verb, SP_STR("chunking"))) {
 		t->tx.chunking = true;
+	} else if (sp_str_eq(verb, SP_STR("probe"))) {
+		t->tx.probe = true;
 	} else if (sp_str_eq(verb, SP_STR("envid"))) {
 		t->tx.envid = SP_STR("q+1");
 		t->tx.ret = SP_RET_HDRS;
@@ -183,6 +188,12 @@ static void act(void *self, struct sp_str action)
 		assert_int_equal(sp_smtp_client_starttls(c), 0);
 	} else if (sp_str_eq(verb, SP_STR("tls"))) {
 		sp_smtp_client_tls_started(c);
+	} else if (sp_str_eq(verb, SP_STR("tls-quit"))) {
+		assert_int_equal(sp_smtp_client_tls_quit(c), 0);
+	} else if (sp_str_eq(verb, SP_STR("greeting"))) {
+		assert_true(sp_str_eq(sp_smtp_client_greeting(c), action));
+	} else if (sp_str_eq(verb, SP_STR("hello"))) {
+		assert_true(sp_str_eq(sp_smtp_client_hello(c), action));
 	} else if (sp_str_eq(verb, SP_STR("lost"))) {
 		sp_smtp_client_lost(c);
 	} else if (sp_str_eq(verb, SP_STR("body"))) {
@@ -204,6 +215,7 @@ static void start(struct under_test *t, bool helo_fallback)
 	const struct sp_smtp_client_conf conf = {
 		.hostname = SP_STR("c.test"),
 		.helo_fallback = helo_fallback,
+		.keep_texts = true,
 	};
 
 	*t = (struct under_test){

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What tools see of a server: each of its keys alone, the chain it presents,
+ * and which record fits which certificate.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "net/stream.h"
+#include "net/tls.h"
+#include "unit/net/certs.h"
+
+enum who {
+	ROOT,
+	RSA_LEAF,
+	ECDSA_LEAF,
+	ED25519_LEAF,
+	COUNT,
+};
+
+static struct cert certs[COUNT];
+static struct sp_str ders[COUNT];
+
+static const struct cert_spec ROOT_SPEC = {"root", NULL, 0, 0, true, NULL};
+static const struct cert_spec LEAF_SPEC = {
+	"mx", "DNS:mx.d.example,DNS:a.b", 0, 0, false, NULL};
+
+static int set_up(void **state)
+{
+	(void)state;
+	if (sp_tls_setup()) {
+		return -1;
+	}
+	certs[ROOT] = cert_make(&ROOT_SPEC, NULL, NULL, NULL);
+	certs[RSA_LEAF] =
+		cert_make(&LEAF_SPEC, &certs[ROOT], NULL, EVP_RSA_gen(2048));
+	certs[ECDSA_LEAF] = cert_make(&LEAF_SPEC, &certs[ROOT], NULL, NULL);
+	certs[ED25519_LEAF] =
+		cert_make(&LEAF_SPEC, &certs[ROOT], NULL,
+	                  EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"));
+	for (size_t i = 0; i < COUNT; i++) {
+		unsigned char *der = NULL;
+		int len = i2d_X509(certs[i].x509, &der);
+
+		need(len > 0);
+		ders[i] = sp_str_slice(der, (size_t)len);
+	}
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT; i++) {
+		OPENSSL_free((void *)(uintptr_t)ders[i].ptr);
+		cert_drop(&certs[i]);
+	}
+	sp_tls_teardown();
+	return 0;
+}
+
+/* --- one session --- */
+
+struct session {
+	struct sp_loop *loop;
+	struct sp_stream *client;
+	struct sp_stream *server;
+	struct sp_arena arena;
+	struct sp_tls_chain chain;
+	int open; /* ends that have not come to their end */
+	bool up;  /* the client's */
+};
+
+static void on_client(void *arg, enum sp_stream_event event)
+{
+	struct session *s = arg;
+
+	s->up = event == SP_STREAM_TLS_UP;
+	if (s->up) {
+		sp_stream_tls_chain(s->client, &s->arena, &s->chain);
+	}
+	if (--s->open == 0) {
+		sp_loop_stop(s->loop);
+	}
+}
+
+static void on_server(void *arg, enum sp_stream_event event)
+{
+	struct session *s = arg;
+
+	(void)event;
+	if (--s->open == 0) {
+		sp_loop_stop(s->loop);
+	}
+}
+
+static struct sp_tls_server *server_new(const enum who *leaves, size_t count)
+{
+	struct sp_tls_server *server = NULL;
+	char why[200] = "";
+
+	for (size_t i = 0; i < count; i++) {
+		struct pem chain = {0}, key = {0};
+		int rc;
+
+		pem_add_cert(&chain, certs[leaves[i]].x509);
+		pem_add_cert(&chain, certs[ROOT].x509);
+		pem_add_key(&key, certs[leaves[i]].key);
+		rc = i == 0 ? sp_tls_server_new(pem_str(&chain), pem_str(&key),
+		                                &server, why, sizeof(why))
+		            : sp_tls_server_add(server, pem_str(&chain),
+		                                pem_str(&key), why,
+		                                sizeof(why));
+		if (rc) {
+			fail_msg("%s", why);
+		}
+		sp_free(chain.text);
+		sp_free(key.text);
+	}
+	return server;
+}
+
+static void ask(struct session *s, const enum who *leaves, size_t count,
+                enum sp_key_algorithm only)
+{
+	const struct sp_tls_client params = {.only = only};
+	struct sp_tls_server *server = server_new(leaves, count);
+	int fd[2];
+
+	*s = (struct session){.open = 2};
+	sp_arena_init(&s->arena);
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	s->loop = sp_loop_new();
+	s->client = sp_stream_accepted(s->loop, fd[0], on_client, s);
+	s->server = sp_stream_accepted(s->loop, fd[1], on_server, s);
+	assert_int_equal(sp_stream_start_tls_client(s->client, &params), 0);
+	assert_int_equal(sp_stream_start_tls_server(s->server, server), 0);
+	assert_int_equal(sp_loop_run(s->loop), 0);
+	sp_stream_free(&s->client);
+	sp_stream_free(&s->server);
+	sp_loop_free(&s->loop);
+	sp_tls_server_free(&server);
+}
+
+static const struct ask_case {
+	const char *name;
+	enum who leaves[3];
+	size_t count;
+	enum sp_key_algorithm only;
+	int seen; /* -1: no session */
+} ASKS[] = {
+	{"RFC 8446 4.2.3 of two the RSA key",
+         {ECDSA_LEAF, RSA_LEAF},
+         2,
+         SP_KEY_ALGORITHM_RSA,
+         RSA_LEAF},
+	{"RFC 8446 4.2.3 of two the ECDSA key",
+         {ECDSA_LEAF, RSA_LEAF},
+         2,
+         SP_KEY_ALGORITHM_ECDSA,
+         ECDSA_LEAF},
+	{"RFC 8446 4.2.3 of two none is Ed25519",
+         {ECDSA_LEAF, RSA_LEAF},
+         2,
+         SP_KEY_ALGORITHM_ED25519,
+         -1},
+	{"RFC 8446 4.2.3 of three the Ed25519 key",
+         {ECDSA_LEAF, RSA_LEAF, ED25519_LEAF},
+         3,
+         SP_KEY_ALGORITHM_ED25519,
+         ED25519_LEAF},
+	{"RFC 8446 4.2.3 of three the ECDSA key",
+         {ED25519_LEAF, RSA_LEAF, ECDSA_LEAF},
+         3,
+         SP_KEY_ALGORITHM_ECDSA,
+         ECDSA_LEAF},
+	{"RFC 8446 4.2.3 no RSA key",
+         {ED25519_LEAF, ECDSA_LEAF},
+         2,
+         SP_KEY_ALGORITHM_RSA,
+         -1},
+	{"RFC 8446 4.2.3 no ECDSA key",
+         {RSA_LEAF},
+         1,
+         SP_KEY_ALGORITHM_ECDSA,
+         -1},
+	{"any", {RSA_LEAF}, 1, SP_KEY_ALGORITHM_ANY, RSA_LEAF},
+};
+
+static void test_one_algorithm(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(ASKS) / sizeof(ASKS[0]); i++) {
+		const struct ask_case *c = &ASKS[i];
+		struct session s;
+
+		print_message("  %s\n", c->name);
+		ask(&s, c->leaves, c->count, c->only);
+		assert_int_equal(s.up, c->seen >= 0);
+		assert_int_equal(s.chain.count, c->seen >= 0 ? 2 : 0);
+		if (c->seen >= 0) {
+			assert_true(sp_str_eq(s.chain.der[0], ders[c->seen]));
+			assert_true(sp_str_eq(s.chain.der[1], ders[ROOT]));
+			assert_false(s.chain.cut);
+		}
+		sp_arena_fini(&s.arena);
+	}
+}
+
+static void test_contradiction(void **state)
+{
+	const struct sp_tls_client params[] = {
+		{.only = SP_KEY_ALGORITHM_RSA, .anonymous_ok = true},
+		{.only = SP_KEY_ALGORITHM_OTHER},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
+		struct sp_loop *loop = sp_loop_new();
+		struct session s = {.loop = loop};
+		struct sp_stream *stream;
+		int fd[2];
+
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd),
+			0);
+		stream = sp_stream_accepted(loop, fd[0], on_client, &s);
+		assert_int_equal(sp_stream_start_tls_client(stream, &params[i]),
+		                 -EINVAL);
+		sp_stream_free(&stream);
+		close(fd[1]);
+		sp_loop_free(&loop);
+	}
+}
+
+/* --- what a certificate says --- */
+
+static void test_read(void **state)
+{
+	static const struct {
+		enum who who;
+		enum sp_key_algorithm algorithm;
+		const char *key;
+	} ROWS[] = {
+		{RSA_LEAF, SP_KEY_ALGORITHM_RSA, "RSA 2048"},
+		{ECDSA_LEAF, SP_KEY_ALGORITHM_ECDSA, "ECDSA 256"},
+		{ED25519_LEAF, SP_KEY_ALGORITHM_ED25519, "Ed25519 256"},
+	};
+	struct sp_tls_certificate c;
+	struct sp_arena arena;
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		assert_int_equal(
+			sp_tls_certificate_read(ders[ROWS[i].who], &arena, &c),
+			0);
+		assert_int_equal(c.algorithm, ROWS[i].algorithm);
+		assert_true(sp_str_eq(c.key_text, sp_str_from(ROWS[i].key)));
+		assert_true(sp_str_eq(c.subject, SP_STR("CN=mx")));
+		assert_true(sp_str_eq(c.issuer, SP_STR("CN=root")));
+		assert_true(sp_str_eq(c.names, SP_STR("mx.d.example, a.b")));
+		assert_int_equal(c.sha256.len, 64);
+		assert_true(c.not_before_ms < c.not_after_ms);
+	}
+	assert_int_equal(sp_tls_certificate_read(SP_STR(""), &arena, &c),
+	                 SP_ESYNTAX);
+	assert_int_equal(sp_tls_certificate_read(
+				 sp_str_sub(ders[ROOT], 0, ders[ROOT].len - 1),
+				 &arena, &c),
+	                 SP_ESYNTAX);
+	sp_arena_fini(&arena);
+}
+
+/* --- a record and a certificate --- */
+
+static void test_fits(void **state)
+{
+	struct sp_arena arena;
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (uint8_t selector = 0; selector < 2; selector++) {
+		for (uint8_t matching = 0; matching < 3; matching++) {
+			struct sp_tlsa r;
+
+			assert_int_equal(sp_tls_tlsa_of(ders[RSA_LEAF], 3,
+			                                selector, matching,
+			                                &arena, &r),
+			                 0);
+			assert_true(sp_tls_tlsa_fits(&r, ders[RSA_LEAF]));
+			assert_false(sp_tls_tlsa_fits(&r, ders[ECDSA_LEAF]));
+			assert_false(sp_tls_tlsa_fits(&r, SP_STR("x")));
+			r.matching = 3;
+			assert_false(sp_tls_tlsa_fits(&r, ders[RSA_LEAF]));
+		}
+	}
+	sp_arena_fini(&arena);
+}
+
+/* The same as from a file, so that both tools print the same line. */
+static void test_same_as_make(void **state)
+{
+	struct sp_tlsa live, made;
+	struct sp_arena arena;
+	char why[200];
+
+	(void)state;
+	sp_arena_init(&arena);
+	assert_int_equal(sp_tls_tlsa_of(ders[ROOT], 2, 1, 1, &arena, &live), 0);
+	assert_int_equal(sp_tls_tlsa_make(ders[ROOT], 2, 1, 1, &arena, &made,
+	                                  why, sizeof(why)),
+	                 0);
+	assert_int_equal(sp_tlsa_cmp(&live, &made), 0);
+	assert_int_equal(sp_tls_tlsa_of(ders[ROOT], 2, 2, 1, &arena, &live),
+	                 -EINVAL);
+	assert_int_equal(sp_tls_tlsa_of(SP_STR("-----BEGIN CERTIFICATE-----"),
+	                                2, 1, 1, &arena, &live),
+	                 SP_ESYNTAX);
+	sp_arena_fini(&arena);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_algorithm),
+		cmocka_unit_test(test_contradiction),
+		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_fits),
+		cmocka_unit_test(test_same_as_make),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
