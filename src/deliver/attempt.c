@@ -83,11 +83,11 @@ static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 	if (last) {
 		sp__attempt_note_host(a, last);
 	}
-	unsaid = a->host_verdict.class == SP_VERDICT_DELIVERED;
+	unsaid = a->hosts.verdict.class == SP_VERDICT_DELIVERED;
 	if (unsaid) {
-		a->host_verdict = sp_verdict_from_cause(SP_CAUSE_INTERNAL_ERROR,
-		                                        a->ask.domain,
-		                                        SP_STR(""), &a->arena);
+		a->hosts.verdict = sp_verdict_from_cause(
+			SP_CAUSE_INTERNAL_ERROR, a->ask.domain, SP_STR(""),
+			&a->arena);
 	}
 	for (size_t i = 0; i < a->ask.rcpt_count; i++) {
 		struct sp_attempt_rcpt *r = &a->rcpts[i];
@@ -96,7 +96,7 @@ static void give_up(struct sp_attempt *a, const struct sp_verdict *last)
 			continue;
 		}
 		if (!unsaid || r->verdict.class == SP_VERDICT_DELIVERED) {
-			sp__attempt_settle(a, i, &a->host_verdict, false);
+			sp__attempt_settle(a, i, &a->hosts.verdict, false);
 		}
 		r->settled = true;
 	}
@@ -425,7 +425,7 @@ static bool take_update(struct sp_attempt *a, struct sp_plan **plan)
 		return false;
 	}
 	a->outdated = a->shared;
-	a->have_host_verdict = false;
+	a->hosts = (struct sp_attempt_fold){0};
 	a->host = 0;
 	return true;
 }

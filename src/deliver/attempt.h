@@ -91,6 +91,13 @@ struct sp_attempt_result {
 	size_t count_count;
 };
 
+/* What speaks for the hosts that have failed so far (mail-flow section 5). A
+ * host that is skipped, an address that fails: one verdict each. */
+struct sp_attempt_fold {
+	struct sp_verdict verdict; /* class DELIVERED: none has */
+};
+void sp_attempt_fold(struct sp_attempt_fold *fold, const struct sp_verdict *v);
+
 struct sp_attempt;
 
 /* Once; the attempt may be freed in it. Never from inside a call. */

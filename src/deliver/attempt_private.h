@@ -50,9 +50,8 @@ struct sp_attempt {
 	size_t open_count;
 	uint32_t body_seq; /* next chunk to pull */
 	struct sp_attempt_rcpt *rcpts;
-	struct sp_verdict host_verdict; /* the one that speaks for the hosts */
-	bool have_host_verdict;
-	struct sp_verdict waived; /* the one that speaks for all of them */
+	struct sp_attempt_fold hosts; /* what speaks for them */
+	struct sp_verdict waived;     /* the one that speaks for all of them */
 	struct sp_json *tries;
 	struct sp_counts counts;
 	size_t try_count;

@@ -11,14 +11,16 @@
 
 /* --- verdicts --- */
 
+void sp_attempt_fold(struct sp_attempt_fold *fold, const struct sp_verdict *v)
+{
+	fold->verdict = fold->verdict.class == SP_VERDICT_DELIVERED
+	                        ? *v
+	                        : *sp_verdict_worse(&fold->verdict, v);
+}
+
 void sp__attempt_note_host(struct sp_attempt *a, const struct sp_verdict *v)
 {
-	if (!a->have_host_verdict) {
-		a->host_verdict = *v;
-		a->have_host_verdict = true;
-	} else {
-		a->host_verdict = *sp_verdict_worse(&a->host_verdict, v);
-	}
+	sp_attempt_fold(&a->hosts, v);
 }
 
 void sp__attempt_note_blocked(struct sp_attempt *a, const struct sp_verdict *v)
