@@ -50,4 +50,7 @@ size_t sp_tlsa_advise(const struct sp_tlsa_published *published,
                       struct sp_arena *arena,
                       struct sp_tlsa_finding out[SP_TLSA_ADVICE_MAX]);
 
+/* "3 1 1 ab12..." as texts name a record; arena. */
+struct sp_str sp_tlsa_brief(const struct sp_tlsa *tlsa, struct sp_arena *arena);
+
 #endif
