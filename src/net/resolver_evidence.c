@@ -432,34 +432,44 @@ static const EVP_MD *digest_of(unsigned type)
 	}
 }
 
-static uint16_t key_tag(const struct sp__dns_rr *key)
+uint16_t sp__key_tag(struct sp_str rdata)
 {
-	return ldns_calc_keytag_raw((const uint8_t *)key->rdata.ptr,
-	                            key->rdata.len);
+	return ldns_calc_keytag_raw((const uint8_t *)rdata.ptr, rdata.len);
 }
 
-/* RFC 4034 5.1.4: does the DS name this key? */
-static bool ds_fits(const struct sp__dns_rr *ds, const struct sp__dns_rr *key,
-                    struct sp_arena *arena)
+size_t sp__ds_digest(unsigned digest_type, struct sp_str owner_wire,
+                     struct sp_str key_rdata, uint8_t out[SP__DS_DIGEST_MAX])
 {
-	const EVP_MD *md = digest_of(get_number(ds->rdata, 3, 1));
-	struct sp_str expected =
-		sp_str_sub(ds->rdata, DS_FIXED_LEN, ds->rdata.len);
-	size_t len = key->owner_wire.len + key->rdata.len;
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned digest_len;
-	char *bytes;
+	const EVP_MD *md = digest_of(digest_type);
+	EVP_MD_CTX *ctx = md ? EVP_MD_CTX_new() : NULL;
+	unsigned len = 0;
 
-	if (!md || key->rdata.len < DNSKEY_FIXED_LEN ||
-	    get_number(ds->rdata, 0, 2) != key_tag(key) ||
-	    ds->rdata.ptr[2] != key->rdata.ptr[3]) {
+	if (!ctx || EVP_DigestInit_ex(ctx, md, NULL) != 1 ||
+	    EVP_DigestUpdate(ctx, owner_wire.ptr, owner_wire.len) != 1 ||
+	    EVP_DigestUpdate(ctx, key_rdata.ptr, key_rdata.len) != 1 ||
+	    EVP_DigestFinal_ex(ctx, out, &len) != 1) {
+		len = 0;
+	}
+	EVP_MD_CTX_free(ctx);
+	return len;
+}
+
+bool sp__ds_fits(struct sp_str ds_rdata, struct sp_str owner_wire,
+                 struct sp_str key_rdata)
+{
+	uint8_t digest[SP__DS_DIGEST_MAX];
+	size_t len;
+
+	if (ds_rdata.len <= DS_FIXED_LEN || key_rdata.len < DNSKEY_FIXED_LEN ||
+	    get_number(ds_rdata, 0, 2) != sp__key_tag(key_rdata) ||
+	    ds_rdata.ptr[2] != key_rdata.ptr[3]) {
 		return false;
 	}
-	bytes = sp_arena_alloc(arena, len);
-	memcpy(bytes, key->owner_wire.ptr, key->owner_wire.len);
-	memcpy(bytes + key->owner_wire.len, key->rdata.ptr, key->rdata.len);
-	return EVP_Digest(bytes, len, digest, &digest_len, md, NULL) == 1 &&
-	       sp_str_eq(expected, sp_str_slice(digest, digest_len));
+	len = sp__ds_digest(get_number(ds_rdata, 3, 1), owner_wire, key_rdata,
+	                    digest);
+	return len > 0 &&
+	       sp_str_eq(sp_str_sub(ds_rdata, DS_FIXED_LEN, ds_rdata.len),
+	                 sp_str_slice(digest, len));
 }
 
 static bool is_answer(const struct sp__dns_rr *rr, uint16_t type,
@@ -484,7 +494,7 @@ static const char *tags(struct sp__evidence *e,
 			continue;
 		}
 		tag = type == SP_DNS_TYPE_DS ? get_number(rr->rdata, 0, 2)
-		                             : key_tag(rr);
+		                             : sp__key_tag(rr->rdata);
 		len += (size_t)snprintf(text + len, 64 - len, "%s%u",
 		                        len ? " " : "", tag);
 	}
@@ -515,7 +525,8 @@ static enum fit compare_keys(struct sp__evidence *e,
 
 			if (is_answer(key, SP_DNS_TYPE_DNSKEY, e->zone,
 			              DNSKEY_FIXED_LEN) &&
-			    ds_fits(d, key, &e->arena)) {
+			    sp__ds_fits(d->rdata, key->owner_wire,
+			                key->rdata)) {
 				return FIT_SOME;
 			}
 		}
@@ -576,7 +587,7 @@ static void look_for_key(struct sp__evidence *e)
 		               DNSKEY_FIXED_LEN)) {
 			continue;
 		}
-		if (key_tag(key) == e->intact.key_tag) {
+		if (sp__key_tag(key->rdata) == e->intact.key_tag) {
 			return;
 		}
 		any = true;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
+#include "net/resolver_packet.h"
 #include "wire/dns.h"
 
 /*
@@ -54,5 +55,18 @@ bool sp__evidence_next(struct sp__evidence *evidence, struct sp_str *name_out,
 /* The packet to it; empty where there was none. */
 void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str bytes);
 const struct sp__finding *sp__evidence_finding(struct sp__evidence *evidence);
+
+/* --- keys: also for the look at single servers (net/dns_seen) --- */
+
+/* RFC 4034 appendix B, of a DNSKEY's RDATA. */
+uint16_t sp__key_tag(struct sp_str rdata);
+/* RFC 4034 5.1.4: the digest of a key under its owner's name. Its length, or
+ * 0 where the kind of digest is none that we know. */
+#define SP__DS_DIGEST_MAX 64
+size_t sp__ds_digest(unsigned digest_type, struct sp_str owner_wire,
+                     struct sp_str key_rdata, uint8_t out[SP__DS_DIGEST_MAX]);
+/* Does the DS name this key? */
+bool sp__ds_fits(struct sp_str ds_rdata, struct sp_str owner_wire,
+                 struct sp_str key_rdata);
 
 #endif

@@ -205,12 +205,14 @@ static int copy_section(const ldns_rr_list *list, enum sp__dns_section section,
 	return err;
 }
 
-static int copy_packet(const ldns_pkt *pkt, struct sp_arena *arena,
+static int copy_packet(const ldns_pkt *pkt, bool all, struct sp_arena *arena,
                        struct sp__dns_packet *packet)
 {
 	const ldns_rr_list *question = ldns_pkt_question(pkt);
 	const ldns_rr_list *answer = ldns_pkt_answer(pkt);
 	const ldns_rr_list *authority = ldns_pkt_authority(pkt);
+	const ldns_rr_list *additional = ldns_pkt_additional(pkt);
+	size_t extra = all ? ldns_rr_list_rr_count(additional) : 0;
 	struct sp__dns_rr asked = {0};
 	ldns_rr *first;
 	int err;
@@ -221,11 +223,14 @@ static int copy_packet(const ldns_pkt *pkt, struct sp_arena *arena,
 	first = ldns_rr_list_rr(question, 0);
 	packet->rcode = (uint8_t)ldns_pkt_get_rcode(pkt);
 	packet->type = (uint16_t)ldns_rr_get_type(first);
-	packet->rrs =
-		sp_arena_array(arena,
-	                       ldns_rr_list_rr_count(answer) +
-	                               ldns_rr_list_rr_count(authority) + 1,
-	                       sizeof(*packet->rrs));
+	packet->authoritative = ldns_pkt_aa(pkt);
+	packet->truncated = ldns_pkt_tc(pkt);
+	packet->edns = ldns_pkt_edns(pkt);
+	packet->rrs = sp_arena_array(arena,
+	                             ldns_rr_list_rr_count(answer) +
+	                                     ldns_rr_list_rr_count(authority) +
+	                                     extra + 1,
+	                             sizeof(*packet->rrs));
 	err = copy_owner(first, arena, &asked);
 	packet->name = asked.owner;
 	if (!err) {
@@ -234,11 +239,15 @@ static int copy_packet(const ldns_pkt *pkt, struct sp_arena *arena,
 	if (!err) {
 		err = copy_section(authority, SP__DNS_AUTHORITY, arena, packet);
 	}
+	if (!err && all) {
+		err = copy_section(additional, SP__DNS_ADDITIONAL, arena,
+		                   packet);
+	}
 	return err;
 }
 
-int sp__dns_packet_parse(struct sp_str bytes, struct sp_arena *arena,
-                         struct sp__dns_packet *packet_out)
+static int parse(struct sp_str bytes, bool all, struct sp_arena *arena,
+                 struct sp__dns_packet *packet_out)
 {
 	ldns_pkt *pkt = NULL;
 	size_t rrs;
@@ -257,9 +266,21 @@ int sp__dns_packet_parse(struct sp_str bytes, struct sp_arena *arena,
 	    LDNS_STATUS_OK) {
 		return SP_ESYNTAX;
 	}
-	err = copy_packet(pkt, arena, packet_out);
+	err = copy_packet(pkt, all, arena, packet_out);
 	ldns_pkt_free(pkt);
 	return err;
+}
+
+int sp__dns_packet_parse(struct sp_str bytes, struct sp_arena *arena,
+                         struct sp__dns_packet *packet_out)
+{
+	return parse(bytes, false, arena, packet_out);
+}
+
+int sp__dns_packet_parse_all(struct sp_str bytes, struct sp_arena *arena,
+                             struct sp__dns_packet *packet_out)
+{
+	return parse(bytes, true, arena, packet_out);
 }
 
 /* --- records --- */

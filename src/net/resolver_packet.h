@@ -27,6 +27,7 @@
 enum sp__dns_section {
 	SP__DNS_ANSWER,
 	SP__DNS_AUTHORITY,
+	SP__DNS_ADDITIONAL,
 };
 
 struct sp__dns_rr {
@@ -42,7 +43,11 @@ struct sp__dns_packet {
 	uint8_t rcode;
 	struct sp_str name; /* of the question */
 	uint16_t type;
-	struct sp__dns_rr *rrs; /* answer, then authority */
+	bool authoritative;     /* AA */
+	bool truncated;         /* TC */
+	bool edns;              /* has an OPT record */
+	struct sp__dns_rr *rrs; /* answer, then authority, then additional
+	                         * where it was asked for */
 	size_t rr_count;
 };
 
@@ -50,6 +55,9 @@ struct sp__dns_packet {
  * SP_ELIMIT (too many records, a name too long to be written as text). */
 int sp__dns_packet_parse(struct sp_str bytes, struct sp_arena *arena,
                          struct sp__dns_packet *packet_out);
+/* With the additional section, where a referral has its glue. */
+int sp__dns_packet_parse_all(struct sp_str bytes, struct sp_arena *arena,
+                             struct sp__dns_packet *packet_out);
 
 /* A name in wire form at the start of bytes, to text; len_out is what it
  * took. 0, SP_ESYNTAX or SP_ELIMIT. Compression is not legal here. */

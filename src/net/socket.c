@@ -290,7 +290,7 @@ static int fail_closing(int fd)
 	return -err;
 }
 
-static int tcp_socket(const struct sp_addr *addr)
+static int new_socket(const struct sp_addr *addr, int type)
 {
 	int family = addr->family == 4 ? AF_INET : AF_INET6;
 	int fd;
@@ -298,8 +298,13 @@ static int tcp_socket(const struct sp_addr *addr)
 	if (addr->family != 4 && addr->family != 6) {
 		return -EAFNOSUPPORT;
 	}
-	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
+}
+
+static int tcp_socket(const struct sp_addr *addr)
+{
+	return new_socket(addr, SOCK_STREAM);
 }
 
 static int set_flag(int fd, int level, int option)
@@ -376,6 +381,19 @@ int sp_socket_connect(const struct sp_addr *addr, const struct sp_addr *source)
 		return fail_closing(fd);
 	}
 	return fd;
+}
+
+int sp_socket_connect_udp(const struct sp_addr *addr)
+{
+	union any_address sa;
+	socklen_t len;
+	int fd = new_socket(addr, SOCK_DGRAM);
+
+	if (fd < 0) {
+		return fd;
+	}
+	len = to_sockaddr(addr, &sa);
+	return connect(fd, &sa.any, len) ? fail_closing(fd) : fd;
 }
 
 int sp_socket_error(int fd)

@@ -46,6 +46,9 @@ int sp_socket_accept(int listen_fd, struct sp_addr *peer_out,
 /* Starts to connect (source may be null); the descriptor becomes writable
  * when decided, then ask sp_socket_error. */
 int sp_socket_connect(const struct sp_addr *addr, const struct sp_addr *source);
+/* A UDP socket that hears that peer only. The descriptor or a negative error,
+ * such as -ENETUNREACH where no way leads there. */
+int sp_socket_connect_udp(const struct sp_addr *addr);
 int sp_socket_error(int fd); /* 0 or negated errno of the connect */
 int sp_socket_local(int fd, struct sp_addr *addr_out);
 int sp_socket_peer(int fd, struct sp_addr *addr_out);
