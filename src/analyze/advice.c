@@ -28,3 +28,13 @@ const struct sp_advice *sp_advice_get(enum sp_advice_id id)
 	}
 	return &advices[id];
 }
+
+enum sp_advice_id sp_advice_find(struct sp_str name)
+{
+	for (int id = SP_ADVICE_NONE + 1; id < SP_ADVICE_COUNT; id++) {
+		if (sp_str_eq(name, sp_str_from(advices[id].name))) {
+			return (enum sp_advice_id)id;
+		}
+	}
+	return SP_ADVICE_NONE;
+}

@@ -8,6 +8,8 @@
  * mail stands in policy/cause.def and nowhere else.
  */
 
+#include "base/str.h"
+
 enum sp_step_verdict { /* in order: a higher one shows */
 	SP_STEP_SKIP,
 	SP_STEP_PASS,
@@ -34,5 +36,7 @@ struct sp_advice {
 
 /* Never null: an id out of range gives one without words. */
 const struct sp_advice *sp_advice_get(enum sp_advice_id id);
+/* SP_ADVICE_NONE when none has that name. */
+enum sp_advice_id sp_advice_find(struct sp_str name);
 
 #endif

@@ -70,6 +70,12 @@ static int add_valued(struct reader *r, const struct sp_option *option,
 	return add(r, option, attached);
 }
 
+/* A value that may be left out stands behind "=" only. */
+static bool is_optional(const struct sp_option *option)
+{
+	return option->value && option->value[0] == '[';
+}
+
 static int read_long(struct reader *r, const char *arg)
 {
 	const char *equals = strchr(arg, '=');
@@ -79,6 +85,9 @@ static int read_long(struct reader *r, const char *arg)
 
 	if (!option) {
 		return fail(r, arg, len, "unknown option");
+	}
+	if (is_optional(option)) {
+		return add(r, option, equals ? equals + 1 : NULL);
 	}
 	if (option->value) {
 		return add_valued(r, option, equals ? equals + 1 : NULL, arg,

@@ -18,7 +18,8 @@
 struct sp_option {
 	const char *name;  /* without dashes; null ends a table */
 	char letter;       /* 0: none */
-	const char *value; /* what the help calls the value; null: none */
+	const char *value; /* what the help calls the value; null: none;
+	                    * "[...]": may be left out; no letter then */
 	const char *about;
 };
 

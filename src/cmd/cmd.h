@@ -46,6 +46,7 @@ struct sp_cmd {
 	int (*run)(struct sp_cmd_ctx *ctx);
 };
 
+extern const struct sp_cmd SP_CMD_CHECK;
 extern const struct sp_cmd SP_CMD_DKIM;
 extern const struct sp_cmd SP_CMD_EXCEPTION;
 extern const struct sp_cmd SP_CMD_LINT;

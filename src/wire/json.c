@@ -473,3 +473,18 @@ const struct sp_json *sp_json_at(const struct sp_json *array, size_t index)
 {
 	return (const struct sp_json *)json_array_get(value_of(array), index);
 }
+
+bool sp_json_next(const struct sp_json *obj, void **at, const char **key_out,
+                  const struct sp_json **value_out)
+{
+	json_t *object = value_of(obj);
+
+	*at = *at ? json_object_iter_next(object, *at)
+	          : json_object_iter(object);
+	if (!*at) {
+		return false;
+	}
+	*key_out = json_object_iter_key(*at);
+	*value_out = (const struct sp_json *)json_object_iter_value(*at);
+	return true;
+}

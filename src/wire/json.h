@@ -73,6 +73,10 @@ struct sp_str sp_json_str(const struct sp_json *value);
 int64_t sp_json_int(const struct sp_json *value, int64_t fallback);
 size_t sp_json_len(const struct sp_json *array);
 const struct sp_json *sp_json_at(const struct sp_json *array, size_t index);
+/* Walks the keys of an object in order of insertion: start with *at null.
+ * False at the end, and for what is no object. */
+bool sp_json_next(const struct sp_json *obj, void **at, const char **key_out,
+                  const struct sp_json **value_out);
 struct sp_json *sp_json_copy(const struct sp_json *value); /* deep */
 /* One more reference to the same value, which nobody changes any more. */
 struct sp_json *sp_json_share(struct sp_json *value);

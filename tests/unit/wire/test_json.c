@@ -233,6 +233,27 @@ static void test_read_null(void **state)
 	assert_false(sp_json_is_object(NULL));
 }
 
+static void test_next(void **state)
+{
+	struct sp_json *obj = sp_json_object();
+	const struct sp_json *value;
+	const char *key = NULL;
+	void *at = NULL;
+
+	(void)state;
+	sp_json_set_int(obj, "z", 1);
+	sp_json_set_cstr(obj, "a", "two");
+	assert_true(sp_json_next(obj, &at, &key, &value));
+	assert_string_equal(key, "z");
+	assert_int_equal(sp_json_int(value, 0), 1);
+	assert_true(sp_json_next(obj, &at, &key, &value));
+	assert_string_equal(key, "a");
+	assert_false(sp_json_next(obj, &at, &key, &value));
+	at = NULL;
+	assert_false(sp_json_next(NULL, &at, &key, &value));
+	sp_json_free(&obj);
+}
+
 static void test_write_limit(void **state)
 {
 	struct sp_json *list = sp_json_array();
@@ -261,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_copy_cut),
 		cmocka_unit_test(test_read_null),
+		cmocka_unit_test(test_next),
 		cmocka_unit_test(test_write_limit),
 	};
 
