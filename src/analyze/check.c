@@ -13,13 +13,14 @@
  */
 #include "analyze/check.h"
 #include "analyze/check_plan.h"
+#include "analyze/check_sts.h"
 #include "base/mem.h"
 #include "deliver/gather.h"
 #include "deliver/sts_direct.h"
 
 /* The parts in their order: bit and name. A part's header is
  * analyze/check_<name>.h; it joins by a line here. */
-#define PARTS(X)
+#define PARTS(X) X(STS, sts)
 
 #define ADAPT(bit, name)                                                       \
 	static void *new_##name(const struct sp_check_ask *ask,                \
