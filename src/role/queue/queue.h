@@ -9,7 +9,7 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "role/queue/notice.h"
+#include "deliver/notice.h"
 #include "role/role.h"
 #include "store/store.h"
 

@@ -19,9 +19,9 @@
 #include "base/err.h"
 #include "base/rand.h"
 #include "base/time.h"
+#include "deliver/notice.h"
 #include "policy/cause.h"
 #include "policy/worker.h"
-#include "role/queue/notice.h"
 #include "role/queue/queue.h"
 #include "wire/address.h"
 #include "wire/dsn.h"
@@ -36,6 +36,7 @@ struct reporting {
 	struct sp_arena arena;
 	struct sp_store_report report;
 	struct sp_notice_group *groups;
+	const struct sp_store_report_rcpt **firsts; /* of the groups */
 	size_t group_count;
 	struct detail { /* each evidence is read once */
 		uint64_t id;
@@ -73,23 +74,6 @@ static const struct sp_json *find_detail(struct reporting *r, uint64_t id)
 	return d->json;
 }
 
-/* The last try with the outcome's scenario; a delivery has none, and the try
- * that made it neither. */
-static const struct sp_json *find_try(const struct sp_json *detail,
-                                      struct sp_str cause)
-{
-	const struct sp_json *tries = sp_json_get(detail, "tries");
-
-	for (size_t i = sp_json_len(tries); i > 0; i--) {
-		const struct sp_json *try = sp_json_at(tries, i - 1);
-
-		if (sp_str_eq(sp_json_get_str(try, "scenario"), cause)) {
-			return try;
-		}
-	}
-	return NULL;
-}
-
 static bool same_outcome(const struct sp_store_report_rcpt *a,
                          const struct sp_store_report_rcpt *b)
 {
@@ -104,28 +88,50 @@ static struct sp_notice_group *group_of(struct reporting *r,
 	struct sp_notice_group *g;
 
 	for (size_t i = 0; i < r->group_count; i++) {
-		if (same_outcome(r->groups[i].rcpts[0], rcpt)) {
+		if (same_outcome(r->firsts[i], rcpt)) {
 			return &r->groups[i];
 		}
 	}
+	r->firsts[r->group_count] = rcpt;
 	g = &r->groups[r->group_count++];
 	g->rcpts =
 		sp_arena_array(&r->arena, r->report.rcpt_count, sizeof(void *));
 	g->detail = find_detail(r, rcpt->evidence_id);
-	g->try = find_try(g->detail, rcpt->cause);
+	g->try = sp_notice_find_try(g->detail, rcpt->cause);
 	return g;
+}
+
+static struct sp_notice_rcpt row_of(const struct sp_store_report_rcpt *rcpt)
+{
+	return (struct sp_notice_rcpt){
+		.address = rcpt->rcpt.address,
+		.domain = rcpt->rcpt.domain,
+		.code = rcpt->code,
+		.cause = rcpt->cause,
+		.reply = rcpt->reply,
+		.attempts = rcpt->attempts,
+		.expires_ms = rcpt->expires_ms,
+		.attempt_ms = rcpt->attempt_ms,
+		.attempt_reply = rcpt->attempt_reply,
+		.host = rcpt->host,
+		.host_address = rcpt->address,
+	};
 }
 
 static void make_groups(struct reporting *r, size_t *group_of_rcpt)
 {
 	size_t count = r->report.rcpt_count;
+	struct sp_notice_rcpt *rows =
+		sp_arena_array(&r->arena, count, sizeof(*rows));
 
 	r->groups = sp_arena_array(&r->arena, count, sizeof(*r->groups));
+	r->firsts = sp_arena_array(&r->arena, count, sizeof(*r->firsts));
 	for (size_t i = 0; i < count; i++) {
 		const struct sp_store_report_rcpt *rcpt = &r->report.rcpts[i];
 		struct sp_notice_group *g = group_of(r, rcpt);
 
-		g->rcpts[g->count++] = rcpt;
+		rows[i] = row_of(rcpt);
+		g->rcpts[g->count++] = &rows[i];
 		group_of_rcpt[i] = (size_t)(g - r->groups);
 	}
 }
@@ -213,11 +219,21 @@ static int read_original(struct reporting *r, bool whole, struct sp_buf *out)
 static void write_text(struct reporting *r, struct sp_str *subject_out,
                        struct sp_buf *text)
 {
+	static const enum sp_notice_kind kinds[] = {
+		[SP_STORE_REPORT_FAILED] = SP_NOTICE_FAILED,
+		[SP_STORE_REPORT_RELAYED] = SP_NOTICE_RELAYED,
+		[SP_STORE_REPORT_DELAYED] = SP_NOTICE_DELAYED,
+	};
 	const struct sp_conf *conf = r->q->ctx->conf;
+	const struct sp_envelope *envelope = &r->report.envelope;
 	const struct sp_notice notice = {
 		.hostname = conf->hostname,
 		.postmaster = conf->postmaster,
-		.report = &r->report,
+		.kind = kinds[r->report.kind],
+		.id = r->report.id,
+		.sender = envelope->sender,
+		.message_id = envelope->message_id,
+		.received_ms = envelope->received_ms,
 		.groups = r->groups,
 		.group_count = r->group_count,
 	};

@@ -3,7 +3,7 @@
  * Reports to senders, as the queue makes them: one for each event, whatever
  * breaks between, and none where nobody asked or nobody is.
  */
-#include "role/queue/notice.h"
+#include "deliver/notice.h"
 #include "unit/role/queue_world.h"
 
 static const char EVIDENCE[] =

@@ -13,8 +13,8 @@
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "deliver/notice.h"
 #include "policy/cause.h"
-#include "role/queue/notice.h"
 
 #define WIDTH      72
 #define VALUE_MAX  (64u * 1024)
@@ -103,17 +103,17 @@ static const char RELAYED[] =
 static const struct {
 	const char *file, *text;
 } BUILT_IN[SP_NOTICE_KINDS] = {
-	[SP_STORE_REPORT_FAILED] = {"failed.txt", FAILED},
-	[SP_STORE_REPORT_RELAYED] = {"delivered.txt", RELAYED},
-	[SP_STORE_REPORT_DELAYED] = {"delayed.txt", DELAYED},
+	[SP_NOTICE_FAILED] = {"failed.txt", FAILED},
+	[SP_NOTICE_RELAYED] = {"delivered.txt", RELAYED},
+	[SP_NOTICE_DELAYED] = {"delayed.txt", DELAYED},
 };
 
 /* ---- values ---- */
 
 struct values {
 	const struct sp_notice *notice;
-	const struct sp_notice_group *group;     /* null outside of {each} */
-	const struct sp_store_report_rcpt *rcpt; /* first of the group */
+	const struct sp_notice_group *group; /* null outside of {each} */
+	const struct sp_notice_rcpt *rcpt;   /* first of the group */
 	const struct sp_cause *cause;
 	struct sp_buf *out;
 };
@@ -163,29 +163,29 @@ static void put_address(const struct values *v, struct sp_str address)
 
 static void put_sender(const struct values *v)
 {
-	put_address(v, v->notice->report->envelope.sender);
+	put_address(v, v->notice->sender);
 }
 
 static void put_message_id(const struct values *v)
 {
-	sp_notice_clean(v->out, v->notice->report->envelope.message_id);
+	sp_notice_clean(v->out, v->notice->message_id);
 }
 
 static void put_arrived(const struct values *v)
 {
-	put_time(v, v->notice->report->envelope.received_ms);
+	put_time(v, v->notice->received_ms);
 }
 
 static void put_queue_id(const struct values *v)
 {
-	sp_notice_clean(v->out, v->notice->report->id);
+	sp_notice_clean(v->out, v->notice->id);
 }
 
 static void put_recipients(const struct values *v)
 {
 	for (size_t i = 0; i < v->group->count && i < RCPTS_MAX; i++) {
 		put_text(v, i ? "\n" : "");
-		put_address(v, v->group->rcpts[i]->rcpt.address);
+		put_address(v, v->group->rcpts[i]->address);
 	}
 	if (v->group->count > RCPTS_MAX) {
 		(void)sp_buf_printf(v->out, "\nand %zu more",
@@ -195,7 +195,7 @@ static void put_recipients(const struct values *v)
 
 static void put_domain(const struct values *v)
 {
-	sp_notice_clean(v->out, v->rcpt->rcpt.domain);
+	sp_notice_clean(v->out, v->rcpt->domain);
 }
 
 static void put_code(const struct values *v)
@@ -249,7 +249,7 @@ static void put_host(const struct values *v)
 
 static void put_host_address(const struct values *v)
 {
-	sp_notice_clean(v->out, of_try(v, "address", v->rcpt->address));
+	sp_notice_clean(v->out, of_try(v, "address", v->rcpt->host_address));
 }
 
 static void put_meaning(const struct values *v)
@@ -513,7 +513,7 @@ void sp_notice_write(const struct sp_notices *notices,
                      const struct sp_notice *notice, struct sp_str *subject_out,
                      struct sp_buf *out)
 {
-	enum sp_store_report_kind kind = notice->report->kind;
+	enum sp_notice_kind kind = notice->kind;
 	struct sp_str built_in = sp_str_from(BUILT_IN[kind].text);
 	struct sp_str text = notices->text[kind]
 	                             ? sp_str_from(notices->text[kind])

@@ -8,12 +8,13 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "role/queue/notice.h"
+#include "deliver/notice.h"
 
-#define TRIES_MAX   8
-#define HOSTS_MAX   8
-#define RECORDS_MAX 16
-#define VALUE_MAX   800
+#define TRIES_MAX    8
+#define HOSTS_MAX    8
+#define RECORDS_MAX  16
+#define VALUE_MAX    800
+#define RECORD_BYTES 262144 /* more than an evidence has */
 
 void sp_notice_clean(struct sp_buf *out, struct sp_str text)
 {
@@ -46,6 +47,21 @@ static void put_key(struct sp_buf *out, const char *before,
 }
 
 /* ---- tries ---- */
+
+const struct sp_json *sp_notice_find_try(const struct sp_json *detail,
+                                         struct sp_str cause)
+{
+	const struct sp_json *tries = sp_json_get(detail, "tries");
+
+	for (size_t i = sp_json_len(tries); i > 0; i--) {
+		const struct sp_json *try = sp_json_at(tries, i - 1);
+
+		if (sp_str_eq(sp_json_get_str(try, "scenario"), cause)) {
+			return try;
+		}
+	}
+	return NULL;
+}
 
 static void put_certificate(struct sp_buf *out, const struct sp_json *cert)
 {
@@ -124,7 +140,7 @@ static void put_record(struct sp_buf *out, const struct sp_json *record,
 {
 	struct sp_buf text;
 
-	sp_buf_init(&text, SP_STORE_DETAIL_MAX);
+	sp_buf_init(&text, RECORD_BYTES);
 	(void)sp_buf_printf(&text, "%d %d %d " SP_STR_FMT,
 	                    (int)sp_json_get_int(record, "usage", -1),
 	                    (int)sp_json_get_int(record, "selector", -1),
@@ -196,14 +212,14 @@ static void put_plan(struct sp_buf *out, const struct sp_json *detail)
 
 void sp_notice_evidence(const struct sp_notice_group *group, struct sp_buf *out)
 {
-	const struct sp_store_report_rcpt *r = group->rcpts[0];
+	const struct sp_notice_rcpt *r = group->rcpts[0];
 
 	if (group->detail) {
 		put_tries(out, group->detail);
 		put_plan(out, group->detail);
 	} else if (r->host.len) {
 		put(out, "Server ", r->host, "");
-		put(out, " [", r->address, "]");
+		put(out, " [", r->host_address, "]");
 	} else {
 		(void)sp_buf_append_cstr(out, "There was no attempt.");
 	}
