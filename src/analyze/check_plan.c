@@ -196,11 +196,15 @@ static void grow_host(struct sp_step *parent, const struct growing *g,
 	struct sp_step *step =
 		sp_step_begin(parent, "plan.host", "Mail server " SP_STR_FMT,
 	                      SP_STR_ARG(host->name));
-	static const char *const keys[] = {"preference", "rule",   "why", "sts",
-	                                   "sts_found",  "warning"};
+	static const char *const keys[] = {"preference", "rule", "sts",
+	                                   "sts_found", "warning"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		take(step, json, keys[i]);
+	}
+	if (host->why != SP_WHY_NONE) {
+		sp_json_set_cstr(sp_step_evidence(step), "reason",
+		                 sp_rule_why_text(host->why));
 	}
 	grow_address(step, g, host, json);
 	grow_tlsa(step, g, host, json);

@@ -4,6 +4,7 @@
  * above it that speak for it are not counted as places of their own.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "analyze/step.h"
 #include "cmd/check_find.h"
@@ -31,6 +32,14 @@ static bool stands_below(const struct sp_json *step, struct sp_str scenario,
 		}
 	}
 	return false;
+}
+
+bool sp_finding_is_below(const struct sp_json *step)
+{
+	struct sp_str scenario = sp_json_get_str(step, "scenario");
+
+	return scenario.len &&
+	       stands_below(step, scenario, sp_json_get_str(step, "code"));
 }
 
 /* How bad it is by itself: a step shows the worst of what stands below it,
@@ -76,7 +85,7 @@ static void add(struct sp_findings *f, const struct sp_json *step,
 	if (sp_str_eq(verdict, SP_STR("fail"))) {
 		found->verdict = verdict;
 	}
-	if (!stands_below(step, scenario, code)) {
+	if (!sp_finding_is_below(step)) {
 		found->step = found->places++ ? found->step : step;
 	}
 }
@@ -140,6 +149,24 @@ void sp_findings_find(const struct sp_json *root, struct sp_findings *out)
 	sort(out, root);
 }
 
+bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step)
+{
+	struct sp_str scenario = sp_json_get_str(step, "scenario");
+	struct sp_str code = sp_json_get_str(step, "code");
+
+	for (size_t i = 0; i < findings->count; i++) {
+		struct sp_finding *f = &findings->list[i];
+
+		if (same(f->step, scenario, code)) {
+			bool told = f->told;
+
+			f->told = true;
+			return !told;
+		}
+	}
+	return true;
+}
+
 /* ---- words ---- */
 
 struct word {
@@ -200,7 +227,25 @@ void sp_check_duration(int64_t ms, char out[32])
 
 /* ---- evidence ---- */
 
-#define UNBROKEN_MAX 72 /* of a text without blanks */
+bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
+                          bool cause_below)
+{
+	static const char *const of_cause[] = {"host", "address", "why",
+	                                       "reply"};
+
+	if (sp_json_is_null(value) || strcmp(key, "who") == 0 ||
+	    (sp_json_is_array(value) && sp_json_len(value) == 0)) {
+		return false;
+	}
+	for (size_t i = 0; cause_below && i < 4; i++) {
+		if (strcmp(key, of_cause[i]) == 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+#define UNBROKEN_MAX 48 /* of a text without blanks */
 #define UNBROKEN_CUT 32
 
 static void put_text(struct sp_buf *out, struct sp_str text)
@@ -228,6 +273,40 @@ static void put_array(const struct sp_json *array, struct sp_buf *out)
 	}
 }
 
+/* "3 1 1 0123...": a TLSA record, as people write it. */
+static bool put_record(const struct sp_json *o, struct sp_buf *out)
+{
+	struct sp_str reason = sp_json_get_str(o, "reason");
+	const struct sp_json *usable = sp_json_get(o, "usable");
+
+	if (!sp_json_get(o, "usage") || !sp_json_get(o, "selector") ||
+	    !sp_json_get(o, "matching")) {
+		return false;
+	}
+	(void)sp_buf_printf(out, "%lld %lld %lld",
+	                    (long long)sp_json_get_int(o, "usage", 0),
+	                    (long long)sp_json_get_int(o, "selector", 0),
+	                    (long long)sp_json_get_int(o, "matching", 0));
+	if (sp_json_get_str(o, "data").len) {
+		(void)sp_buf_append_char(out, ' ');
+		put_text(out, sp_json_get_str(o, "data"));
+	}
+	if (usable && sp_json_get_bool(o, "usable")) {
+		(void)sp_buf_append_cstr(out, ", usable");
+	} else if (reason.len) {
+		(void)sp_buf_printf(out, ", not usable: " SP_STR_FMT,
+		                    SP_STR_ARG(reason));
+	}
+	return true;
+}
+
+/* Said by itself: what it is the address or the state of stands before. */
+static bool is_plain(const char *key)
+{
+	return strcmp(key, "address") == 0 || strcmp(key, "name") == 0 ||
+	       strcmp(key, "dnssec") == 0;
+}
+
 static void put_object(const struct sp_json *object, struct sp_buf *out)
 {
 	const struct sp_json *value;
@@ -235,9 +314,14 @@ static void put_object(const struct sp_json *object, struct sp_buf *out)
 	const char *comma = "";
 	void *at = NULL;
 
+	if (put_record(object, out)) {
+		return;
+	}
 	while (sp_json_next(object, &at, &key, &value)) {
 		if (!sp_json_is_null(value)) {
-			(void)sp_buf_printf(out, "%s%s ", comma, key);
+			(void)sp_buf_printf(out, "%s%s%s", comma,
+			                    is_plain(key) ? "" : key,
+			                    is_plain(key) ? "" : " ");
 			sp_evidence_line(value, out);
 			comma = ", ";
 		}

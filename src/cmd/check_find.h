@@ -21,6 +21,7 @@ struct sp_finding {
 	struct sp_str code;         /* may be empty */
 	struct sp_str scenario;
 	size_t places; /* at so many leaves of the tree */
+	bool told;
 };
 
 struct sp_findings {
@@ -30,8 +31,15 @@ struct sp_findings {
 
 void sp_findings_find(const struct sp_json *root, struct sp_findings *out);
 
-/* "the administrator of d.test", "nobody"; of a step's evidence "who". The
- * domain stands in the buffer. */
+/* Whether the words of a step's cause or advice are still to be told: each
+ * finding once; what is only worth knowing wherever it stands. */
+bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step);
+
+/* The same cause or advice stands at a step below it, with its evidence. */
+bool sp_finding_is_below(const struct sp_json *step);
+
+/* "the administrator of d.test"; of a step's evidence "who". The
+ * text may stand in the buffer. */
 const char *sp_finding_who(const struct sp_json *step, struct sp_str target,
                            char *out, size_t cap);
 
@@ -40,6 +48,11 @@ struct sp_str sp_check_test_title(struct sp_str test);
 
 /* "450 ms", "1.2 s". */
 void sp_check_duration(int64_t ms, char out[32]);
+
+/* Not what is empty, and not what is said elsewhere: who must act stands on
+ * the first screen; what a cause brought along, where it stands below. */
+bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
+                          bool cause_below);
 
 /* The value of evidence in one line, objects as "key value, key value"; into
  * a buffer, cut by its maximum. */

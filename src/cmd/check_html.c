@@ -282,10 +282,11 @@ static void put_also(const struct page *p)
 	fputs("</ul>\n", p->f);
 }
 
-static void put_summary(const struct page *p)
+static void put_summary(struct page *p)
 {
 	if (p->found.count) {
 		put_finding(p, &p->found.list[0]);
+		(void)sp_findings_tell(&p->found, p->found.list[0].step);
 		put_also(p);
 	} else {
 		fputs("<section class=\"card pass\">\n<p>Nothing was found "
@@ -335,15 +336,17 @@ static void put_row(const struct page *p, const char *key,
 	fputs("</dd>\n", p->f);
 }
 
-static void put_evidence(const struct page *p, const struct sp_json *evidence)
+static void put_evidence(const struct page *p, const struct sp_json *step)
 {
+	const struct sp_json *evidence = sp_json_get(step, "evidence");
+	bool below = sp_finding_is_below(step);
 	const struct sp_json *value;
 	const char *key;
 	void *at = NULL;
 	bool any = false;
 
 	while (sp_json_next(evidence, &at, &key, &value)) {
-		if (sp_json_is_null(value) || strcmp(key, "who") == 0) {
+		if (!sp_evidence_is_shown(key, value, below)) {
 			continue;
 		}
 		fputs(any ? "" : "<dl>\n", p->f);
@@ -353,7 +356,7 @@ static void put_evidence(const struct page *p, const struct sp_json *evidence)
 	fputs(any ? "</dl>\n" : "", p->f);
 }
 
-static void put_cause(const struct page *p, const struct sp_json *step)
+static void put_cause(struct page *p, const struct sp_json *step)
 {
 	if (!sp_json_get_str(step, "scenario").len) {
 		return;
@@ -361,11 +364,13 @@ static void put_cause(const struct page *p, const struct sp_json *step)
 	fputs("<p>", p->f);
 	put_name(p, step);
 	fputs("</p>\n", p->f);
-	put_in(p, "<p>", sp_json_get_str(step, "meaning"), "</p>\n");
-	put_steps(p, sp_json_get_str(step, "action"));
+	if (sp_findings_tell(&p->found, step)) {
+		put_in(p, "<p>", sp_json_get_str(step, "meaning"), "</p>\n");
+		put_steps(p, sp_json_get_str(step, "action"));
+	}
 }
 
-static void put_step(const struct page *p, const struct sp_json *step)
+static void put_step(struct page *p, const struct sp_json *step)
 {
 	struct sp_str verdict = sp_json_get_str(step, "verdict");
 	const struct sp_json *children = sp_json_get(step, "children");
@@ -380,7 +385,7 @@ static void put_step(const struct page *p, const struct sp_json *step)
 	fprintf(p->f, "<span class=\"ms\">%s</span></summary>\n", took);
 	fputs("<div class=\"body\">\n", p->f);
 	put_cause(p, step);
-	put_evidence(p, sp_json_get(step, "evidence"));
+	put_evidence(p, step);
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		put_step(p, sp_json_at(children, i));
 	}

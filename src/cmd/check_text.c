@@ -14,6 +14,7 @@
 
 #define WIDTH      78
 #define LABEL      15
+#define SHORT_MAX  40 /* of a text among others in a line */
 #define TEXT_BYTES 65536
 #define ALSO_MAX   8 /* further findings named before the tree */
 
@@ -22,7 +23,6 @@ struct page {
 	bool colour;
 	struct sp_str target;
 	struct sp_findings found;
-	bool told[SP_FINDINGS_MAX]; /* explained already */
 };
 
 /* ---- colour and lines ---- */
@@ -205,7 +205,7 @@ static void put_summary(struct page *p)
 	if (p->found.count) {
 		fputc('\n', p->f);
 		put_finding(p, &p->found.list[0]);
-		p->told[0] = true;
+		(void)sp_findings_tell(&p->found, p->found.list[0].step);
 	}
 	for (size_t i = 1; i < last; i++) {
 		put_also(p, &p->found.list[i], i == 1);
@@ -257,51 +257,60 @@ static void put_block(const struct page *p, const char *key, struct sp_str text,
 	}
 }
 
-/* What the words around it say already. */
-static bool is_said(const char *key)
+/* Fits into a line with others. */
+static bool is_short(const struct sp_json *value)
 {
-	return strcmp(key, "who") == 0;
+	return !sp_json_is_object(value) && !sp_json_is_array(value) &&
+	       sp_json_str(value).len <= SHORT_MAX;
 }
 
-/* What is short goes into one line, lists of objects take a line for each,
- * text of several lines stands as it is. */
-static void put_evidence(const struct page *p, const struct sp_json *evidence,
+static void put_long(const struct page *p, const char *key,
+                     const struct sp_json *value, int indent)
+{
+	if (is_block(value)) {
+		put_block(p, key, sp_json_str(value), indent);
+	} else if (has_objects(value)) {
+		for (size_t i = 0; i < sp_json_len(value); i++) {
+			put_value(p, key, sp_json_at(value, i), indent);
+		}
+	} else {
+		put_value(p, key, value, indent);
+	}
+}
+
+/* All that is short in one line; then the rest: lists of objects a line for
+ * each, text of several lines as it stands. */
+static void put_evidence(const struct page *p, const struct sp_json *step,
                          int indent)
 {
+	const struct sp_json *evidence = sp_json_get(step, "evidence");
+	bool below = sp_finding_is_below(step);
 	const struct sp_json *value;
 	const char *key;
+	struct sp_buf line;
 	void *at = NULL;
 
+	sp_buf_init(&line, TEXT_BYTES);
 	while (sp_json_next(evidence, &at, &key, &value)) {
-		if (sp_json_is_null(value) || is_said(key)) {
-			continue;
-		}
-		if (is_block(value)) {
-			put_block(p, key, sp_json_str(value), indent);
-		} else if (has_objects(value)) {
-			for (size_t i = 0; i < sp_json_len(value); i++) {
-				put_value(p, key, sp_json_at(value, i), indent);
-			}
-		} else {
-			put_value(p, key, value, indent);
+		if (sp_evidence_is_shown(key, value, below) &&
+		    is_short(value)) {
+			(void)sp_buf_printf(&line, "%s%s: ",
+			                    sp_buf_len(&line) ? ", " : "", key);
+			sp_evidence_line(value, &line);
 		}
 	}
-}
-
-static bool tell_once(struct page *p, const struct sp_json *step)
-{
-	for (size_t i = 0; i < p->found.count; i++) {
-		const struct sp_finding *f = &p->found.list[i];
-
-		if (sp_str_eq(f->scenario, sp_json_get_str(step, "scenario")) &&
-		    sp_str_eq(f->code, sp_json_get_str(step, "code"))) {
-			bool told = p->told[i];
-
-			p->told[i] = true;
-			return !told;
+	if (sp_buf_len(&line)) {
+		fprintf(p->f, "%*s", indent, "");
+		put_wrapped(p, sp_buf_str(&line), indent, indent + 2);
+	}
+	sp_buf_fini(&line);
+	at = NULL;
+	while (sp_json_next(evidence, &at, &key, &value)) {
+		if (sp_evidence_is_shown(key, value, below) &&
+		    !is_short(value)) {
+			put_long(p, key, value, indent);
 		}
 	}
-	return true; /* worth knowing: a note where it stands */
 }
 
 static void put_cause(struct page *p, const struct sp_json *step, int indent)
@@ -317,7 +326,7 @@ static void put_cause(struct page *p, const struct sp_json *step, int indent)
 	fputs(code.len ? " " : "", p->f);
 	sp_text_put(p->f, scenario);
 	fputc('\n', p->f);
-	if (tell_once(p, step)) {
+	if (sp_findings_tell(&p->found, step)) {
 		fprintf(p->f, "%*s", indent + 2, "");
 		put_wrapped(p, sp_json_get_str(step, "meaning"), indent + 2,
 		            indent + 2);
@@ -336,7 +345,7 @@ static void put_step(struct page *p, const struct sp_json *step, int depth)
 	fputc(' ', p->f);
 	put_wrapped(p, sp_json_get_str(step, "title"), indent + 7, indent + 7);
 	put_cause(p, step, indent + 7);
-	put_evidence(p, sp_json_get(step, "evidence"), indent + 7);
+	put_evidence(p, step, indent + 7);
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		put_step(p, sp_json_at(children, i), depth + 1);
 	}
