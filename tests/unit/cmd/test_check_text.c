@@ -174,7 +174,7 @@ static void test_first_screen(void **state)
 		"         Meaning of w\n"
 		"         1. Do this.\n"
 		"         2. Then that.\n");
-	free(text);
+	sp_free(text);
 }
 
 static void test_colour(void **state)
@@ -183,7 +183,7 @@ static void test_colour(void **state)
 
 	(void)state;
 	assert_non_null(strstr(text, "d.test: \033[1;31mFAIL\033[0m 4.7.323"));
-	free(text);
+	sp_free(text);
 }
 
 #define HOSTILE                                                                \
@@ -207,8 +207,8 @@ static void test_hostile(void **state)
 	assert_null(strstr(page, "<2>"));
 	assert_non_null(strstr(page, "&lt;script&gt;"));
 	assert_non_null(strstr(page, "a &amp; &#39;b&#39; &quot;c&quot;"));
-	free(text);
-	free(page);
+	sp_free(text);
+	sp_free(page);
 }
 
 /* One page, nothing from elsewhere, and its elements balanced. */
@@ -244,7 +244,7 @@ static void test_page(void **state)
 		assert_int_equal(count(page, open) + count(page, more),
 		                 count(page, closing));
 	}
-	free(page);
+	sp_free(page);
 }
 
 int main(void)
