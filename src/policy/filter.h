@@ -12,8 +12,8 @@
  * through all the same, and what is not good enough all the same.
  *
  * Waived are the verdicts of TLSA, STARTTLS and MTA-STS: in log-only mode, by
- * an exception, or by the sender (RFC 8689 5). Never waived: bogus or failed
- * MX and address answers, whose data could be forged, and whatever a
+ * an exception, or by the sender (RFC 8689 4.2.2). Never waived: bogus or
+ * failed MX and address answers, whose data could be forged, and whatever a
  * mandatory route demands.
  *
  * REQUIRETLS (RFC 8689 4.2.1) wins over all of that and adds a demand: a host

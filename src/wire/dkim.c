@@ -45,7 +45,7 @@ const char *const SP_DKIM_SIGNED[] = {
 	"list-post",
 	"list-owner",
 	"list-archive",
-	"tls-required",         /* RFC 8689 5 */
+	"tls-required",         /* RFC 8689 3 */
 	"tls-report-domain",    /* RFC 8460 5.3 */
 	"tls-report-submitter", /* RFC 8460 5.3 */
 	NULL,

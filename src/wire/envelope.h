@@ -55,7 +55,7 @@ struct sp_envelope {
 	struct sp_str helo;
 	struct sp_str message_id; /* of the header, with brackets, or empty */
 	int64_t received_ms;      /* wall */
-	bool tls_optional;        /* header: "TLS-Required: No" (RFC 8689 5) */
+	bool tls_optional;        /* header: "TLS-Required: No" (RFC 8689 3) */
 	struct sp_envelope_rcpt *rcpts;
 	size_t rcpt_count;
 };

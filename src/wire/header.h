@@ -39,7 +39,7 @@ struct sp_header_scan {
 	bool has_message_id;     /* a field of that name, whatever it holds */
 	bool has_from;
 	bool has_date;
-	unsigned tls_required_count; /* TLS-Required fields (RFC 8689 5) */
+	unsigned tls_required_count; /* TLS-Required fields (RFC 8689 3) */
 	bool tls_required_no;        /* the last of them says No */
 	bool header_8bit;            /* bytes above 127 in the header */
 	bool body_8bit;              /* and behind it */
@@ -78,7 +78,7 @@ void sp_header_scan_finish(struct sp_header_scan *scan);
 struct sp_str sp_header_message_id(const struct sp_header_scan *scan);
 
 /* The sender cares more for delivery than for TLS: one field "TLS-Required:
- * No", and no other of that name (RFC 8689 5). */
+ * No", and no other of that name (RFC 8689 3). */
 bool sp_header_tls_optional(const struct sp_header_scan *scan);
 
 /* All borrowed; empty parts are left out. */

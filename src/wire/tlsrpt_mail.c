@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS-Required: No (RFC 8689 5) stands in the header because a report has to
+ * TLS-Required: No (RFC 8689 3) stands in the header because a report has to
  * arrive where TLS does not work (RFC 8460 3): that is what it tells of.
  */
 #include <inttypes.h>

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`TLS-Required: No` (RFC 8689 5): the sender cares more for delivery than for
+"""`TLS-Required: No` (RFC 8689 3): the sender cares more for delivery than for
 TLS. It holds for that message only; forged addresses are never used, and a
 mandatory route still binds."""
 

@@ -308,7 +308,7 @@ static void test_lone_message_is_always_tried(void **state)
 	finish(w);
 }
 
-/* RFC 8689 5: it may be delivered where others may not. */
+/* RFC 8689 4.2.2: it may be delivered where others may not. */
 static void test_own_rule_is_tried(void **state)
 {
 	struct world *w = *state;
