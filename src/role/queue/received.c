@@ -325,8 +325,11 @@ int sp_queue_digest(struct sp_queue *q, int64_t now_ms)
 	int64_t due_ms;
 	int ret = sp_queue_digest_next(q, &due_ms);
 
-	/* A row from behind now: the clock was set back. */
-	if (ret || due_ms < 0 || (now_ms < due_ms && q->untold_ms <= now_ms)) {
+	/* A row that came in this very turn is later than its time; one from
+	 * long after it came before the clock was set back. */
+	if (ret || due_ms < 0 ||
+	    (now_ms < due_ms &&
+	     due_ms - now_ms < 2 * q->ctx->conf->report.digest_ms)) {
 		return ret;
 	}
 	q->untold_known = false;

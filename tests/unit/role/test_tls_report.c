@@ -157,6 +157,56 @@ static void test_digest_restart(void **state)
 	}
 }
 
+/* A report that was taken in so much later than now, of which nobody was
+ * told. */
+static void take_in(struct world *w, int64_t later_ms)
+{
+	const struct sp_store_tls_in in = {
+		.received_ms = sp_time_wall_ms() + later_ms,
+		.report_id = SP_STR("1"),
+		.dkim = SP_STR("file"),
+		.trusted = true,
+		.domain = SP_STR("a.test"),
+		.failed = 1,
+	};
+	struct sp_store *store;
+	char why[SP_STORE_WHY_MAX];
+	char name[300];
+	bool known, first;
+
+	snprintf(name, sizeof(name), "sqlite:%s/s.db", w->dir);
+	assert_int_equal(sp_store_open(sp_str_from(name), SP_STORE_WRITER, true,
+	                               &store, why, sizeof(why)),
+	                 0);
+	assert_int_equal(sp_store_begin(store), 0);
+	assert_int_equal(sp_store_tls_in_add(store, &in, &known, &first), 0);
+	assert_int_equal(sp_store_commit(store), 0);
+	sp_store_close(&store);
+}
+
+/* One that comes in within a turn is later than the turn: its digest waits
+ * all the same, and does not come beside the alert. After the clock was set
+ * back it does not wait for that time to come again. */
+static void test_digest_waits(void **state)
+{
+	static const struct {
+		int64_t later_ms, messages;
+	} CASES[] = {{20, 0}, {60000, 0}, {4 * 3600000, 1}};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(CASES) / sizeof(CASES[0]); i++) {
+		start(w, SETTINGS "report { digest = \"0\" }\n");
+		finish(w); /* the store is there */
+		take_in(w, CASES[i].later_ms);
+		start(w, SETTINGS "report { digest = \"1h\" }\n");
+		assert_int_equal(in_state(w, "messages"), CASES[i].messages);
+		finish(w);
+		tear_down(state);
+		assert_int_equal(set_up(state), 0);
+		w = *state;
+	}
+}
+
 static void test_no_digest(void **state)
 {
 	struct world *w = *state;
@@ -192,7 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_once),           TEST(test_digest),
 		TEST(test_digest_restart), TEST(test_no_digest),
-		TEST(test_alerts_limited),
+		TEST(test_digest_waits),   TEST(test_alerts_limited),
 	};
 
 	sp_log_setup(SP_LOG_ERROR, false);
