@@ -119,6 +119,7 @@ static int lint_tlsa(struct sp_cmd_ctx *ctx, const char *path)
 static struct sp_json *conf_json(const struct sp_conf *conf)
 {
 	struct sp_json *obj = sp_json_object();
+	char why[SP_CONF_WHY];
 
 	sp_json_set_cstr(obj, "file", conf->file);
 	sp_json_set_cstr(obj, "hostname", conf->hostname);
@@ -130,6 +131,8 @@ static struct sp_json *conf_json(const struct sp_conf *conf)
 	sp_json_set_cstr(obj, "dane_profile", conf->dane.profile);
 	sp_json_set_int(obj, "listeners", (int64_t)conf->listen_count);
 	sp_json_set_int(obj, "routes", (int64_t)conf->route_count);
+	sp_json_set_cstr(obj, "warning",
+	                 sp_conf_warning(conf, why) ? why : NULL);
 	return obj;
 }
 
@@ -153,6 +156,9 @@ static int lint_config(struct sp_cmd_ctx *ctx, const char *path)
 		                        conf ? conf_json(conf) : NULL)
 		                 ? SP_EXIT_OK
 		                 : SP_EXIT_NO;
+	}
+	if (conf && !ctx->json && sp_conf_warning(conf, why)) {
+		fprintf(stderr, "sealpost: warning: %s\n", why);
 	}
 	sp_conf_free(&conf);
 	sp_buf_fini(&text);

@@ -161,6 +161,9 @@ int main(int argc, char **argv)
 		if (status == 0) {
 			printf("%s: valid\n", args.path);
 		}
+		if (sp_conf_warning(conf, why)) {
+			fprintf(stderr, "sealpostd: warning: %s\n", why);
+		}
 		sp_conf_free(&conf);
 		return status;
 	}

@@ -20,7 +20,8 @@
 #include "conf/conf_schema.h"
 #include "wire/address.h"
 
-#define KEYS_MAX 48 /* per section, asserted by the unit test of the table */
+#define SHOWN_MAX 100 /* bytes of a domain in a warning */
+#define KEYS_MAX  48  /* per section, asserted by the unit test of the table */
 
 /* libconfuse's callbacks carry no argument of ours. One parse at a time in
  * a process: set for the length of parse_text only. */
@@ -399,17 +400,34 @@ static struct sp_str domain_of(const char *mailbox)
 	return domain;
 }
 
+/* Who we are in reports. Without a postmaster it is the address that every
+ * domain has. */
+static void fill_report(struct sp_conf *conf)
+{
+	if (!*conf->report.contact) {
+		conf->report.contact =
+			*conf->postmaster
+				? conf->postmaster
+				: sp_arena_printf(&conf->arena, "postmaster@%s",
+		                                  conf->hostname);
+	}
+	if (!*conf->report.from) {
+		conf->report.from = conf->report.contact;
+	}
+	if (!*conf->report.organization) {
+		conf->report.organization = conf->hostname;
+	}
+}
+
 /* A report is known by a signature of the domain that its contact is in (RFC
  * 8460 3), which is made for the author's. */
 static void check_report(const struct sp_conf *conf)
 {
-	const char *contact =
-		*conf->report.contact ? conf->report.contact : conf->postmaster;
+	const char *contact = conf->report.contact;
 	const char *from = conf->report.from;
 	char text[SP_CONF_WHY];
 
-	if (*from && *contact &&
-	    !sp_str_eq_nocase(domain_of(from), domain_of(contact))) {
+	if (!sp_str_eq_nocase(domain_of(from), domain_of(contact))) {
 		(void)snprintf(text, sizeof(text),
 		               "report: from %.100s and contact %.100s: "
 		               "expected addresses in one domain",
@@ -506,10 +524,11 @@ static int parse_text(struct sp_str text, struct parse *p,
 		store_all(cfg, conf);
 		fix_routes(conf);
 		fix_dkim(conf);
-		check_whole(conf);
 		if (!*conf->hostname) {
 			conf->hostname = machine_name(conf);
 		}
+		fill_report(conf);
+		check_whole(conf);
 	}
 	if (p->failed) {
 		sp_conf_free(&conf);
@@ -595,6 +614,33 @@ void sp_conf_free(struct sp_conf **conf)
 	sp_arena_fini(&c->arena);
 	sp_free(c);
 	*conf = NULL;
+}
+
+struct sp_str sp_conf_submitter(const struct sp_conf *conf)
+{
+	return domain_of(conf->report.contact);
+}
+
+bool sp_conf_warning(const struct sp_conf *conf, char *why_out)
+{
+	struct sp_str domain = domain_of(conf->report.from);
+	struct sp_arena arena;
+	bool covered;
+
+	sp_arena_init(&arena);
+	covered = sp_domain_to_ascii(domain, &arena, &domain) == 0 &&
+	          sp_conf_dkim_find(conf, domain);
+	domain = sp_str_sub(domain, 0, SHOWN_MAX);
+	(void)snprintf(
+		why_out, SP_CONF_WHY,
+		"report: mailed TLS reports leave from " SP_STR_FMT
+		" without a DKIM signature and may be ignored (RFC 8460 "
+		"3): \"sealpost dkim make " SP_STR_FMT
+		"\" makes a key, its record and its dkim section; or set "
+		"report { count = false }",
+		SP_STR_ARG(domain), SP_STR_ARG(domain));
+	sp_arena_fini(&arena);
+	return !covered && conf->report.count && !*conf->report.directory;
 }
 
 const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,

@@ -149,7 +149,8 @@ struct sp_conf {
 	} sts;
 
 	struct {
-		const char *organization;
+		bool count;
+		const char *organization; /* never empty, as the next two */
 		const char *contact;
 		const char *from;
 		int64_t spread_ms;
@@ -186,6 +187,13 @@ int sp_conf_parse(struct sp_str text, const char *name,
                   struct sp_conf **conf_out, char *why_out);
 
 void sp_conf_free(struct sp_conf **conf);
+
+/* What is no error and seldom meant: mailed TLS reports without a DKIM key.
+ * True: one line in why_out (SP_CONF_WHY bytes). */
+bool sp_conf_warning(const struct sp_conf *conf, char *why_out);
+
+/* Who sends TLS reports: the domain of report.contact (RFC 8460 5.3). */
+struct sp_str sp_conf_submitter(const struct sp_conf *conf);
 
 /* The route for a recipient domain: its own, else "*", else null. */
 const struct sp_conf_route *sp_conf_route_find(const struct sp_conf *conf,

@@ -223,6 +223,9 @@ static const struct sp_conf_key STS[] = {
 };
 
 static const struct sp_conf_key REPORT[] = {
+	{"count", SP_CONF_BOOL, KEY(report, count), 0, 0, NULL, "true",
+         "false: sessions are not counted, so that there is nothing to "
+         "report."},
 	{"organization", SP_CONF_TEXT, KEY(report, organization), 0, 0, NULL,
          "", "Our name in TLS reports; empty: the hostname."},
 	{"contact", SP_CONF_MAILBOX, KEY(report, contact), 0, 0, NULL, "",

@@ -426,6 +426,7 @@ static bool take_update(struct sp_attempt *a, struct sp_plan **plan)
 	}
 	a->outdated = a->shared;
 	a->hosts = (struct sp_attempt_fold){0};
+	sp_count_replan(&a->counts);
 	a->host = 0;
 	return true;
 }
@@ -526,6 +527,7 @@ struct sp_attempt *sp_attempt_new(const struct sp_attempt_ask *ask,
 
 	sp_arena_init(&a->arena);
 	a->counts.arena = &a->arena;
+	a->counts.off = !ask->conf->report.count;
 	a->ask = *ask;
 	if (ask->probe) {
 		a->ask.envelope = &NO_ENVELOPE;

@@ -146,7 +146,7 @@ static struct sp_count *add(struct sp_counts *counts, const char *type,
 {
 	struct sp_count *c;
 
-	if (counts->count == SP_COUNTS_MAX) {
+	if (counts->off || counts->count == SP_COUNTS_MAX) {
 		return NULL;
 	}
 	if (counts->count == counts->room) {
@@ -224,6 +224,7 @@ static void set_session(struct sp_counts *counts, struct sp_count *c,
 {
 	struct sp_arena *arena = counts->arena;
 
+	c->session = facts != NULL;
 	if (!c->result.len) {
 		return; /* of a success only the policy is told */
 	}
@@ -284,6 +285,18 @@ void sp_count_plan(struct sp_counts *counts, const struct sp_plan *plan)
 			set_failure(counts, c, plan->verdict.cause);
 		}
 	}
+}
+
+void sp_count_replan(struct sp_counts *counts)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < counts->count; i++) {
+		if (counts->list[i].session) {
+			counts->list[kept++] = counts->list[i];
+		}
+	}
+	counts->count = kept;
 }
 
 /* ---- a try ---- */

@@ -31,6 +31,7 @@ struct sp_count {
 	struct sp_str mx_helo;
 	struct sp_str receiving_ip;
 	struct sp_str reason; /* scenario and code: "tlsa-mismatch 4.7.323" */
+	bool session;         /* there was one; else it is of the plan */
 };
 
 struct sp_counts {
@@ -39,10 +40,13 @@ struct sp_counts {
 	struct sp_count *list;
 	size_t count;
 	size_t room;
+	bool off; /* nothing is counted (report.count) */
 };
 
 /* Of the plan as a whole: DNSSEC, and fetching the MTA-STS policy. Once. */
 void sp_count_plan(struct sp_counts *counts, const struct sp_plan *plan);
+/* Another plan takes its place: what was found without a session is gone. */
+void sp_count_replan(struct sp_counts *counts);
 /* A host that is passed over for its TLSA records or by MTA-STS. */
 void sp_count_skipped(struct sp_counts *counts, const struct sp_plan *plan,
                       const struct sp_plan_host *host);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """MTA-STS (RFC 8461) beside DANE: A40, A45 to A48a."""
 
+import json
+
 import pytest
 
 from lab import front
@@ -258,3 +260,32 @@ def test_id_is_looked_at_before_a_failure(mail, lab):
     assert (trace["status"], trace["security"]) == ("delivered", "sts"), brief(trace)
     plan = next(e["detail"]["plan"] for e in trace["events"] if e["event"] == "send")
     assert plan["sts"]["mx"] == [f"mx.{mail.domain.name}"]
+
+
+def counted(server, domain: str) -> tuple[int, int]:
+    """Sessions of today under MTA-STS: good ones, and failures."""
+    done = server.run("report", "show", "--json", domain)
+    policies = json.loads(done.stdout)["policies"] if done.returncode == 0 else []
+    sums = [p["summary"] for p in policies if p["policy"]["policy-type"] == "sts"]
+    return (
+        sum(s["total-successful-session-count"] for s in sums),
+        sum(s["total-failure-session-count"] for s in sums),
+    )
+
+
+@scenario(sts("replaced.test", mx="mx.other.test"))
+def test_a_plan_that_is_replaced_is_counted_once(mail, lab):
+    """What failed under a policy that was outdated is no failure (RFC 8460)."""
+    trace = mail.deferred("4.8", "sts-mx-not-listed")
+    lab.server.run("queue", "hold", trace["id"])
+    before = counted(lab.server, mail.domain.name)
+    assert before[0] == 0 and before[1] > 0
+    host = mail.domain.sts.host
+    host.answer = Answer(policy("enforce", f"mx.{mail.domain.name}"))
+    owner = mail.domain.full_name("_mta-sts")
+    lab.world.fronts.set_fault(owner, "TXT", front.texts("v=STSv1; id=2;"))
+    recipient = f"once@{mail.domain.name}"
+    lab.server.submit(SENDER, recipient)
+    trace = lab.server.wait_trace(recipient, lambda t: t["attempts"] > 0)
+    assert (trace["status"], trace["attempts"]) == ("delivered", 1), brief(trace)
+    assert counted(lab.server, mail.domain.name) == (1, before[1])

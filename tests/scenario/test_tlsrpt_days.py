@@ -276,6 +276,17 @@ def test_long_list(lab):
     assert rows[0]["sent_to"]
 
 
+def test_unsigned_reports_are_told_of(tmp_path, lab):
+    """A report without a signature may be ignored, and nobody would hear."""
+    config = tmp_path / "sealpost.conf"
+    config.write_text(f'hostname = "mx.a.test"\nstore = "sqlite:{tmp_path}/s.db"\n')
+    argv = [str(build_directory() / "sealpostd"), "-t", "-c", str(config)]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, f"{config}: valid\n")
+    assert '"sealpost dkim make mx.a.test"' in done.stderr
+    assert "report.unsigned" not in lab.server.log.read_text()
+
+
 @pytest.mark.parametrize("program", ["sealpostd", "lint"])
 def test_names_in_one_domain(tmp_path, program):
     config = tmp_path / "sealpost.conf"

@@ -308,6 +308,7 @@ def test_forged_name(server):
 
 def test_first_failure_is_told(stage):
     lab = stage.lab("tlsrpt-told", domains)
+    assert "report.unsigned" in lab.server.log.read_text()
     server = lab.server
     value = report("told.test", "t1", **{"organization-name": "First\r\nX: y"})
     take(server, json.dumps(value).encode())

@@ -12,39 +12,6 @@
 #include "base/time.h"
 #include "role/report/build.h"
 
-/* Of a server without a postmaster: the address that every domain has. */
-static struct sp_str default_contact(const struct sp_conf *conf)
-{
-	static char text[300];
-
-	(void)snprintf(text, sizeof(text), "postmaster@%s", conf->hostname);
-	return sp_str_from(text);
-}
-
-struct sp_str build_contact(const struct sp_conf *conf)
-{
-	if (*conf->report.contact) {
-		return sp_str_from(conf->report.contact);
-	}
-	return *conf->postmaster ? sp_str_from(conf->postmaster)
-	                         : default_contact(conf);
-}
-
-struct sp_str build_from(const struct sp_conf *conf)
-{
-	return *conf->report.from ? sp_str_from(conf->report.from)
-	                          : build_contact(conf);
-}
-
-struct sp_str build_submitter(const struct sp_conf *conf)
-{
-	struct sp_str contact = build_contact(conf);
-	struct sp_str local;
-
-	(void)sp_str_cut(&contact, '@', &local);
-	return contact.len ? contact : sp_str_from(conf->hostname);
-}
-
 /* ---- which domains ---- */
 
 struct gathering {
@@ -260,10 +227,8 @@ int build_report(struct sp_store *store, const struct sp_conf *conf,
 	int ret;
 
 	*report_out = (struct sp_tlsrpt_report){
-		.organization = sp_str_from(*conf->report.organization
-	                                            ? conf->report.organization
-	                                            : conf->hostname),
-		.contact = build_contact(conf),
+		.organization = sp_str_from(conf->report.organization),
+		.contact = sp_str_from(conf->report.contact),
 		.start_ms = day * SP_STORE_DAY_MS,
 		.end_ms = (day + 1) * SP_STORE_DAY_MS - 1000,
 	};

@@ -34,10 +34,4 @@ int build_report(struct sp_store *store, const struct sp_conf *conf,
                  int64_t day, struct sp_str domain, struct sp_arena *arena,
                  struct sp_tlsrpt_report *report_out);
 
-/* Who we are in reports: configured, or taken from hostname and
- * postmaster. */
-struct sp_str build_contact(const struct sp_conf *conf);
-struct sp_str build_from(const struct sp_conf *conf);
-struct sp_str build_submitter(const struct sp_conf *conf);
-
 #endif

@@ -240,7 +240,7 @@ static struct sp_str file_name(struct job *job, const char *extension)
 	struct sp_str text;
 
 	sp_buf_init(&name, 1000);
-	(void)sp_tlsrpt_file_name(build_submitter(job->role->ctx->conf),
+	(void)sp_tlsrpt_file_name(sp_conf_submitter(job->role->ctx->conf),
 	                          job->domain, job->day * SP_STORE_DAY_MS,
 	                          (job->day + 1) * SP_STORE_DAY_MS - 1000,
 	                          extension, &name);
@@ -262,9 +262,9 @@ static void send_mail(struct job *job, const struct sp_tlsrpt_rua *rua)
 		.to = rua->address,
 	};
 	struct sp_tlsrpt_mail mail = {
-		.from = build_from(conf),
+		.from = sp_str_from(conf->report.from),
 		.to = rua->address,
-		.submitter = build_submitter(conf),
+		.submitter = sp_conf_submitter(conf),
 		.domain = job->domain,
 		.report_id = job->report_id,
 		.file = file_name(job, ".json.gz"),

@@ -499,31 +499,21 @@ static void link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	}
 }
 
-/* A report's signature must be of the domain that its contact is in, or its
- * receiver can't tell it from a forged one (RFC 8460 3). */
-static int check_names(struct sp_role_ctx *ctx)
+/* It leaves unsigned, and nobody would hear why it is ignored. */
+static void warn(const struct sp_role_ctx *ctx)
 {
-	struct sp_str from = build_from(ctx->conf);
-	struct sp_str local;
+	char why[SP_CONF_WHY];
 
-	(void)sp_str_cut(&from, '@', &local);
-	if (sp_str_eq_nocase(from, build_submitter(ctx->conf))) {
-		return 0;
+	if (sp_conf_warning(ctx->conf, why)) {
+		sp_log(&ctx->log, SP_LOG_WARN, "report.unsigned",
+		       SP_F_CSTR("why", why));
 	}
-	(void)snprintf(ctx->why, sizeof(ctx->why),
-	               "report: from and contact are in different domains");
-	return SP_ECONFIG;
 }
 
 static int start(struct sp_role_ctx *ctx)
 {
-	struct report *role;
-	int ret = check_names(ctx);
+	struct report *role = SP_NEW(struct report);
 
-	if (ret) {
-		return ret;
-	}
-	role = SP_NEW(struct report);
 	ctx->state = role;
 	role->ctx = ctx;
 	role->loaded_day = -1;
@@ -532,7 +522,13 @@ static int start(struct sp_role_ctx *ctx)
 	sp_list_init(&role->jobs);
 	sp_list_init(&role->waiters);
 	sp_map_init(&role->asked);
+	warn(ctx);
 	return 0;
+}
+
+static void reload(struct sp_role_ctx *ctx)
+{
+	warn(ctx);
 }
 
 static void finish(struct sp_role_ctx *ctx)
@@ -559,5 +555,6 @@ const struct sp_role_ops SP_ROLE_REPORT_OPS = {
 	.link_up = link_up,
 	.link_down = link_down,
 	.frame = frame,
+	.reload = reload,
 	.finish = finish,
 };

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -163,6 +164,9 @@ static const struct refused {
 	{"RFC 8460 3: report from another domain than the postmaster's",
          "postmaster = \"p@a.test\" report { from = \"tls@x.a.test\" }",
          "expected addresses in one domain"},
+	{"RFC 8460 3: report from another domain than the server's",
+         "hostname = \"mx.a.test\" report { from = \"tls@a.test\" }",
+         "expected addresses in one domain"},
 	{"bad mailbox", "postmaster = \"nobody\"", "a mail address"},
 	{"unclosed section", "smtp { port = 25\n", "x.conf:1: the file ends"},
 	{"unclosed string", "hostname = \"a", "x.conf:"},
@@ -247,6 +251,60 @@ static void test_dkim(void **state)
 	sp_conf_free(&c);
 }
 
+static const struct {
+	const char *name;
+	const char *text;
+	const char *domain; /* that wants a key; null: no warning */
+} UNSIGNED[] = {
+	{"RFC 8460 3: no key", "hostname = \"mx.a.test\"", "mx.a.test"},
+	{"the postmaster's domain",
+         "hostname = \"mx.a.test\" postmaster = \"p@B.test\"", "b.test"},
+	{"the author's domain, in A-labels",
+         "report { contact = \"t@b\303\274cher.test\" }", "xn--bcher-kva.test"},
+	{"a key", "postmaster = \"p@B.test\" dkim \"b.test\" { key = \"/k\" }",
+         NULL},
+	{"a key for a parent domain only",
+         "hostname = \"mx.a.test\" dkim \"a.test\" { key = \"/k\" }",
+         "mx.a.test"},
+	{"nothing is counted", "report { count = false }", NULL},
+	{"nothing is mailed", "report { directory = \"/d\" }", NULL},
+};
+
+static void test_unsigned_reports(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(UNSIGNED) / sizeof(UNSIGNED[0]); i++) {
+		char why[SP_CONF_WHY] = "";
+		char advice[100];
+		struct sp_conf *c = parse(UNSIGNED[i].text, why);
+
+		print_message("%s\n", UNSIGNED[i].name);
+		assert_non_null(c);
+		assert_int_equal(sp_conf_warning(c, why),
+		                 UNSIGNED[i].domain != NULL);
+		if (UNSIGNED[i].domain) {
+			snprintf(advice, sizeof(advice),
+			         "\"sealpost dkim make %s\"",
+			         UNSIGNED[i].domain);
+			assert_non_null(strstr(why, advice));
+		}
+		sp_conf_free(&c);
+	}
+}
+
+static void test_reports_author(void **state)
+{
+	char why[SP_CONF_WHY] = "";
+	struct sp_conf *c = parse("hostname = \"mx.a.test\"", why);
+
+	(void)state;
+	assert_string_equal(c->report.contact, "postmaster@mx.a.test");
+	assert_string_equal(c->report.from, "postmaster@mx.a.test");
+	assert_string_equal(c->report.organization, "mx.a.test");
+	assert_true(sp_str_eq(sp_conf_submitter(c), SP_STR("mx.a.test")));
+	sp_conf_free(&c);
+}
+
 static void test_nul(void **state)
 {
 	struct sp_conf *conf;
@@ -301,6 +359,8 @@ int main(void)
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_dkim),
+		cmocka_unit_test(test_unsigned_reports),
+		cmocka_unit_test(test_reports_author),
 		cmocka_unit_test(test_nul),
 		cmocka_unit_test(test_missing_file),
 		cmocka_unit_test(test_schema),
