@@ -116,6 +116,16 @@ CASES = [
         warm=True,
     ),
     Case(
+        "counting",
+        "delivery to 1,000 domains, with and without counts for TLS reports",
+        "delivery",
+        1000,
+        {"sealpost": {}, "sealpost-uncounted": {"general": "report { count = false }"}},
+        rounds=3,
+        warm=True,
+        reps=9,
+    ),
+    Case(
         "many-cold",
         "delivery to 1,000 domains, a full handshake each, empty DNS caches",
         "delivery",

@@ -87,8 +87,8 @@ def summary(case, rows: list[dict]):
         speed = results.median(case.name, system, rate)
         spent = results.median(case.name, system, cpu)
         text = f"  median {system:14} {speed:8.0f} msg/s {spent:7.3f} ms CPU a message"
-        others = [o for o in ("postfix", "floor") if o in case.systems and o != system]
-        for other in others if system.startswith("sealpost") else []:
+        others = [o for o in case.systems if o != system]
+        for other in others if system == "sealpost" else []:
             if (share := results.ratio(case.name, system, other, cpu)) is not None:
                 faster = results.ratio(case.name, system, other, rate) or 0
                 text += f"; to {other}: CPU {share:.3f}, rate {faster:.2f}"
@@ -138,6 +138,13 @@ TARGETS = [
         most=False,
         a="sealpost-1m",
         b="sealpost",
+    ),
+    Target(
+        "CPU a message with counts for TLS reports, to without",
+        "counting",
+        cpu,
+        1.02,
+        b="sealpost-uncounted",
     ),
     Target("rate to the floor, full handshakes", "many", rate, 0.8, most=False, b="floor"),
     Target("memory of 10,000 slow deliveries", "slow-servers", memory, 400, b=None, unit=" MiB"),
