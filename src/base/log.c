@@ -158,7 +158,9 @@ static void append_value(struct sp_buf *line, const struct sp_field *f)
 
 static void append_pair(struct sp_buf *line, const struct sp_field *f)
 {
-	(void)sp_buf_printf(line, setup.json ? ",\"%s\":" : " %s=", f->key);
+	(void)sp_buf_append_cstr(line, setup.json ? ",\"" : " ");
+	(void)sp_buf_append_cstr(line, f->key);
+	(void)sp_buf_append_cstr(line, setup.json ? "\":" : "=");
 	append_value(line, f);
 }
 
@@ -206,11 +208,13 @@ static void append_head(struct sp_buf *line, enum sp_log_level level,
 	char now[SP_TIME_TEXT];
 
 	sp_time_rfc3339(sp_time_wall_ms(), now);
-	(void)sp_buf_printf(line,
-	                    setup.json ? "{\"time\":\"%s\",\"level\":\"%s\","
-	                                 "\"event\":\"%s\""
-	                               : "%s %s %s",
-	                    now, level_names[level], event);
+	(void)sp_buf_append_cstr(line, setup.json ? "{\"time\":\"" : "");
+	(void)sp_buf_append_cstr(line, now);
+	(void)sp_buf_append_cstr(line, setup.json ? "\",\"level\":\"" : " ");
+	(void)sp_buf_append_cstr(line, level_names[level]);
+	(void)sp_buf_append_cstr(line, setup.json ? "\",\"event\":\"" : " ");
+	(void)sp_buf_append_cstr(line, event);
+	(void)sp_buf_append_cstr(line, setup.json ? "\"" : "");
 }
 
 /* A standard error that is gone is nobody's to be told about. */

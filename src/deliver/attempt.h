@@ -77,7 +77,9 @@ struct sp_attempt_result {
 	                       * null: none did */
 	struct sp_str host;   /* of the last try */
 	struct sp_str address;
-	struct sp_json *detail;     /* evidence; owned; null where it is bare */
+	struct sp_json *detail; /* evidence; owned; null where it is bare */
+	struct sp_str
+		plan_text; /* the text of its "plan" where that is known */
 	const struct sp_plan *plan; /* the last one; null: none was made */
 	bool blocked;     /* not delivered, and log-only mode would have let a
 	                   * host pass that failed */

@@ -154,6 +154,7 @@ struct sp_json *sp__attempt_detail(struct sp_attempt *a)
 
 	if (a->shared) {
 		sp_json_set(detail, "plan", sp_shared_plan_evidence(a->shared));
+		a->result.plan_text = sp_shared_plan_text(a->shared);
 	}
 	sp_json_set(detail, "tries", a->tries);
 	a->tries = NULL;

@@ -32,6 +32,7 @@
 #include "base/mem.h"
 #include "base/time.h"
 #include "deliver/dial_private.h"
+#include "deliver/evidence.h"
 
 /* Bytes that wait to be sent: few, so that the timers fit what was sent. */
 #define OUT_FILL 131072
@@ -542,6 +543,7 @@ void sp_dial_free(struct sp_dial **dial)
 		*d->freed = true;
 	}
 	sp_list_remove(&d->linger_node);
+	sp_json_free(&d->facts.tls_evidence);
 	sp_stream_free(&d->stream);
 	sp_smtp_client_free(&d->client);
 	sp_deferred_free(&d->turn);
@@ -565,6 +567,7 @@ void sp_dial_quit(struct sp_dial **dial)
 	*dial = NULL;
 	write_out(d);
 	d->lingers = true;
+	sp_json_free(&d->facts.tls_evidence);
 	d->event_count = 0;
 	if (d->freed) { /* inside on_turn: it must not touch d again */
 		*d->freed = true;
@@ -593,8 +596,13 @@ void sp_dial_reap(struct sp_list *lingering)
 
 void sp_dial_adopt(struct sp_dial *d, sp_dial_fn *fn, void *arg)
 {
+	struct sp_dial_facts *facts = &d->facts;
+
 	d->fn = fn;
 	d->arg = arg;
+	if (facts->handshake_tried && !facts->tls_evidence) {
+		facts->tls_evidence = sp_evidence_tls(&facts->tls_facts);
+	}
 }
 
 void sp_dial_send(struct sp_dial *d,

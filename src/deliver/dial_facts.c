@@ -2,26 +2,47 @@
 /* Between the words of net, smtp and policy, which don't know each other. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "deliver/dial.h"
 #include "deliver/dial_facts.h"
 #include "policy/keys.h"
 
+static char *append(char *at, struct sp_str s)
+{
+	if (s.len > 0) {
+		memcpy(at, s.ptr, s.len);
+	}
+	return at + s.len;
+}
+
+/* Once for each message: without printf. */
 char *sp_dial_make_key(const struct sp_plan_host *host,
                        const struct sp_plan_address *address, uint16_t port,
                        const struct sp_judge_conf *judge,
                        struct sp_arena *arena)
 {
 	const struct sp_filter *f = &judge->filter;
-	char bytes[33];
+	unsigned char fixed[sizeof(address->bytes) + 8] = {
+		[0] = address->family,     [1] = (unsigned char)(port >> 8),
+		[2] = (unsigned char)port, [3] = (unsigned char)judge->profile,
+		[4] = f->log_only,         [5] = f->exception,
+		[6] = f->tls_optional,     [7] = f->requiretls,
+	};
+	char hex[2 * sizeof(fixed) + 1];
+	char *key = sp_arena_alloc(arena, sizeof(hex) + host->name.len +
+	                                          host->digest.len + 2);
+	char *at = key;
 
-	sp_str_hex(address->bytes, address->family == 4 ? 4 : 16, bytes,
-	           sizeof(bytes));
-	return sp_arena_printf(
-		arena, SP_STR_FMT "|%s|%u|%d|%d%d%d%d|" SP_STR_FMT,
-		SP_STR_ARG(host->name), bytes, port, judge->profile,
-		f->log_only, f->exception, f->tls_optional, f->requiretls,
-		SP_STR_ARG(host->digest));
+	memcpy(fixed + 8, address->bytes, address->family == 4 ? 4 : 16);
+	sp_str_hex(fixed, sizeof(fixed), hex, sizeof(hex));
+	at = append(at, sp_str_from(hex));
+	at = append(at, SP_STR("|"));
+	at = append(at, host->name);
+	at = append(at, SP_STR("|"));
+	at = append(at, host->digest);
+	*at = '\0';
+	return key;
 }
 
 void sp_dial_tls_params(const struct sp_plan_host *host, struct sp_str key,

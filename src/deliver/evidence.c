@@ -349,7 +349,9 @@ struct sp_json *sp_evidence_try(const struct sp_plan_host *host,
 	sp_json_set_text(obj, "peer_name", facts->peer_name);
 	sp_json_set_cstr(obj, "security", verdict ? NULL : j->security);
 	sp_json_set_bool(obj, "authenticated", !verdict && j->authenticated);
-	if (facts->handshake_tried) {
+	if (facts->tls_evidence) {
+		sp_json_set(obj, "tls", sp_json_share(facts->tls_evidence));
+	} else if (facts->handshake_tried) {
 		sp_json_set(obj, "tls", sp_evidence_tls(&facts->tls_facts));
 	} else {
 		sp_json_set_null(obj, "tls");

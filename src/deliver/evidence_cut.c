@@ -81,14 +81,15 @@ static struct sp_json *cut(const struct sp_json *detail,
 	return obj;
 }
 
-static int try_write(const struct sp_json *value, size_t max_bytes,
-                     struct sp_buf *out)
+static int try_write(const struct sp_json *value, struct sp_str plan,
+                     size_t max_bytes, struct sp_buf *out)
 {
 	struct sp_buf text;
 	int err;
 
 	sp_buf_init(&text, max_bytes);
-	err = sp_json_write(value, &text);
+	err = plan.len ? sp_json_write_known(value, "plan", plan, &text)
+	               : sp_json_write(value, &text);
 	if (!err) {
 		err = sp_buf_append_str(out, sp_buf_str(&text));
 	}
@@ -96,15 +97,15 @@ static int try_write(const struct sp_json *value, size_t max_bytes,
 	return err;
 }
 
-int sp_evidence_write(const struct sp_json *detail, size_t max_bytes,
-                      struct sp_buf *out)
+int sp_evidence_write(const struct sp_json *detail, struct sp_str plan,
+                      size_t max_bytes, struct sp_buf *out)
 {
-	int err = try_write(detail, max_bytes, out);
+	int err = try_write(detail, plan, max_bytes, out);
 
 	for (size_t i = 0; err && i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct sp_json *less = cut(detail, &forms[i]);
 
-		err = try_write(less, max_bytes, out);
+		err = try_write(less, SP_STR(""), max_bytes, out);
 		sp_json_free(&less);
 	}
 	return err ? SP_ELIMIT : 0;

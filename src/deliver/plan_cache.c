@@ -7,6 +7,8 @@
 #include "deliver/evidence.h"
 #include "deliver/plan_cache.h"
 
+#define TEXT_MAX 16384
+
 struct entry {
 	struct sp_list node;
 	char *domain;                  /* owned */
@@ -25,6 +27,7 @@ struct sp_shared_plan *sp_shared_plan_new(struct sp_plan **plan)
 
 	shared->plan = *plan;
 	shared->holders = 1;
+	sp_buf_init(&shared->text, TEXT_MAX);
 	*plan = NULL;
 	return shared;
 }
@@ -43,6 +46,7 @@ void sp_shared_plan_drop(struct sp_shared_plan **shared)
 	if (s && --s->holders == 0) {
 		sp_plan_free(&s->plan);
 		sp_json_free(&s->evidence);
+		sp_buf_fini(&s->text);
 		sp_free(s);
 	}
 }
@@ -51,8 +55,17 @@ struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared)
 {
 	if (!shared->evidence) {
 		shared->evidence = sp_evidence_plan(shared->plan);
+	} else if (sp_buf_len(&shared->text) == 0 &&
+	           sp_buf_error(&shared->text) == 0) {
+		/* One that is too long stays untold. */
+		(void)sp_json_write(shared->evidence, &shared->text);
 	}
 	return sp_json_share(shared->evidence);
+}
+
+struct sp_str sp_shared_plan_text(const struct sp_shared_plan *shared)
+{
+	return sp_buf_str(&shared->text);
 }
 
 struct sp_plan_cache *sp_plan_cache_new(void)

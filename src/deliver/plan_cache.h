@@ -24,6 +24,7 @@
 struct sp_shared_plan {
 	struct sp_plan *plan;     /* owned */
 	struct sp_json *evidence; /* owned; null until it is asked for */
+	struct sp_buf text;       /* of it; empty until it is asked for again */
 	size_t holders;
 };
 
@@ -33,6 +34,9 @@ struct sp_shared_plan *sp_shared_plan_hold(struct sp_shared_plan *shared);
 void sp_shared_plan_drop(struct sp_shared_plan **shared);
 /* sp_evidence_plan, made once; the caller's, and not to be changed. */
 struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared);
+/* Its text, borrowed, where several attempts have asked for the evidence; else
+ * empty. */
+struct sp_str sp_shared_plan_text(const struct sp_shared_plan *shared);
 
 struct sp_plan_cache;
 

@@ -8,6 +8,7 @@
  * depth and values before jansson, which recurses and allocates, sees a byte.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -94,8 +95,8 @@ static struct sp_json *string_new(struct sp_str text)
 {
 	setup();
 	if (sp_str_find(text, '\0') == text.len && sp_utf8_valid(text)) {
-		return json_of(
-			json_stringn(text.ptr ? text.ptr : "", text.len));
+		return json_of(json_stringn_nocheck(text.ptr ? text.ptr : "",
+		                                    text.len));
 	}
 	return json_of(string_repaired(text));
 }
@@ -126,7 +127,8 @@ void sp_json_free(struct sp_json **value)
 
 void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take)
 {
-	int err = json_object_set_new(value_of(obj), key, value_of(take));
+	int err =
+		json_object_set_new_nocheck(value_of(obj), key, value_of(take));
 
 	SP_ASSERT(err == 0);
 }
@@ -263,8 +265,232 @@ struct sp_json *sp_json_copy_cut(const struct sp_json *value, size_t text_max)
 
 /* Writing */
 
-/* DEL and C1, which JSON lets pass and some terminals obey: how many bytes
- * the one at the start takes; 0: there is none. */
+/*
+ * One line is written by ourselves: evidence goes with each attempt, and
+ * Jansson's dump costs more than all the rest of an attempt, by a table of
+ * the parents for each value and a call for each piece. What it would write
+ * is written here, byte for byte; reals and indented text are left to it.
+ */
+
+#define C1_LEADS '\xc2' /* where what follows is below U+00A0 */
+#define ONES     0x0101010101010101U
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && c != '"' && c != '\\' &&
+	       c != '\x7f' && c != C1_LEADS;
+}
+
+/* The highest bit of each byte that is zero; of one above it perhaps too. */
+static uint64_t zeros(uint64_t word)
+{
+	return (word - ONES) & ~word;
+}
+
+static size_t plain_len(const char *text, size_t len)
+{
+	uint64_t word;
+	size_t i = 0;
+
+	/* Eight at a time, while all are plain and of ASCII. */
+	for (; len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		if (((word | (word - ONES * 0x20) | zeros(word ^ ONES * '"') |
+		      zeros(word ^ ONES * '\\') | zeros(word ^ ONES * 0x7f)) &
+		     ONES * 0x80) != 0) {
+			break;
+		}
+	}
+	while (i < len && is_plain(text[i])) {
+		i++;
+	}
+	return i;
+}
+
+/* The character at text, which is not plain; how many bytes it takes. DEL
+ * and C1 JSON lets pass, and some terminals obey. */
+static size_t write_special(const char *text, size_t len, struct sp_buf *out)
+{
+	static const char *const ESCAPES[] = {
+		['\b'] = "\\b",  ['\f'] = "\\f",    ['\n'] = "\\n",
+		['\r'] = "\\r",  ['\t'] = "\\t",    ['"'] = "\\\"",
+		['\\'] = "\\\\", [0x7f] = "\\u007f"};
+	unsigned char byte = (unsigned char)text[0];
+	bool c1 = len > 1 && (unsigned char)text[1] < 0xa0;
+
+	if (text[0] == C1_LEADS && c1) {
+		(void)sp_buf_printf(out, "\\u%04x", (unsigned char)text[1]);
+		return 2;
+	}
+	if (text[0] == C1_LEADS) {
+		(void)sp_buf_append_char(out, text[0]);
+	} else if (ESCAPES[byte]) {
+		(void)sp_buf_append_cstr(out, ESCAPES[byte]);
+	} else {
+		(void)sp_buf_printf(out, "\\u%04X", byte);
+	}
+	return 1;
+}
+
+/* In quotes, and then the mark if it is not NUL. */
+static void write_string(const char *text, size_t len, char mark,
+                         struct sp_buf *out)
+{
+	size_t plain = plain_len(text, len);
+	char *at = sp_buf_reserve(out, plain + 3);
+
+	if (at && plain == len) { /* most often */
+		at[0] = '"';
+		memcpy(at + 1, text, len);
+		at[len + 1] = '"';
+		at[len + 2] = mark;
+		sp_buf_commit(out, len + 2 + (mark != '\0'));
+		return;
+	}
+	(void)sp_buf_append_char(out, '"');
+	while (len > 0) {
+		(void)sp_buf_append(out, text, plain);
+		text += plain;
+		len -= plain;
+		plain = len > 0 ? write_special(text, len, out) : 0;
+		text += plain;
+		len -= plain;
+		plain = plain_len(text, len);
+	}
+	(void)sp_buf_append_char(out, '"');
+	if (mark != '\0') {
+		(void)sp_buf_append_char(out, mark);
+	}
+}
+
+static void write_integer(json_int_t number, struct sp_buf *out)
+{
+	unsigned long long rest = number < 0 ? 0ULL - (unsigned long long)number
+	                                     : (unsigned long long)number;
+	char digits[24];
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	if (number < 0) {
+		digits[--at] = '-';
+	}
+	(void)sp_buf_append(out, digits + at, sizeof(digits) - at);
+}
+
+static int append_piece(const char *piece, size_t len, void *arg)
+{
+	return sp_buf_append(arg, piece, len) == 0 ? 0 : -1;
+}
+
+static void write_line(json_t *value, struct sp_buf *out);
+
+struct known {
+	const char *key;
+	struct sp_str text;
+};
+
+/* known may be null. */
+static void write_object(json_t *value, const struct known *known,
+                         struct sp_buf *out)
+{
+	char before = '{';
+	const char *key;
+	json_t *item;
+
+	json_object_foreach(value, key, item)
+	{
+		(void)sp_buf_append_char(out, before);
+		write_string(key, strlen(key), ':', out);
+		if (known && strcmp(key, known->key) == 0) {
+			(void)sp_buf_append_str(out, known->text);
+		} else {
+			write_line(item, out);
+		}
+		before = ',';
+	}
+	(void)sp_buf_append(out, "{}", before == '{' ? 2 : 0);
+	(void)sp_buf_append(out, "}", before == '{' ? 0 : 1);
+}
+
+static void write_array(json_t *value, struct sp_buf *out)
+{
+	json_t *item;
+	size_t i;
+
+	(void)sp_buf_append_char(out, '[');
+	json_array_foreach(value, i, item)
+	{
+		(void)sp_buf_append(out, ",", i > 0);
+		write_line(item, out);
+	}
+	(void)sp_buf_append_char(out, ']');
+}
+
+/* As deep as what was built or parsed, which has a limit. Errors stick to the
+ * buffer. */
+static void write_line(json_t *value, struct sp_buf *out)
+{
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		write_object(value, NULL, out);
+		break;
+	case JSON_ARRAY:
+		write_array(value, out);
+		break;
+	case JSON_STRING:
+		write_string(json_string_value(value),
+		             json_string_length(value), '\0', out);
+		break;
+	case JSON_INTEGER:
+		write_integer(json_integer_value(value), out);
+		break;
+	case JSON_REAL:
+		(void)json_dump_callback(value, append_piece, out,
+		                         JSON_ENCODE_ANY);
+		break;
+	case JSON_TRUE:
+		(void)sp_buf_append(out, "true", 4);
+		break;
+	case JSON_FALSE:
+		(void)sp_buf_append(out, "false", 5);
+		break;
+	case JSON_NULL:
+		(void)sp_buf_append(out, "null", 4);
+		break;
+	}
+}
+
+/* All of it, or nothing. */
+static int end_line(struct sp_buf *out, size_t before)
+{
+	if (sp_buf_error(out)) {
+		sp_buf_truncate(out, sp_buf_len(out) - before);
+	}
+	return sp_buf_error(out);
+}
+
+int sp_json_write(const struct sp_json *value, struct sp_buf *out)
+{
+	size_t before = sp_buf_len(out);
+
+	write_line(value_of(value), out);
+	return end_line(out, before);
+}
+
+int sp_json_write_known(const struct sp_json *obj, const char *key,
+                        struct sp_str text, struct sp_buf *out)
+{
+	const struct known known = {key, text};
+	size_t before = sp_buf_len(out);
+
+	write_object(value_of(obj), &known, out);
+	return end_line(out, before);
+}
+
+/* How many bytes of DEL or C1 stand at the start; 0: there is none. */
 static size_t control_len(const char *at, size_t left)
 {
 	if (at[0] == '\x7f') {
@@ -275,7 +501,7 @@ static size_t control_len(const char *at, size_t left)
 }
 
 /* A piece of Jansson's begins and ends with whole characters. */
-static int append_piece(const char *piece, size_t len, void *arg)
+static int append_escaped(const char *piece, size_t len, void *arg)
 {
 	size_t done = 0;
 	int r = 0;
@@ -296,27 +522,16 @@ static int append_piece(const char *piece, size_t len, void *arg)
 	return r == 0 ? 0 : -1;
 }
 
-static int write_value(const struct sp_json *value, size_t flags,
-                       struct sp_buf *out)
+int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out)
 {
 	size_t before = sp_buf_len(out);
 
-	if (json_dump_callback(value_of(value), append_piece, out,
-	                       flags | JSON_ENCODE_ANY) == 0) {
+	if (json_dump_callback(value_of(value), append_escaped, out,
+	                       JSON_INDENT(2) | JSON_ENCODE_ANY) == 0) {
 		return 0;
 	}
 	sp_buf_truncate(out, sp_buf_len(out) - before);
 	return SP_ELIMIT;
-}
-
-int sp_json_write(const struct sp_json *value, struct sp_buf *out)
-{
-	return write_value(value, JSON_COMPACT, out);
-}
-
-int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out)
-{
-	return write_value(value, JSON_INDENT(2), out);
 }
 
 /* Parsing */

@@ -82,6 +82,27 @@ static void held(void **state)
 	sp_shared_plan_drop(&second);
 }
 
+/* Who comes alone needs no text of it. */
+static void text(void **state)
+{
+	struct sp_shared_plan *shared = plan_with(60);
+	struct sp_json *evidence;
+	struct sp_buf out;
+
+	(void)state;
+	sp_buf_init(&out, 10000);
+	for (int i = 0; i < 3; i++) {
+		evidence = sp_shared_plan_evidence(shared);
+		assert_int_equal(sp_shared_plan_text(shared).len > 0, i > 0);
+		sp_buf_reset(&out);
+		assert_int_equal(sp_json_write(evidence, &out), 0);
+		sp_json_free(&evidence);
+	}
+	assert_true(sp_str_eq(sp_shared_plan_text(shared), sp_buf_str(&out)));
+	sp_buf_fini(&out);
+	sp_shared_plan_drop(&shared);
+}
+
 static void bounded(void **state)
 {
 	struct sp_plan_cache *cache = sp_plan_cache_new();
@@ -107,6 +128,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lives),
 		cmocka_unit_test(held),
+		cmocka_unit_test(text),
 		cmocka_unit_test(bounded),
 	};
 

@@ -76,6 +76,11 @@ static void test_text_of_peers(void **state)
 		{"RFC 8259 7 DEL and C1",
 	         {"\x7f[2J\xc2\x9b\x9f\xc2\xa0\x7f", 10},
 	         "[\"\\u007f[2J\\u009b\\u009f\xc2\xa0\\u007f\"]"},
+		{"RFC 8259 7 two characters",
+	         {"\b\f\t\\\x1f"
+	          "x\xc2",
+	          7},
+	         "[\"\\b\\f\\t\\\\\\u001Fx\xc3\x82\"]"},
 		{"empty", {NULL, 0}, "[\"\"]"},
 	};
 
@@ -175,6 +180,84 @@ static void test_read(void **state)
 	assert_true(sp_json_is_object(sp_json_at(list, 1)));
 	assert_null(sp_json_at(list, 2));
 	sp_json_free(&v);
+}
+
+/* What a document looks like on one line; it is parsed again to the same. */
+static void test_write(void **state)
+{
+	static const struct {
+		const char *name;
+		const char *text;
+	} cases[] = {
+		{"RFC 8259 3 literals", "[true,false,null]"},
+		{"RFC 8259 4 nothing in it", "{\"a\":{},\"b\":[]}"},
+		{"RFC 8259 4 names with escapes",
+	         "{\"a\\\"\\\\\":1,\"\":2,\"\\n\\u007f\\u0085\":{\"c\":[]}}"},
+		{"RFC 8259 6 numbers",
+	         "[0,-1,10,9223372036854775807,-9223372036854775808,-0.25]"},
+		{"RFC 8259 2 a text alone",
+	         "\"\\u0001\\u001F \xc2\xa0\xf0\x9f\x93\xa7/\""},
+		{"RFC 8259 2 a number alone", "1.5"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct sp_json *value = NULL;
+
+		print_message("  %s\n", cases[i].name);
+		assert_int_equal(sp_json_parse(sp_str_from(cases[i].text),
+		                               &SP_JSON_LIMITS_DEFAULT, &value,
+		                               NULL, 0),
+		                 0);
+		check_text(value, cases[i].text);
+		sp_json_free(&value);
+	}
+}
+
+/* No room, at whichever byte: nothing is written. */
+static void test_write_short(void **state)
+{
+	struct sp_str text = SP_STR("{\"k\":[\"a\\nb\",-12,true,1.5,{}]}");
+	struct sp_json *value = NULL;
+
+	(void)state;
+	assert_int_equal(
+		sp_json_parse(text, &SP_JSON_LIMITS_DEFAULT, &value, NULL, 0),
+		0);
+	for (size_t max = 0; max <= text.len; max++) {
+		struct sp_buf out;
+
+		sp_buf_init(&out, max);
+		assert_int_equal(sp_json_write(value, &out),
+		                 max < text.len ? SP_ELIMIT : 0);
+		assert_int_equal(sp_buf_len(&out), max < text.len ? 0 : max);
+		sp_buf_fini(&out);
+	}
+	sp_json_free(&value);
+}
+
+static void test_write_known(void **state)
+{
+	struct sp_json *value = sp_json_object();
+	struct sp_buf out;
+
+	(void)state;
+	sp_json_set_int(value, "a", 1);
+	sp_json_set_null(value, "b");
+	sp_json_set(value, "c", sp_json_object());
+	sp_buf_init(&out, 100);
+	assert_int_equal(
+		sp_json_write_known(value, "b", SP_STR("{\"x\":2}"), &out), 0);
+	assert_true(sp_str_eq(sp_buf_str(&out),
+	                      SP_STR("{\"a\":1,\"b\":{\"x\":2},\"c\":{}}")));
+	sp_buf_fini(&out);
+	sp_buf_init(&out, 10);
+	assert_int_equal(
+		sp_json_write_known(value, "b", SP_STR("{\"x\":2}"), &out),
+		SP_ELIMIT);
+	assert_int_equal(sp_buf_len(&out), 0);
+	sp_buf_fini(&out);
+	sp_json_free(&value);
 }
 
 /* A missing value answers like an empty one. */
@@ -280,6 +363,9 @@ int main(void)
 		cmocka_unit_test(test_text_of_peers),
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_read),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_short),
+		cmocka_unit_test(test_write_known),
 		cmocka_unit_test(test_copy_cut),
 		cmocka_unit_test(test_read_null),
 		cmocka_unit_test(test_next),
