@@ -12,6 +12,7 @@
  *   the steps nearest to it that are as bad as it is.
  */
 #include "analyze/check.h"
+#include "analyze/check_dane.h"
 #include "analyze/check_plan.h"
 #include "analyze/check_sts.h"
 #include "base/mem.h"
@@ -20,7 +21,7 @@
 
 /* The parts in their order: bit and name. A part's header is
  * analyze/check_<name>.h; it joins by a line here. */
-#define PARTS(X) X(STS, sts)
+#define PARTS(X) X(DANE, dane) X(STS, sts)
 
 #define ADAPT(bit, name)                                                       \
 	static void *new_##name(const struct sp_check_ask *ask,                \
