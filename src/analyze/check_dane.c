@@ -267,17 +267,17 @@ struct sp_check_dane *sp_check_dane_new(const struct sp_check_ask *ask,
 	d->arg = arg;
 	sp_arena_init(&d->arena);
 	d->end = sp_deferred_new(ask->loop, end, d);
-	d->step = sp_step_begin(parent, "dane",
-	                        "DANE validation of " SP_STR_FMT,
-	                        SP_STR_ARG(ask->target));
+	d->step =
+		sp_step_begin(parent, "dane", "DANE validation of " SP_STR_FMT,
+	                      SP_STR_ARG(ask->target));
 	d->hosts = sp_arena_array(&d->arena, plan->host_count + 1,
 	                          sizeof(*d->hosts));
 	for (size_t i = 0; i < plan->host_count; i++) {
 		begin_host(d, i);
 	}
 	sp_pace_init(&d->pace, plan, &d->arena);
-	d->jobs = sp_arena_array(&d->arena, d->pace.count + 1,
-	                         sizeof(*d->jobs));
+	d->jobs =
+		sp_arena_array(&d->arena, d->pace.count + 1, sizeof(*d->jobs));
 	work_on(d);
 	end_if_done(d);
 	return d;

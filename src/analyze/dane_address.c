@@ -126,9 +126,9 @@ static struct sp_str owner_of(struct sp_dane_address *a)
 	if (host->tlsa_owner.len) {
 		return host->tlsa_owner;
 	}
-	return sp_str_from(sp_arena_printf(
-		&a->arena, "_%u._tcp." SP_STR_FMT,
-		a->ask.check->route->plan.port, SP_STR_ARG(host->name)));
+	return sp_str_from(sp_arena_printf(&a->arena, "_%u._tcp." SP_STR_FMT,
+	                                   a->ask.check->route->plan.port,
+	                                   SP_STR_ARG(host->name)));
 }
 
 static void put_key(struct sp_dane_address *a, struct sp_step *step,
@@ -207,8 +207,8 @@ static void grow_exchange(struct sp_dane_address *a,
 		sp_step_cause(step, &r->exchange);
 		sp_step_end(step, SP_STEP_WARN);
 	} else {
-		sp_step_end(step, failed(&r->exchange) ? SP_STEP_SKIP
-		                                       : SP_STEP_PASS);
+		sp_step_end(step,
+		            failed(&r->exchange) ? SP_STEP_SKIP : SP_STEP_PASS);
 	}
 }
 

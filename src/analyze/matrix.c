@@ -69,9 +69,9 @@ void sp_matrix_make(const struct sp_tls_chain *chain,
 struct sp_str sp_matrix_line(struct sp_str owner, const struct sp_tlsa *record,
                              struct sp_arena *arena)
 {
-	return sp_str_from(sp_arena_printf(
-		arena, SP_STR_FMT ". IN TLSA %s", SP_STR_ARG(owner),
-		sp_tlsa_format(record, arena)));
+	return sp_str_from(sp_arena_printf(arena, SP_STR_FMT ". IN TLSA %s",
+	                                   SP_STR_ARG(owner),
+	                                   sp_tlsa_format(record, arena)));
 }
 
 static struct sp_json *cells_json(const struct sp_matrix *m,

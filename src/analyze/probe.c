@@ -61,8 +61,7 @@ static struct sp_verdict by_profile(struct sp_probe *p, enum sp_profile profile)
 	struct sp_verdict v;
 
 	if (!judged || judge_conf(p).profile == profile ||
-	    (!p->result.ready &&
-	     facts->judgement.judgement != SP_JUDGE_FAIL)) {
+	    (!p->result.ready && facts->judgement.judgement != SP_JUDGE_FAIL)) {
 		return p->result.verdict;
 	}
 	v = sp_probe_judge(profile, p->ask.host, &facts->tls_facts, &p->arena);
@@ -101,8 +100,8 @@ static void note_said(struct sp_probe *p, const struct sp_smtp_result *result)
 		said->rcpt = keep(p, rcpt->reply);
 	}
 	said->accepted = rcpt->accepted;
-	said->need = result->need != SP_SMTP_NEED_NONE ? result->need
-	                                               : rcpt->need;
+	said->need =
+		result->need != SP_SMTP_NEED_NONE ? result->need : rcpt->need;
 }
 
 static void part(struct sp_probe *p)

@@ -18,6 +18,7 @@
 #include "cmd/check_text.h"
 #include "cmd/dns.h"
 #include "cmd/text.h"
+#include "net/tls.h"
 #include "wire/address.h"
 
 #define PEM_BYTES_MAX (1024u * 1024)
@@ -248,6 +249,17 @@ static int analyze(struct run *r)
 	           : 0;
 }
 
+/* As the server has it; without the roots nothing passes under MTA-STS. */
+static int start_tls(const struct sp_conf *conf)
+{
+	char why[200] = "no TLS";
+
+	if (sp_tls_setup() || sp_tls_roots(conf->ca_bundle, why, sizeof(why))) {
+		return sp_cmd_fail(EXIT_NOT_RUN, "%s", why);
+	}
+	return 0;
+}
+
 static int prepare_and_analyze(struct run *r)
 {
 	int status = sp_cmd_conf(r->ctx);
@@ -261,6 +273,9 @@ static int prepare_and_analyze(struct run *r)
 		status = EXIT_NOT_RUN; /* said by the self-test */
 	}
 	if (!status) {
+		status = start_tls(r->ctx->conf);
+	}
+	if (!status) {
 		r->ask.loop = r->dns.loop;
 		r->ask.conf = r->ctx->conf;
 		r->ask.lookup = &r->dns.direct.lookup;
@@ -268,6 +283,7 @@ static int prepare_and_analyze(struct run *r)
 		status = analyze(r);
 	}
 	sp_cmd_dns_fini(&r->dns);
+	sp_tls_teardown();
 	return status;
 }
 

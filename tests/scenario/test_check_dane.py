@@ -87,7 +87,7 @@ CASES = [
          connections=(0, ALL_KEYS)),
     Case(Domain("cd-no-host.test",
                 [Host(tlsa=["3 1 1"]), Host("mx2", 20, ["3 1 1 wrong"])],
-                signing=BOGUS), FAIL, "rrsig-expired", connections=(0, ALL_KEYS)),
+                signing=BOGUS), FAIL, "tlsa-mismatch", connections=(0, ALL_KEYS)),
     Case(one("cd-owner.test", "3 1 1", tlsa_owner="_25.tcp.mx"), WARN,
          "tlsa-owner-wrong"),
     Case(Domain("cd-mx.test", [Host(tlsa=["3 1 1"])],

@@ -136,8 +136,8 @@ static void test_cells(void **state)
 		assert_int_equal(m.row_count, 2);
 		assert_int_equal(m.rows[0].cells[0], CELLS[i].leaf);
 		assert_int_equal(m.rows[1].cells[0], CELLS[i].root);
-		assert_int_equal(m.matched, CELLS[i].leaf == YES ||
-		                                    CELLS[i].root == YES);
+		assert_int_equal(m.matched,
+		                 CELLS[i].leaf == YES || CELLS[i].root == YES);
 		sp_arena_fini(&arena);
 	}
 }
@@ -159,19 +159,19 @@ static void test_paste(void **state)
 	make_matrix(FIRST, records, 2, &arena, &m);
 	assert_int_equal(m.rows[0].cells[0], YES);
 	assert_int_equal(m.rows[1].cells[1], YES);
-	line = sp_matrix_line(SP_STR("_25._tcp.mx.d.test"),
-	                      &records[1].tlsa, &arena);
+	line = sp_matrix_line(SP_STR("_25._tcp.mx.d.test"), &records[1].tlsa,
+	                      &arena);
 	assert_true(sp_str_starts_nocase(
 		line, SP_STR("_25._tcp.mx.d.test. IN TLSA 2 1 1 ")));
 	json = sp_matrix_json(&m, SP_STR("_25._tcp.mx.d.test"), &arena);
 	assert_int_equal(sp_json_len(json), 2);
+	assert_true(sp_str_eq(sp_json_get_str(sp_json_at(json, 1), "record"),
+	                      line));
 	assert_true(sp_str_eq(
-		sp_json_get_str(sp_json_at(json, 1), "record"), line));
-	assert_true(sp_str_eq(
-		sp_json_get_str(sp_json_at(sp_json_get(sp_json_at(json, 0),
-	                                               "matches"),
-	                                   0),
-	                        "result"),
+		sp_json_get_str(
+			sp_json_at(sp_json_get(sp_json_at(json, 0), "matches"),
+	                           0),
+			"result"),
 		SP_STR("match")));
 	sp_json_free(&json);
 	sp_arena_fini(&arena);
@@ -194,8 +194,8 @@ static void test_garbage(void **state)
 	sp_matrix_make(&chain, &record, 1, &arena, &m);
 	assert_false(m.matched);
 	json = sp_matrix_json(&m, SP_STR("_25._tcp.mx"), &arena);
-	assert_true(sp_json_is_null(
-		sp_json_get(sp_json_at(json, 0), "record")));
+	assert_true(
+		sp_json_is_null(sp_json_get(sp_json_at(json, 0), "record")));
 	sp_json_free(&json);
 	sp_arena_fini(&arena);
 }
@@ -244,7 +244,10 @@ static const struct {
          {FIRST},
          SP_ROLLOVER_SINGLE,
          NULL},
-	{"nothing matches", {{3, 1, 1, NEXT, 0}}, {FIRST}, SP_ROLLOVER_NONE,
+	{"nothing matches",
+         {{3, 1, 1, NEXT, 0}},
+         {FIRST},
+         SP_ROLLOVER_NONE,
          NULL},
 	{"no records", {{0}}, {FIRST}, SP_ROLLOVER_NONE, NULL},
 };
@@ -268,10 +271,9 @@ static void test_rollover(void **state)
 		}
 		r = sp_rollover_judge(matrices, seen);
 		assert_int_equal(r.scheme, ROLLS[i].scheme);
-		assert_int_equal(r.ready,
-		                 ROLLS[i].scheme > SP_ROLLOVER_SINGLE);
-		assert_true(sp_str_eq(r.ends_subject,
-		                      sp_str_from(ROLLS[i].ends)));
+		assert_int_equal(r.ready, ROLLS[i].scheme > SP_ROLLOVER_SINGLE);
+		assert_true(
+			sp_str_eq(r.ends_subject, sp_str_from(ROLLS[i].ends)));
 		assert_int_equal(r.ends_ms != 0, ROLLS[i].ends != NULL);
 		sp_arena_fini(&arena);
 	}
