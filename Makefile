@@ -262,10 +262,17 @@ PREFIX ?= /usr/local
 install: all
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin \
 	    $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man8
+	    $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/man/man7 \
+	    $(DESTDIR)$(PREFIX)/share/man/man8 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 755 $(B)/sealpostd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 755 $(B)/sealpost $(DESTDIR)$(PREFIX)/bin/
 	ln -sf ../bin/sealpost $(DESTDIR)$(PREFIX)/sbin/sealpost-sendmail
+	$(B)/sealpost completion bash \
+	    > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sealpost
+	$(B)/sealpost completion zsh \
+	    > $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_sealpost
 	for m in $(wildcard doc/man/*.[1-8]); do \
 	    install -m 644 $$m $(DESTDIR)$(PREFIX)/share/man/man$${m##*.}/; done
 

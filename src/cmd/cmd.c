@@ -17,9 +17,10 @@
 #include "net/tls.h"
 
 static const struct sp_cmd *const COMMANDS[] = {
-	&SP_CMD_SEND,      &SP_CMD_POLICY, &SP_CMD_CHECK,    &SP_CMD_TLSA,
-	&SP_CMD_LINT,      &SP_CMD_REPORT, &SP_CMD_TRACE,    &SP_CMD_QUEUE,
-	&SP_CMD_EXCEPTION, &SP_CMD_DKIM,   &SP_CMD_SESSIONS, &SP_CMD_STATS,
+	&SP_CMD_SEND,       &SP_CMD_POLICY, &SP_CMD_CHECK,    &SP_CMD_TLSA,
+	&SP_CMD_LINT,       &SP_CMD_REPORT, &SP_CMD_TRACE,    &SP_CMD_QUEUE,
+	&SP_CMD_EXCEPTION,  &SP_CMD_DKIM,   &SP_CMD_SESSIONS, &SP_CMD_STATS,
+	&SP_CMD_COMPLETION,
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 
@@ -33,6 +34,17 @@ static const struct sp_option GENERAL[] = {
 	{0},
 };
 static const struct sp_option NO_OPTIONS[] = {{0}};
+
+const struct sp_cmd *const *sp_cmd_all(size_t *count_out)
+{
+	*count_out = COMMAND_COUNT;
+	return COMMANDS;
+}
+
+const struct sp_option *sp_cmd_general(void)
+{
+	return GENERAL;
+}
 
 /* ---- messages and files ---- */
 
@@ -147,7 +159,7 @@ static void help_general(FILE *f)
 	fputs("usage: sealpost [options] COMMAND [arguments]\n\ncommands:\n",
 	      f);
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
-		fprintf(f, "  %-10s %s\n", COMMANDS[i]->name,
+		fprintf(f, "  %-11s %s\n", COMMANDS[i]->name,
 		        COMMANDS[i]->about);
 	}
 	fputs("\n`sealpost COMMAND --help` tells more; sealpost(1) all.\n", f);

@@ -37,9 +37,13 @@ struct sp_cmd_ctx {
 
 struct sp_cmd {
 	const char *name;
-	const char *words;               /* of the usage line */
-	const char *about;               /* one line */
-	const char *text;                /* more for --help; null: none */
+	const char *words; /* of the usage line; where one begins
+	                    * with a small letter, it is to be
+	                    * typed as it stands */
+	const char *kinds; /* what the first word may be, separated by blanks,
+	                    * where words doesn't tell; null: it does */
+	const char *about; /* one line */
+	const char *text;  /* more for --help; null: none */
 	const struct sp_option *options; /* null: none of its own */
 	size_t words_min;
 	size_t words_max;
@@ -47,6 +51,7 @@ struct sp_cmd {
 };
 
 extern const struct sp_cmd SP_CMD_CHECK;
+extern const struct sp_cmd SP_CMD_COMPLETION;
 extern const struct sp_cmd SP_CMD_DKIM;
 extern const struct sp_cmd SP_CMD_EXCEPTION;
 extern const struct sp_cmd SP_CMD_LINT;
@@ -58,6 +63,10 @@ extern const struct sp_cmd SP_CMD_SESSIONS;
 extern const struct sp_cmd SP_CMD_STATS;
 extern const struct sp_cmd SP_CMD_TLSA;
 extern const struct sp_cmd SP_CMD_TRACE;
+
+/* The table of commands, and the options that all of them have. */
+const struct sp_cmd *const *sp_cmd_all(size_t *count_out);
+const struct sp_option *sp_cmd_general(void);
 
 /* The whole life of `sealpost` and of its other face, sendmail(8). */
 int sp_cmd_main(int argc, const char *const *argv);

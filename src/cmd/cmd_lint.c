@@ -199,6 +199,8 @@ static const struct sp_option OPTIONS[] = {
 const struct sp_cmd SP_CMD_LINT = {
 	.name = "lint",
 	.words = "KIND FILE",
+	.kinds = "mta-sts-policy mta-sts-txt tlsrpt-txt tlsrpt-report tlsa "
+		 "config",
 	.about = "check a policy, a record, a report or a configuration",
 	.text = "KIND is mta-sts-policy, mta-sts-txt, tlsrpt-txt, "
 		"tlsrpt-report (JSON,\n"

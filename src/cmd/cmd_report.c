@@ -302,6 +302,7 @@ const struct sp_cmd SP_CMD_REPORT = {
 	.name = "report",
 	.words = "[list [DOMAIN] | show DOMAIN | send DOMAIN | close-day "
 		 "[DATE]]",
+	.kinds = "list show send import close-day",
 	.about = "TLS reports",
 	.text = "What was counted for TLS reports, a line for each domain and "
 		"day, and where the\n"
