@@ -574,7 +574,10 @@ void sp_dial_quit(struct sp_dial **dial)
 		d->freed = NULL;
 	}
 	sp_list_append(d->conf.lingering, &d->linger_node);
-	sp_stream_close_after_flush(d->stream);
+	sp_smtp_client_free(&d->client);
+	sp_arena_fini(&d->arena);
+	sp_arena_init(&d->arena);
+	sp_stream_close_after_answer(d->stream);
 	sp_stream_timeout(d->stream, SP__DIAL_LINGER_MS);
 }
 

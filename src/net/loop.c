@@ -9,7 +9,12 @@
  *	-> run what was deferred until now -> next turn
  *
  * and a turn that has deferred work waiting does not sleep. What a deferred
- * call defers again belongs to the next turn, so nothing spins in place.
+ * call defers again has another round in the same turn, ROUNDS of them; then
+ * it belongs to the next turn, so nothing spins in place.
+ *
+ * What a watch waits for is told to the kernel once a turn, and only where it
+ * differs from what the kernel knows: a stream that rests and wakes again in
+ * one turn costs no system call.
  */
 #include <errno.h>
 #include <stddef.h>
@@ -23,17 +28,23 @@
 #include "base/mem.h"
 #include "net/loop.h"
 
+#define ROUNDS 3
+
 struct sp_loop {
 	struct event_base *base; /* owned */
 	struct sp_list
 		deferred; /* sp_deferred.node: waiting for the turn's end */
-	struct sp_list running; /* those of this turn, not yet called */
+	struct sp_list running; /* those of this round, not yet called */
+	struct sp_list changed; /* sp_watch.node: the kernel does not know */
 	bool stop;
 };
 
 struct sp_watch {
+	struct sp_list node; /* in loop->changed, or alone */
+	struct sp_loop *loop;
 	struct event *event; /* owned */
-	int flags;           /* sp_io_flags now asked for */
+	int wanted;          /* sp_io_flags now asked for */
+	int known;           /* ... as libevent has them */
 	void (*fn)(void *arg, int flags);
 	void *arg;
 };
@@ -73,6 +84,7 @@ struct sp_loop *sp_loop_new(void)
 	SP_ASSERT(loop->base);
 	sp_list_init(&loop->deferred);
 	sp_list_init(&loop->running);
+	sp_list_init(&loop->changed);
 	return loop;
 }
 
@@ -83,6 +95,7 @@ void sp_loop_free(struct sp_loop **loop)
 	}
 	SP_ASSERT(sp_list_empty(&(*loop)->deferred));
 	SP_ASSERT(sp_list_empty(&(*loop)->running));
+	SP_ASSERT(sp_list_empty(&(*loop)->changed));
 	event_base_free((*loop)->base);
 	SP_FREE(loop);
 }
@@ -104,6 +117,15 @@ static void run_deferred(struct sp_loop *loop)
 	}
 }
 
+static void run_rounds(struct sp_loop *loop)
+{
+	for (int i = 0; i < ROUNDS && !sp_list_empty(&loop->deferred); i++) {
+		run_deferred(loop);
+	}
+}
+
+static void tell_changes(struct sp_loop *loop);
+
 int sp_loop_run(struct sp_loop *loop)
 {
 	while (!loop->stop) {
@@ -113,11 +135,12 @@ int sp_loop_run(struct sp_loop *loop)
 			flags |= EVLOOP_NONBLOCK;
 		}
 		sp_log_flush();
+		tell_changes(loop);
 		errno = 0;
 		if (event_base_loop(loop->base, flags) < 0) {
 			return errno ? -errno : -EIO;
 		}
-		run_deferred(loop);
+		run_rounds(loop);
 	}
 	loop->stop = false;
 	return 0;
@@ -152,7 +175,10 @@ static void on_watch(evutil_socket_t fd, short what, void *arg)
 	if (what & EV_WRITE) {
 		flags |= SP_IO_WRITE;
 	}
-	watch->fn(watch->arg, flags); /* may free it */
+	flags &= watch->wanted; /* as of now */
+	if (flags) {
+		watch->fn(watch->arg, flags); /* may free it */
+	}
 }
 
 struct sp_watch *sp_watch_new(struct sp_loop *loop, int fd,
@@ -160,6 +186,8 @@ struct sp_watch *sp_watch_new(struct sp_loop *loop, int fd,
 {
 	struct sp_watch *watch = SP_NEW(struct sp_watch);
 
+	sp_list_init(&watch->node);
+	watch->loop = loop;
 	watch->fn = fn;
 	watch->arg = arg;
 	watch->event = event_new(loop->base, fd, EV_PERSIST, on_watch, watch);
@@ -169,25 +197,41 @@ struct sp_watch *sp_watch_new(struct sp_loop *loop, int fd,
 
 void sp_watch_set(struct sp_watch *watch, int flags)
 {
+	watch->wanted = flags;
+	sp_list_remove(&watch->node);
+	if (flags != watch->known) {
+		sp_list_append(&watch->loop->changed, &watch->node);
+	}
+}
+
+static void tell(struct sp_watch *watch)
+{
 	struct event *event = watch->event;
 	short what = EV_PERSIST;
 
-	if (flags == watch->flags) {
-		return;
-	}
-	watch->flags = flags;
-	if (flags & SP_IO_READ) {
+	watch->known = watch->wanted;
+	if (watch->wanted & SP_IO_READ) {
 		what |= EV_READ;
 	}
-	if (flags & SP_IO_WRITE) {
+	if (watch->wanted & SP_IO_WRITE) {
 		what |= EV_WRITE;
 	}
 	event_del(event);
 	SP_ASSERT(event_assign(event, event_get_base(event),
 	                       event_get_fd(event), what, on_watch,
 	                       watch) == 0);
-	if (flags) {
+	if (watch->wanted) {
 		SP_ASSERT(event_add(event, NULL) == 0);
+	}
+}
+
+static void tell_changes(struct sp_loop *loop)
+{
+	struct sp_list *node;
+
+	while ((node = sp_list_first(&loop->changed))) {
+		sp_list_remove(node);
+		tell(SP_CONTAINER(node, struct sp_watch, node));
 	}
 }
 
@@ -196,6 +240,7 @@ void sp_watch_free(struct sp_watch **watch)
 	if (!*watch) {
 		return;
 	}
+	sp_list_remove(&(*watch)->node);
 	event_free((*watch)->event);
 	SP_FREE(watch);
 }

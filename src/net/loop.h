@@ -45,7 +45,8 @@ void sp_timer_free(struct sp_timer **timer);
 /* Runs fn once, later in the same turn of the loop, after the callbacks of
  * all descriptors that are ready now: what group commit and "never free
  * inside your own callback" need. Calling it again before it ran is
- * harmless; calling it from a deferred call means the next turn. */
+ * harmless; called from a deferred call it runs in a later round, a few of
+ * which belong to the same turn. */
 struct sp_deferred;
 struct sp_deferred *sp_deferred_new(struct sp_loop *loop, void (*fn)(void *),
                                     void *arg);

@@ -27,6 +27,9 @@
  *   bytes to send. So a level-triggered loop never spins.
  * - `more` says that a read stopped early: TLS may hold bytes then that the
  *   kernel does not know of, and the driver comes back by itself.
+ * - What TLS makes of the bytes leaves when the step of the state is over
+ *   (push), in one write; the end of a handshake waits for what the owner
+ *   says first in TLS.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -45,6 +48,7 @@
 #define TURN_MAX     65536 /* read by one stream before others get a turn */
 #define CHUNK        16384 /* also the longest TLS record */
 #define KEEP         1024  /* an empty buffer larger than this is given back */
+#define PUSH_MIN     65536 /* made by TLS: enough for a write */
 #define LINGER_MS    5000  /* for the peer to read our last bytes and close */
 #define LINGER_BYTES 262144
 
@@ -81,12 +85,15 @@ struct sp_stream {
 	size_t in_clear; /* TURNING: those of them that leave in clear */
 	unsigned events; /* bits 1 << sp_stream_event, not yet delivered */
 
-	bool ready;         /* the descriptor woke us */
+	int ready;          /* sp_io_flags: the descriptor woke us */
 	bool more;          /* the last read stopped early */
 	bool paused;        /* by the owner */
 	bool read_eof;      /* the peer's end was seen */
 	bool truncated;     /* in TLS, without close_notify */
 	bool write_blocked; /* the kernel has no room */
+	bool drains;        /* DRAINED is due when all has left */
+	bool notified;      /* close_notify was written */
+	bool answered;      /* CLOSING, LINGERING: by the peer's next words */
 	enum sp__tls_step read_wants;
 	enum sp__tls_step write_wants;
 	size_t lingered; /* bytes thrown away */
@@ -114,6 +121,8 @@ static void unpost(struct sp_stream *s, enum sp_stream_event event)
 static void fail(struct sp_stream *s, int error, const char *text,
                  enum sp_stream_event event)
 {
+	unpost(s,
+	       SP_STREAM_CONNECTED); /* then it was the attempt that failed */
 	s->state = STATE_DEAD;
 	s->error = error;
 	s->flushed = 0;
@@ -223,7 +232,7 @@ static void read_some(struct sp_stream *s)
 {
 	size_t left = TURN_MAX;
 
-	if (!s->ready && !s->more) {
+	if (!(s->ready & SP_IO_READ) && !s->more) {
 		return;
 	}
 	s->more = true;
@@ -268,8 +277,39 @@ static void wrote(struct sp_stream *s, size_t len)
 	sp_buf_consume(&s->out, len);
 	s->flushed -= min_size(len, s->flushed);
 	s->in_clear -= min_size(len, s->in_clear);
-	if (s->flushed == 0 && s->state == STATE_OPEN) {
-		post(s, SP_STREAM_DRAINED);
+	s->drains = s->state == STATE_OPEN;
+}
+
+static void write_stopped(struct sp_stream *s, enum sp__tls_step step)
+{
+	if (step == SP__TLS_FAILED || step == SP__TLS_CLOSED) {
+		int error = s->error ? s->error : SP_ECLOSED;
+
+		rescue_input(s);
+		s->error = error;
+		io_failed(s);
+	} else {
+		s->write_wants = step;
+		s->write_blocked = true;
+	}
+}
+
+static size_t unsent(const struct sp_stream *s)
+{
+	return s->conn ? sp__tls_unsent(s->conn) : 0;
+}
+
+/* What TLS has made, to the kernel. */
+static void push(struct sp_stream *s)
+{
+	enum sp__tls_step step;
+
+	if (unsent(s) == 0 || s->write_blocked) {
+		return;
+	}
+	step = sp__tls_send(s->conn);
+	if (step != SP__TLS_DONE && s->state != STATE_DEAD) {
+		write_stopped(s, step);
 	}
 }
 
@@ -281,18 +321,23 @@ static void write_some(struct sp_stream *s)
 		enum sp__tls_step step = transmit(s, sp_buf_str(&s->out).ptr,
 		                                  min_size(len, CHUNK), &len);
 
-		if (step == SP__TLS_DONE) {
-			wrote(s, len);
-		} else if (step == SP__TLS_FAILED || step == SP__TLS_CLOSED) {
-			int error = s->error ? s->error : SP_ECLOSED;
-
-			rescue_input(s);
-			s->error = error;
-			io_failed(s);
-		} else {
-			s->write_wants = step;
-			s->write_blocked = true;
+		if (step != SP__TLS_DONE) {
+			write_stopped(s, step);
+			return;
 		}
+		wrote(s, len);
+		if (unsent(s) >= PUSH_MIN) {
+			push(s);
+		}
+	}
+}
+
+static void note_drained(struct sp_stream *s)
+{
+	if (s->drains && s->state == STATE_OPEN && s->flushed == 0 &&
+	    unsent(s) == 0) {
+		s->drains = false;
+		post(s, SP_STREAM_DRAINED);
 	}
 }
 
@@ -300,18 +345,12 @@ static void write_some(struct sp_stream *s)
 
 static void connect_step(struct sp_stream *s)
 {
-	int rc;
-
 	if (!s->ready) {
 		return;
 	}
-	rc = sp_socket_error(s->fd);
-	if (rc < 0) {
-		fail(s, rc, NULL, SP_STREAM_ERROR);
-		return;
-	}
+	/* Where it failed there is something to read, and that read fails. */
 	s->state = STATE_OPEN;
-	s->ready = false; /* to write; what there is to read will be told */
+	s->ready &= SP_IO_READ;
 	post(s, SP_STREAM_CONNECTED);
 }
 
@@ -349,6 +388,7 @@ static void handshake_step(struct sp_stream *s)
 	s->write_blocked = false;
 	s->more = true; /* the peer may have said more already */
 	post(s, SP_STREAM_TLS_UP);
+	sp_deferred_call(s->deferred); /* to push */
 }
 
 static void on_linger(void *arg);
@@ -359,12 +399,18 @@ static void close_step(struct sp_stream *s)
 	if (s->state != STATE_CLOSING || may_write(s) > 0) {
 		return;
 	}
-	if (s->conn && sp__tls_close_notify(s->conn) == SP__TLS_WANT_WRITE) {
-		s->write_blocked = true;
-		s->write_wants = SP__TLS_WANT_WRITE;
+	if (s->conn && !s->notified) {
+		s->notified = true;
+		sp__tls_close_notify(s->conn);
+	}
+	push(s);
+	if (s->state != STATE_CLOSING || unsent(s) > 0) {
 		return;
 	}
-	(void)shutdown(s->fd, SHUT_WR); /* fails only where it is gone */
+	sp__tls_conn_free(&s->conn);
+	if (!s->answered) { /* else both know that it is over */
+		(void)shutdown(s->fd, SHUT_WR); /* fails where it is gone */
+	}
 	if (s->read_eof) {
 		s->state = STATE_DEAD;
 		post(s, SP_STREAM_EOF);
@@ -373,7 +419,7 @@ static void close_step(struct sp_stream *s)
 	/* Closing now, with bytes of the peer unread, would make the kernel
 	 * reset the connection and could cost the peer our last reply. */
 	s->state = STATE_LINGERING;
-	s->ready = false;
+	s->ready = 0;
 	s->linger = sp_timer_new(s->loop, on_linger, s);
 	sp_timer_set(s->linger, LINGER_MS);
 }
@@ -382,13 +428,13 @@ static void linger_step(struct sp_stream *s)
 {
 	ssize_t n;
 
-	if (!s->ready) {
+	if (!(s->ready & SP_IO_READ)) {
 		return;
 	}
 	do {
 		n = recv(s->fd, scratch, sizeof(scratch), 0);
 		s->lingered += n > 0 ? (size_t)n : 0;
-	} while (n > 0 && s->lingered < LINGER_BYTES);
+	} while (n > 0 && !s->answered && s->lingered < LINGER_BYTES);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
 		return;
 	}
@@ -414,7 +460,7 @@ static void advance(struct sp_stream *s)
 		was = s->state;
 		steps[was](s);
 	} while (s->state != was);
-	s->ready = false;
+	s->ready = 0;
 }
 
 /* --- the driver --- */
@@ -435,7 +481,7 @@ static int wanted(const struct sp_stream *s)
 		return 0;
 	}
 	if (s->state == STATE_CONNECTING) {
-		return SP_IO_WRITE;
+		return SP_IO_WRITE | SP_IO_READ;
 	}
 	if (s->state == STATE_LINGERING) {
 		return SP_IO_READ;
@@ -474,6 +520,10 @@ static bool deliver(struct sp_stream *s)
 static void drive(struct sp_stream *s)
 {
 	advance(s);
+	if (!(s->events & 1u << SP_STREAM_TLS_UP)) {
+		push(s);
+	}
+	note_drained(s);
 	if (!deliver(s)) {
 		return;
 	}
@@ -492,9 +542,11 @@ static void on_io(void *arg, int flags)
 {
 	struct sp_stream *s = arg;
 
-	(void)flags;
-	s->ready = true;
+	s->ready = flags;
 	s->write_blocked = false;
+	if (s->conn && flags & SP_IO_READ) {
+		sp__tls_readable(s->conn);
+	}
 	drive(s);
 }
 
@@ -579,8 +631,11 @@ void sp_stream_free(struct sp_stream **stream)
 	if (s->freed) {
 		*s->freed = true;
 	}
-	if (s->conn && s->state == STATE_OPEN && s->flushed == 0) {
-		(void)sp__tls_close_notify(s->conn);
+	if (s->conn && s->state == STATE_OPEN) {
+		if (s->flushed == 0) {
+			sp__tls_close_notify(s->conn);
+		}
+		(void)sp__tls_send(s->conn);
 	}
 	sp_watch_free(&s->watch);
 	sp_deferred_free(&s->deferred);
@@ -652,6 +707,12 @@ void sp_stream_close_after_flush(struct sp_stream *stream)
 	sp_deferred_call(s->deferred);
 }
 
+void sp_stream_close_after_answer(struct sp_stream *stream)
+{
+	stream->answered = true;
+	sp_stream_close_after_flush(stream);
+}
+
 /* --- TLS --- */
 
 static int check_start(const struct sp_stream *s)
@@ -681,6 +742,7 @@ static int start(struct sp_stream *s, struct sp_tls_conn *conn)
 	unpost(s, SP_STREAM_DATA);
 	unpost(s, SP_STREAM_DRAINED);
 	unpost(s, SP_STREAM_EOF);
+	s->drains = false;
 	s->read_eof = false; /* the handshake will see it for itself */
 	sp_deferred_call(s->deferred);
 	return 0;

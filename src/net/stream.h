@@ -65,6 +65,9 @@ void sp_stream_pause(struct sp_stream *stream, bool paused); /* reading */
  * gives EOF once the peer has closed too (at most 5 s later; or ERROR). A
  * peer that takes no bytes is for the owner's timeout. */
 void sp_stream_close_after_flush(struct sp_stream *stream);
+/* The same for who has said goodbye: EOF with the peer's next bytes, which
+ * nobody wants to see, or with its end. */
+void sp_stream_close_after_answer(struct sp_stream *stream);
 
 /* Turn to TLS, after what is in `out` was sent in clear. `in` must be empty,
  * or SP_EPROTO. The parameters are copied. A certificate that fails to verify

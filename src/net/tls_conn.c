@@ -24,6 +24,7 @@ struct sp_tls_conn *sp__tls_conn_new(SSL_CTX *ctx, bool client)
 	SP_ASSERT(conn->ssl); /* out of memory */
 	conn->client = client;
 	sp_arena_init(&conn->arena);
+	sp__tls_wire_init(conn);
 	SP_ASSERT(SSL_set_app_data(conn->ssl, conn));
 	return conn;
 }
@@ -36,6 +37,7 @@ void sp__tls_conn_free(struct sp_tls_conn **conn)
 	ERR_clear_error();
 	SSL_SESSION_free((*conn)->pending_session);
 	SSL_free((*conn)->ssl);
+	sp__tls_wire_fini(*conn);
 	sp_arena_fini(&(*conn)->arena);
 	SP_FREE(conn);
 }
@@ -51,7 +53,7 @@ struct sp_tls_conn *sp__tls_conn_of(const SSL *ssl)
 int sp__tls_conn_set_fd(struct sp_tls_conn *conn, int fd)
 {
 	ERR_clear_error();
-	if (SSL_set_fd(conn->ssl, fd) != 1) {
+	if (sp__tls_wire_attach(conn, fd) < 0) {
 		return SP_ETLS;
 	}
 	if (!conn->client) {
@@ -73,7 +75,6 @@ void sp__tls_ctx_common(SSL_CTX *ctx)
 	                              SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_options(ctx,
 	                    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-	SSL_CTX_set_read_ahead(ctx, 1);
 }
 
 void sp__tls_queue_text(char *out, size_t cap)
@@ -94,8 +95,8 @@ void sp__tls_queue_text(char *out, size_t cap)
 	ERR_clear_error();
 }
 
-static enum sp__tls_step fail(struct sp_tls_conn *conn, int error,
-                              const char *text)
+enum sp__tls_step sp__tls_fail(struct sp_tls_conn *conn, int error,
+                               const char *text)
 {
 	conn->broken = true;
 	conn->error = error;
@@ -108,11 +109,12 @@ static enum sp__tls_step closed(struct sp_tls_conn *conn, bool truncated)
 {
 	conn->truncated = truncated;
 	if (!conn->up) {
-		return fail(conn, SP_ECLOSED,
-		            "connection closed in the handshake");
+		return sp__tls_fail(conn, SP_ECLOSED,
+		                    "connection closed in the handshake");
 	}
 	if (truncated) {
-		(void)fail(conn, SP_ECLOSED, "closed without close_notify");
+		(void)sp__tls_fail(conn, SP_ECLOSED,
+		                   "closed without close_notify");
 	}
 	return SP__TLS_CLOSED;
 }
@@ -143,14 +145,14 @@ static enum sp__tls_step explain(struct sp_tls_conn *conn, int rc)
 			return closed(conn, true);
 		}
 		ERR_clear_error();
-		return fail(conn, -err, strerror(err));
+		return sp__tls_fail(conn, -err, strerror(err));
 	default:
 		if (is_unexpected_eof()) {
 			ERR_clear_error();
 			return closed(conn, true);
 		}
 		sp__tls_queue_text(text, sizeof(text));
-		return fail(conn, SP_ETLS, text);
+		return sp__tls_fail(conn, SP_ETLS, text);
 	}
 }
 
@@ -234,25 +236,10 @@ enum sp__tls_step sp__tls_write(struct sp_tls_conn *conn, const void *data,
 	return explain(conn, 0);
 }
 
-enum sp__tls_step sp__tls_close_notify(struct sp_tls_conn *conn)
+void sp__tls_close_notify(struct sp_tls_conn *conn)
 {
-	enum sp__tls_step step;
-	int rc;
-
-	if (conn->broken || !conn->up) {
-		return SP__TLS_DONE;
+	if (!conn->broken && conn->up) {
+		prepare(conn);
+		(void)SSL_shutdown(conn->ssl);
 	}
-	prepare(conn);
-	rc = SSL_shutdown(conn->ssl);
-	if (rc >= 0) {
-		return SP__TLS_DONE;
-	}
-	step = explain(conn, rc);
-	/* Ours is out already where it waits for the peer's. */
-	return step == SP__TLS_WANT_READ ? SP__TLS_DONE : step;
-}
-
-bool sp__tls_pending(const struct sp_tls_conn *conn)
-{
-	return !conn->broken && SSL_has_pending(conn->ssl);
 }

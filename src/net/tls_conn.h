@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
 #include "net/tls.h"
 
@@ -29,12 +30,18 @@ enum sp__tls_step {
 
 struct sp_tls_conn {
 	SSL *ssl; /* owned */
+	int fd;   /* the stream's */
 	bool client;
 	bool up;        /* handshake finished */
 	bool broken;    /* only to be freed: no more calls into SSL */
 	bool truncated; /* the peer closed without close_notify */
 	int error;      /* of a failed step: negative */
 	char error_text[160];
+
+	/* For tls_wire.c: */
+	struct sp_buf wire; /* records that have not left yet */
+	bool readable;      /* the kernel may have bytes */
+	bool wire_eof;
 
 	/* From here on: client only. */
 	struct sp_arena arena;       /* params and seen */
@@ -88,6 +95,8 @@ struct sp_tls_conn *sp__tls_conn_new(SSL_CTX *ctx, bool client);
 void sp__tls_conn_free(struct sp_tls_conn **conn); /* no close_notify */
 struct sp_tls_conn *sp__tls_conn_of(const SSL *ssl);
 int sp__tls_conn_set_fd(struct sp_tls_conn *conn, int fd);
+/* What the steps below write waits for sp__tls_send; what they read has been
+ * announced by sp__tls_readable. */
 enum sp__tls_step sp__tls_handshake(struct sp_tls_conn *conn);
 /* After a read: there may be more without asking the kernel. Without, an idle
  * connection keeps no buffers. */
@@ -96,14 +105,26 @@ enum sp__tls_step sp__tls_read(struct sp_tls_conn *conn, void *out, size_t cap,
                                size_t *len_out);
 enum sp__tls_step sp__tls_write(struct sp_tls_conn *conn, const void *data,
                                 size_t len, size_t *len_out);
-/* Sends close_notify, does not wait for the peer's. */
-enum sp__tls_step sp__tls_close_notify(struct sp_tls_conn *conn);
-/* Bytes read from the descriptor that poll does not know of. */
-bool sp__tls_pending(const struct sp_tls_conn *conn);
+/* Writes close_notify, does not wait for the peer's. */
+void sp__tls_close_notify(struct sp_tls_conn *conn);
+enum sp__tls_step sp__tls_fail(struct sp_tls_conn *conn, int error,
+                               const char *text);
 /* One line for the oldest error in OpenSSL's queue, which is emptied. */
 void sp__tls_queue_text(char *out, size_t cap);
 /* The options every context has. */
 void sp__tls_ctx_common(SSL_CTX *ctx);
+
+/* tls_wire.c */
+int sp__tls_wire_attach(struct sp_tls_conn *conn, int fd);
+/* The loop has seen that there are bytes, or the end. */
+void sp__tls_readable(struct sp_tls_conn *conn);
+/* To the kernel: DONE, WANT_WRITE or FAILED. Also after a failed step, whose
+ * alert it may be. What can't leave in a handshake is forgotten: reading will
+ * tell why. */
+enum sp__tls_step sp__tls_send(struct sp_tls_conn *conn);
+size_t sp__tls_unsent(const struct sp_tls_conn *conn);
+void sp__tls_wire_init(struct sp_tls_conn *conn);
+void sp__tls_wire_fini(struct sp_tls_conn *conn);
 
 /* tls_seen.c */
 void sp__tls_seen_fill(struct sp_tls_conn *conn);

@@ -437,6 +437,20 @@ static void test_close_after_flush(void **state)
 	assert_string_equal(b->a.events, "e");
 }
 
+static void test_close_after_answer(void **state)
+{
+	struct bench *b = *state;
+
+	sp_buf_append_cstr(sp_stream_out(b->a.stream), "QUIT");
+	sp_stream_close_after_answer(b->a.stream);
+	run_for(b, 20);
+	raw_expect(b, "QUIT");
+	assert_string_equal(b->a.events, "");
+	raw_say(b, "221 bye"); /* and stays open */
+	run_until(b, &b->a, SP_STREAM_EOF);
+	assert_string_equal(b->a.events, "e");
+}
+
 /* --- TCP --- */
 
 static struct sp_addr listen_loopback(struct bench *b)
@@ -854,6 +868,7 @@ int main(void)
 		TEST(test_timeout),
 		TEST(test_freed_in_callback),
 		TEST(test_close_after_flush),
+		TEST(test_close_after_answer),
 		TEST(test_connect),
 		TEST(test_connect_refused),
 		TEST(test_connect_cannot_start),
