@@ -143,6 +143,7 @@ void sp_findings_find(const struct sp_json *root, struct sp_findings *out)
 	const struct sp_json *children = sp_json_get(root, "children");
 
 	out->count = 0;
+	out->told_count = 0;
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		walk(out, sp_json_at(children, i));
 	}
@@ -154,15 +155,13 @@ bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step)
 	struct sp_str scenario = sp_json_get_str(step, "scenario");
 	struct sp_str code = sp_json_get_str(step, "code");
 
-	for (size_t i = 0; i < findings->count; i++) {
-		struct sp_finding *f = &findings->list[i];
-
-		if (same(f->step, scenario, code)) {
-			bool told = f->told;
-
-			f->told = true;
-			return !told;
+	for (size_t i = 0; i < findings->told_count; i++) {
+		if (same(findings->told[i], scenario, code)) {
+			return false;
 		}
+	}
+	if (findings->told_count < SP_FINDINGS_MAX) {
+		findings->told[findings->told_count++] = step;
 	}
 	return true;
 }
@@ -247,6 +246,8 @@ bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
 
 #define UNBROKEN_MAX 48 /* of a text without blanks */
 #define UNBROKEN_CUT 32
+#define SHORT_MAX    40 /* of a text among others in a line */
+#define SMALL_MAX    4  /* members of an object in one line */
 
 static void put_text(struct sp_buf *out, struct sp_str text)
 {
@@ -326,6 +327,42 @@ static void put_object(const struct sp_json *object, struct sp_buf *out)
 			comma = ", ";
 		}
 	}
+}
+
+bool sp_evidence_is_short(const struct sp_json *value)
+{
+	return !sp_json_is_object(value) && !sp_json_is_array(value) &&
+	       sp_json_str(value).len <= SHORT_MAX;
+}
+
+/* A TLSA record, or a few short members. */
+static bool is_small(const struct sp_json *object)
+{
+	const struct sp_json *value;
+	const char *key;
+	void *at = NULL;
+	size_t count = 0;
+
+	if (sp_json_get(object, "usage") && sp_json_get(object, "selector")) {
+		return true;
+	}
+	while (sp_json_next(object, &at, &key, &value)) {
+		if (!sp_evidence_is_short(value) || ++count > SMALL_MAX) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool sp_evidence_is_line(const struct sp_json *value)
+{
+	struct sp_str text = sp_json_str(value);
+
+	if (sp_json_is_array(value)) {
+		return !sp_json_is_object(sp_json_at(value, 0));
+	}
+	return sp_json_is_object(value) ? is_small(value)
+	                                : sp_str_find(text, '\n') == text.len;
 }
 
 void sp_evidence_line(const struct sp_json *value, struct sp_buf *out)

@@ -21,18 +21,20 @@ struct sp_finding {
 	struct sp_str code;         /* may be empty */
 	struct sp_str scenario;
 	size_t places; /* at so many leaves of the tree */
-	bool told;
 };
 
 struct sp_findings {
 	struct sp_finding list[SP_FINDINGS_MAX]; /* further ones are left out */
 	size_t count;
+	const struct sp_json *told[SP_FINDINGS_MAX]; /* steps whose words were
+	                                              * told */
+	size_t told_count;
 };
 
 void sp_findings_find(const struct sp_json *root, struct sp_findings *out);
 
-/* Whether the words of a step's cause or advice are still to be told: each
- * finding once; what is only worth knowing wherever it stands. */
+/* Whether the words of a step's cause or advice are still to be told: once
+ * for each, wherever it comes first. */
 bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step);
 
 /* The same cause or advice stands at a step below it, with its evidence. */
@@ -53,6 +55,10 @@ void sp_check_duration(int64_t ms, char out[32]);
  * the first screen; what a cause brought along, where it stands below. */
 bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
                           bool cause_below);
+
+/* Whether it reads well in a line with others; or in one of its own. */
+bool sp_evidence_is_short(const struct sp_json *value);
+bool sp_evidence_is_line(const struct sp_json *value);
 
 /* The value of evidence in one line, objects as "key value, key value"; into
  * a buffer, cut by its maximum. */

@@ -297,61 +297,67 @@ static void put_summary(struct page *p)
 
 /* ---- the tree ---- */
 
-static void put_value(const struct page *p, const struct sp_json *value)
+static void put_line(const struct page *p, const struct sp_json *value)
 {
-	struct sp_str text = sp_json_str(value);
 	struct sp_buf line;
 
-	if (text.len && sp_str_find(text, '\n') < text.len) {
-		struct sp_str row;
-
-		fputs("<pre>", p->f);
-		while (sp_str_cut(&text, '\n', &row)) {
-			put(p, row);
-			fputc('\n', p->f);
-		}
-		fputs("</pre>", p->f);
-		return;
-	}
 	sp_buf_init(&line, TEXT_BYTES);
 	sp_evidence_line(value, &line);
 	put(p, sp_buf_str(&line));
 	sp_buf_fini(&line);
 }
 
-static void put_row(const struct page *p, const char *key,
-                    const struct sp_json *value)
+static void put_block(const struct page *p, struct sp_str text)
 {
-	bool list = sp_json_is_array(value) &&
-	            sp_json_is_object(sp_json_at(value, 0));
+	struct sp_str row;
 
-	put_in(p, "<dt>", sp_str_from(key), "</dt><dd class=\"mono\">");
-	for (size_t i = 0; list && i < sp_json_len(value); i++) {
-		fputs(i ? "<br>" : "", p->f);
-		put_value(p, sp_json_at(value, i));
+	fputs("<pre>", p->f);
+	while (sp_str_cut(&text, '\n', &row)) {
+		put(p, row);
+		fputc('\n', p->f);
 	}
-	if (!list) {
-		put_value(p, value);
-	}
-	fputs("</dd>\n", p->f);
+	fputs("</pre>", p->f);
 }
 
-static void put_evidence(const struct page *p, const struct sp_json *step)
+static void put_members(const struct page *p, const struct sp_json *object,
+                        bool below);
+
+static void put_value(const struct page *p, const struct sp_json *value)
 {
-	const struct sp_json *evidence = sp_json_get(step, "evidence");
-	bool below = sp_finding_is_below(step);
+	if (sp_evidence_is_line(value)) {
+		put_line(p, value);
+	} else if (sp_json_is_array(value)) {
+		for (size_t i = 0; i < sp_json_len(value); i++) {
+			const struct sp_json *item = sp_json_at(value, i);
+
+			put_value(p, item);
+			fputs(sp_evidence_is_line(item) ? "<br>\n" : "", p->f);
+		}
+	} else if (sp_json_is_object(value)) {
+		put_members(p, value, false);
+	} else {
+		put_block(p, sp_json_str(value));
+	}
+}
+
+static void put_members(const struct page *p, const struct sp_json *object,
+                        bool below)
+{
 	const struct sp_json *value;
 	const char *key;
 	void *at = NULL;
 	bool any = false;
 
-	while (sp_json_next(evidence, &at, &key, &value)) {
+	while (sp_json_next(object, &at, &key, &value)) {
 		if (!sp_evidence_is_shown(key, value, below)) {
 			continue;
 		}
 		fputs(any ? "" : "<dl>\n", p->f);
 		any = true;
-		put_row(p, key, value);
+		put_in(p, "<dt>", sp_str_from(key), "</dt>");
+		fputs("<dd class=\"mono\">", p->f);
+		put_value(p, value);
+		fputs("</dd>\n", p->f);
 	}
 	fputs(any ? "</dl>\n" : "", p->f);
 }
@@ -385,7 +391,8 @@ static void put_step(struct page *p, const struct sp_json *step)
 	fprintf(p->f, "<span class=\"ms\">%s</span></summary>\n", took);
 	fputs("<div class=\"body\">\n", p->f);
 	put_cause(p, step);
-	put_evidence(p, step);
+	put_members(p, sp_json_get(step, "evidence"),
+	            sp_finding_is_below(step));
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		put_step(p, sp_json_at(children, i));
 	}

@@ -14,7 +14,6 @@
 
 #define WIDTH      78
 #define LABEL      15
-#define SHORT_MAX  40 /* of a text among others in a line */
 #define TEXT_BYTES 65536
 #define ALSO_MAX   8 /* further findings named before the tree */
 
@@ -218,21 +217,8 @@ static void put_summary(struct page *p)
 
 /* ---- the tree ---- */
 
-static bool is_block(const struct sp_json *value)
-{
-	struct sp_str text = sp_json_str(value);
-
-	return sp_json_is_string(value) && sp_str_find(text, '\n') < text.len;
-}
-
-static bool has_objects(const struct sp_json *value)
-{
-	return sp_json_is_array(value) &&
-	       sp_json_is_object(sp_json_at(value, 0));
-}
-
-static void put_value(const struct page *p, const char *key,
-                      const struct sp_json *value, int indent)
+static void put_line(const struct page *p, const char *key,
+                     const struct sp_json *value, int indent)
 {
 	struct sp_buf line;
 
@@ -257,58 +243,81 @@ static void put_block(const struct page *p, const char *key, struct sp_str text,
 	}
 }
 
-/* Fits into a line with others. */
-static bool is_short(const struct sp_json *value)
+/* What a session told delivery: other steps have the essence of it. */
+static bool is_shown(const char *key, const struct sp_json *value, bool below)
 {
-	return !sp_json_is_object(value) && !sp_json_is_array(value) &&
-	       sp_json_str(value).len <= SHORT_MAX;
+	return strcmp(key, "session") != 0 &&
+	       sp_evidence_is_shown(key, value, below);
 }
 
-static void put_long(const struct page *p, const char *key,
-                     const struct sp_json *value, int indent)
+static void put_members(const struct page *p, const struct sp_json *object,
+                        bool below, int indent);
+
+static void put_value(const struct page *p, const char *key,
+                      const struct sp_json *value, int indent)
 {
-	if (is_block(value)) {
-		put_block(p, key, sp_json_str(value), indent);
-	} else if (has_objects(value)) {
+	if (sp_evidence_is_line(value)) {
+		put_line(p, key, value, indent);
+	} else if (sp_json_is_array(value)) {
 		for (size_t i = 0; i < sp_json_len(value); i++) {
 			put_value(p, key, sp_json_at(value, i), indent);
 		}
+	} else if (sp_json_is_object(value)) {
+		fprintf(p->f, "%*s%s:\n", indent, "", key);
+		put_members(p, value, false, indent + 2);
 	} else {
-		put_value(p, key, value, indent);
+		put_block(p, key, sp_json_str(value), indent);
 	}
 }
 
-/* All that is short in one line; then the rest: lists of objects a line for
- * each, text of several lines as it stands. */
-static void put_evidence(const struct page *p, const struct sp_json *step,
-                         int indent)
+/* "key: value", in the line or in the next one; at is the column, 0: none
+ * yet. The new column. */
+static int put_pair(const struct page *p, const char *key,
+                    const struct sp_json *value, int at, int indent)
 {
-	const struct sp_json *evidence = sp_json_get(step, "evidence");
-	bool below = sp_finding_is_below(step);
+	struct sp_buf pair, safe;
+
+	sp_buf_init(&pair, TEXT_BYTES);
+	sp_buf_init(&safe, TEXT_BYTES);
+	(void)sp_buf_printf(&pair, "%s: ", key);
+	sp_evidence_line(value, &pair);
+	sp_text_append(&safe, sp_buf_str(&pair));
+	if (at == 0) {
+		at = fprintf(p->f, "%*s", indent, "");
+	} else if (at + 2 + (int)sp_buf_len(&safe) >= WIDTH) {
+		at = fprintf(p->f, ",\n%*s", indent, "") - 2;
+	} else {
+		at += fprintf(p->f, ", ");
+	}
+	at += fprintf(p->f, SP_STR_FMT, SP_STR_ARG(sp_buf_str(&safe)));
+	sp_buf_fini(&pair);
+	sp_buf_fini(&safe);
+	return at;
+}
+
+/* All that is short together; then the rest, each by itself. */
+static void put_members(const struct page *p, const struct sp_json *object,
+                        bool below, int indent)
+{
 	const struct sp_json *value;
 	const char *key;
-	struct sp_buf line;
-	void *at = NULL;
+	void *it = NULL;
+	int at = 0;
 
-	sp_buf_init(&line, TEXT_BYTES);
-	while (sp_json_next(evidence, &at, &key, &value)) {
-		if (sp_evidence_is_shown(key, value, below) &&
-		    is_short(value)) {
-			(void)sp_buf_printf(&line, "%s%s: ",
-			                    sp_buf_len(&line) ? ", " : "", key);
-			sp_evidence_line(value, &line);
+	while (sp_json_next(object, &it, &key, &value)) {
+		if (is_shown(key, value, below) &&
+		    sp_evidence_is_short(value)) {
+			at = put_pair(p, key, value, at, indent);
 		}
 	}
-	if (sp_buf_len(&line)) {
-		fprintf(p->f, "%*s", indent, "");
-		put_wrapped(p, sp_buf_str(&line), indent, indent + 2);
+	if (at) {
+		fputc('\n', p->f);
 	}
-	sp_buf_fini(&line);
-	at = NULL;
-	while (sp_json_next(evidence, &at, &key, &value)) {
-		if (sp_evidence_is_shown(key, value, below) &&
-		    !is_short(value)) {
-			put_long(p, key, value, indent);
+	it = NULL;
+	while (sp_json_next(object, &it, &key, &value)) {
+		if (is_shown(key, value, below) &&
+		    !sp_evidence_is_short(value)) {
+			put_value(p, key, value, indent);
 		}
 	}
 }
@@ -345,7 +354,8 @@ static void put_step(struct page *p, const struct sp_json *step, int depth)
 	fputc(' ', p->f);
 	put_wrapped(p, sp_json_get_str(step, "title"), indent + 7, indent + 7);
 	put_cause(p, step, indent + 7);
-	put_evidence(p, step, indent + 7);
+	put_members(p, sp_json_get(step, "evidence"), sp_finding_is_below(step),
+	            indent + 7);
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		put_step(p, sp_json_at(children, i), depth + 1);
 	}
