@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "cmd/control.h"
 #include "cmd/report_import.h"
+#include "cmd/report_own.h"
 #include "cmd/text.h"
 #include "wire/address.h"
 
@@ -127,11 +128,21 @@ static struct sp_str counts_text(const struct sp_json *counts,
 	return text.len > 2 ? sp_str_sub(text, 1, text.len - 2) : SP_STR("");
 }
 
+/* Failures of the days up to this one, and of those before them. */
+static struct sp_str trend_text(const struct sp_json *trend,
+                                struct sp_arena *arena)
+{
+	return sp_str_from(
+		sp_arena_printf(arena, "%" PRId64 " (before %" PRId64 ")",
+	                        sp_json_get_int(trend, "failed", 0),
+	                        sp_json_get_int(trend, "failed_before", 0)));
+}
+
 static void put_received(const struct sp_json *rows)
 {
-	static const char *const TITLES[] = {"DAY",     "DOMAIN",  "SUCCESSFUL",
-	                                     "FAILED",  "REPORTS", "UNVERIFIED",
-	                                     "RESULTS", "HOSTS"};
+	static const char *const TITLES[] = {
+		"DAY",     "DOMAIN",     "SUCCESSFUL", "FAILED", "7 DAYS",
+		"REPORTS", "UNVERIFIED", "RESULTS",    "HOSTS"};
 	struct sp_table *t =
 		sp_table_new(TITLES, sizeof(TITLES) / sizeof(*TITLES));
 	struct sp_arena arena;
@@ -144,6 +155,7 @@ static void put_received(const struct sp_json *rows)
 		sp_table_cell(t, sp_json_get_str(row, "domain"));
 		sp_table_int(t, sp_json_get_int(row, "successful", 0));
 		sp_table_int(t, sp_json_get_int(row, "failed", 0));
+		sp_table_cell(t, trend_text(sp_json_get(row, "trend"), &arena));
 		sp_table_int(t, sp_json_get_int(row, "reports", 0));
 		sp_table_int(t, sp_json_get_int(row, "unverified", 0));
 		sp_table_cell(t, counts_text(sp_json_get(row, "result_types"),
@@ -160,6 +172,7 @@ static int received(struct sp_cmd_ctx *ctx, bool detail)
 {
 	struct sp_json *ask = new_ask(ctx, "report-received");
 	struct sp_json *done = NULL;
+	struct sp_json *own = NULL;
 	const struct sp_json *rows;
 	int status = ctx->word_count > 1 ? set_domain(ask, ctx->words[1]) : 0;
 
@@ -170,7 +183,11 @@ static int received(struct sp_cmd_ctx *ctx, bool detail)
 	sp_json_set_bool(ask, "detail", detail);
 	status = sp_control_ask(ctx, ask, NULL, NULL, &done);
 	rows = sp_json_get(done, "reports");
-	if (!status && (ctx->json || detail)) {
+	if (!status && detail) {
+		status = sp_report_own(ctx, rows, &own);
+		sp_json_put(stdout, own);
+		sp_json_free(&own);
+	} else if (!status && ctx->json) {
 		sp_json_put(stdout, rows);
 	} else if (!status && sp_json_len(rows)) {
 		put_received(rows);

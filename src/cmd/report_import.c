@@ -272,7 +272,7 @@ static void set_cut(struct sp_json *ask, const char *key, struct sp_str text)
 }
 
 struct taken { /* policies of a report */
-	size_t fresh, refused;
+	size_t fresh, refused, foreign;
 };
 
 /* 0 or an exit status. */
@@ -306,6 +306,8 @@ static int send_policy(struct import *im, const struct origin *origin,
 	status = sp_control_ask(im->ctx, ask, NULL, NULL, &done);
 	if (!status && sp_json_get_bool(done, "refused")) {
 		taken->refused++;
+	} else if (!status && sp_json_get_bool(done, "foreign")) {
+		taken->foreign++;
 	} else if (!status && !sp_json_get_bool(done, "known")) {
 		taken->fresh++;
 	}
@@ -314,7 +316,8 @@ static int send_policy(struct import *im, const struct origin *origin,
 }
 
 static void note_row(struct import *im, const struct origin *origin,
-                     const struct sp_tlsrpt_report *report, size_t fresh)
+                     const struct sp_tlsrpt_report *report,
+                     const struct taken *taken)
 {
 	struct sp_json *row = sp_json_object();
 
@@ -324,7 +327,8 @@ static void note_row(struct import *im, const struct origin *origin,
 	sp_json_set_cstr(row, "dkim", origin->dkim);
 	sp_json_set_bool(row, "trusted", origin->trusted);
 	sp_json_set_int(row, "policies", (int64_t)report->policy_count);
-	sp_json_set_int(row, "new", (int64_t)fresh);
+	sp_json_set_int(row, "new", (int64_t)taken->fresh);
+	sp_json_set_int(row, "foreign", (int64_t)taken->foreign);
 	sp_json_set_int(row, "oddities", (int64_t)report->oddity_count);
 	sp_json_set_null(row, "error");
 	sp_json_add(im->rows, row);
@@ -358,7 +362,7 @@ static int take_report(struct import *im, const struct origin *origin,
 	struct sp_tlsrpt_report report;
 	struct sp_json *view;
 	struct sp_arena arena;
-	struct taken taken = {0, 0};
+	struct taken taken = {0, 0, 0};
 	int status = 0;
 
 	sp_arena_init(&arena);
@@ -375,8 +379,13 @@ static int take_report(struct import *im, const struct origin *origin,
 	}
 	if (!status && taken.refused) {
 		note_refused(im, origin->path, "over a limit of the server");
+	} else if (!status && taken.foreign == report.policy_count &&
+	           taken.foreign) {
+		note_refused(im, origin->path,
+		             "about domains that are not ours "
+		             "(report { domains })");
 	} else if (!status) {
-		note_row(im, origin, &report, taken.fresh);
+		note_row(im, origin, &report, &taken);
 	}
 	sp_json_free(&view);
 	sp_arena_fini(&arena);

@@ -419,6 +419,26 @@ static void fill_report(struct sp_conf *conf)
 	}
 }
 
+static void fix_report_domains(struct sp_conf *conf)
+{
+	char text[SP_CONF_WHY];
+
+	for (size_t i = 0; i < conf->report.domains.count; i++) {
+		const char **item = &conf->report.domains.items[i];
+		struct sp_str name = sp_str_from(*item);
+
+		if (sp_domain_to_ascii(name, &conf->arena, &name) ||
+		    !name.len || sp_domain_is_literal(name)) {
+			(void)snprintf(text, sizeof(text),
+			               "report: domains: %.100s: expected a "
+			               "domain",
+			               *item);
+			say(0, text);
+		}
+		*item = sp_arena_cstr(&conf->arena, name);
+	}
+}
+
 /* A report is known by a signature of the domain that its contact is in (RFC
  * 8460 3), which is made for the author's. */
 static void check_report(const struct sp_conf *conf)
@@ -524,6 +544,7 @@ static int parse_text(struct sp_str text, struct parse *p,
 		store_all(cfg, conf);
 		fix_routes(conf);
 		fix_dkim(conf);
+		fix_report_domains(conf);
 		if (!*conf->hostname) {
 			conf->hostname = machine_name(conf);
 		}
@@ -614,6 +635,25 @@ void sp_conf_free(struct sp_conf **conf)
 	sp_arena_fini(&c->arena);
 	sp_free(c);
 	*conf = NULL;
+}
+
+static bool is_at_or_below(struct sp_str name, struct sp_str domain)
+{
+	return sp_str_eq(name, domain) ||
+	       (name.len > domain.len &&
+	        name.ptr[name.len - domain.len - 1] == '.' &&
+	        sp_str_ends_nocase(name, domain));
+}
+
+bool sp_conf_report_is_ours(const struct sp_conf *conf, struct sp_str domain)
+{
+	const struct sp_conf_strings *ours = &conf->report.domains;
+	bool found = ours->count == 0;
+
+	for (size_t i = 0; !found && i < ours->count; i++) {
+		found = is_at_or_below(domain, sp_str_from(ours->items[i]));
+	}
+	return found;
 }
 
 struct sp_str sp_conf_submitter(const struct sp_conf *conf)

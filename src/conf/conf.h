@@ -155,7 +155,8 @@ struct sp_conf {
 		const char *from;
 		int64_t spread_ms;
 		const char *directory;
-		int64_t digest_ms; /* 0: none */
+		int64_t digest_ms;              /* 0: none */
+		struct sp_conf_strings domains; /* ours; lower-case A-labels */
 	} report;
 
 	struct {
@@ -191,6 +192,10 @@ void sp_conf_free(struct sp_conf **conf);
 /* What is no error and seldom meant: mailed TLS reports without a DKIM key.
  * True: one line in why_out (SP_CONF_WHY bytes). */
 bool sp_conf_warning(const struct sp_conf *conf, char *why_out);
+
+/* Are TLS reports of others about this domain (lower-case A-labels) taken in?
+ * One of report.domains, or a name below one; all where none is set. */
+bool sp_conf_report_is_ours(const struct sp_conf *conf, struct sp_str domain);
 
 /* Who sends TLS reports: the domain of report.contact (RFC 8460 5.3). */
 struct sp_str sp_conf_submitter(const struct sp_conf *conf);

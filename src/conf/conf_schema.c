@@ -243,6 +243,10 @@ static const struct sp_conf_key REPORT[] = {
          "The postmaster is told of failures that others report at once where "
          "they are the first of a domain, and of all others in one mail, at "
          "most one in this time; 0: only of the first."},
+	{"domains", SP_CONF_TEXTS, KEY(report, domains), 0, 0, NULL, "",
+         "Domains of ours: reports of others are taken in about them and the "
+         "names below them, such as MX hosts, and about no others. Empty: "
+         "about any."},
 	{0},
 };
 

@@ -306,6 +306,113 @@ def test_forged_name(server):
     assert (day["failed"], day["reports"], day["unverified"]) == (303, 1, 0)
 
 
+def ours() -> list[Domain]:
+    return [
+        Domain("good.test", [Host(tlsa=["3 1 1"])]),
+        Domain("bad.test", [Host(tlsa=["3 1 1 wrong"])]),
+        Domain("bare.test", [Host()]),
+    ]
+
+
+def named(hosts: list[str]) -> dict:
+    """A report of failures at these hosts."""
+    made = report("ours.test", "own")
+    kind = {"result-type": "validation-failure", "failed-session-count": 1}
+    made["policies"][0]["failure-details"] = [
+        kind | {"receiving-mx-hostname": host} for host in hosts
+    ]
+    return made
+
+
+def test_own_side(stage):
+    """A failure stands beside the certificate and TLSA that its host has now."""
+    lab = stage.lab("tlsrpt-own", ours)
+    hosts = [domain.host for domain in lab.world.domains]
+    names = [f"mx.{domain.name}" for domain in lab.world.domains]
+    take(lab.server, json.dumps(named([*names, names[0], "mx.others.test"])).encode())
+    config = lab.server.directory / "own.conf"
+    files = [(h.identity.chain_file, h.identity.key_file) for h in hosts]
+    sections = [
+        f'listen "mx{n}" {{ address = "127.0.0.1:{2500 + n}" inbound = true'
+        f' certificate = "{chain}" key = "{key}" }}\n'
+        for n, (chain, key) in enumerate(files)
+    ]
+    config.write_text(lab.server.config.read_text() + "".join(sections))
+    argv = ["report", "-c", str(config), "show", "--received", "ours.test"]
+    done = subprocess.run(
+        [str(build_directory() / "sealpost"), *argv], capture_output=True, timeout=60
+    )
+    (row,) = json.loads(done.stdout)
+    assert [own["host"] for own in row["own"]] == names
+    for n, (own, matches) in enumerate(zip(row["own"], (True, False, None))):
+        (found,) = [c for c in own["certificates"] if c["covers_host"]]
+        assert found["listener"] == f"mx{n}"
+        assert found["names"] == [names[n]] and found["valid_now"]
+        assert found["record"] == "3 1 1 " + hosts[n].identity.tlsa("3 1 1").split()[-1]
+        assert found["tlsa_matches"] is matches
+        assert own["tlsa"]["owner"] == f"_25._tcp.{names[n]}"
+        assert len(own["tlsa"]["records"]) == (matches is not None)
+        assert own["tlsa"]["dnssec"] == "secure"
+
+
+def test_nothing_of_ours(server):
+    take(server, json.dumps(named(["mx.others.test", "192.0.2.1", ""])).encode())
+    (row,) = received(server, "ours.test", "show")
+    assert row["own"] == []
+
+
+def test_domains(stage, tmp_path):
+    """Whoever has a domain can report about any other: only ours are heard."""
+    names = '{"ours.test", "b\u00fccher.test"}'
+    lab = stage.lab("tlsrpt-domains", domains, extra=f"report {{ domains = {names} }}\n")
+    for name, mine in [
+        ("ours.test", True),
+        ("mx.ours.test", True),
+        ("OURS.test", True),
+        ("xn--bcher-kva.test", True),
+        ("yours.test", False),
+        ("test", False),
+        ("ours.test.example", False),
+    ]:
+        value = report(name, name)
+        status, (row,) = take(lab.server, json.dumps(value).encode())
+        assert status == (0 if mine else 1), name
+        assert ("not ours" in (row["error"] or "")) != mine
+    value["policies"] += report("ours.test", "x")["policies"]
+    status, (row,) = take(lab.server, json.dumps(value).encode())
+    assert (status, row["new"], row["foreign"]) == (0, 1, 1)
+    days = json.loads(lab.server.run("report", "list", "--received", "--json").stdout)
+    found = {day["domain"].lower() for day in days}
+    assert found == {"ours.test", "mx.ours.test", "xn--bcher-kva.test"}
+
+
+def test_trend(server):
+    """Seven days, and the seven before them."""
+    for day, failed in [(1, 100), (7, 10), (8, 1)]:
+        value = report("trend.test", f"day{day}")
+        value["date-range"] = {
+            "start-datetime": f"2026-03-{day:02}T00:00:00Z",
+            "end-datetime": f"2026-03-{day:02}T23:59:59Z",
+        }
+        value["policies"][0]["summary"] = {
+            "total-successful-session-count": 1000,
+            "total-failure-session-count": failed,
+        }
+        take(server, json.dumps(value).encode())
+    trends = {row["day"]: row["trend"] for row in received(server, "trend.test")}
+    assert trends["2026-03-07"] == {
+        "days": 7,
+        "successful": 2000,
+        "failed": 110,
+        "successful_before": 0,
+        "failed_before": 0,
+    }
+    assert (trends["2026-03-08"]["failed"], trends["2026-03-08"]["failed_before"]) == (11, 100)
+    done = server.run("report", "list", "--received", "--json", "--day", "2026-03-08")
+    (day,) = json.loads(done.stdout)
+    assert day["trend"] == trends["2026-03-08"]
+
+
 def test_first_failure_is_told(stage):
     lab = stage.lab("tlsrpt-told", domains)
     assert "report.unsigned" in lab.server.log.read_text()

@@ -338,6 +338,17 @@ int sp_queue_digest(struct sp_queue *q, int64_t now_ms)
 
 /* ---- taking in ---- */
 
+/* Whoever signs his mail can report about any name. */
+static bool is_ours(const struct sp_conf *conf, struct sp_str domain,
+                    struct sp_arena *arena)
+{
+	struct sp_str ascii;
+
+	return conf->report.domains.count == 0 ||
+	       (sp_domain_to_ascii(domain, arena, &ascii) == 0 &&
+	        sp_conf_report_is_ours(conf, ascii));
+}
+
 int sp_queue_report_import(struct sp_queue *q, struct sp_arena *arena,
                            const struct sp_json *command,
                            struct sp_json **reply_out)
@@ -361,10 +372,16 @@ int sp_queue_report_import(struct sp_queue *q, struct sp_arena *arena,
 	};
 	bool known = false;
 	bool first = false;
-	int ret = sp_store_tls_in_add(q->store, &in, &known, &first);
+	int ret;
 
-	q->untold_known = false;
 	*reply_out = sp_json_object();
+	if (!is_ours(q->ctx->conf, in.domain, arena)) {
+		sp_json_set_bool(*reply_out, "ok", true);
+		sp_json_set_bool(*reply_out, "foreign", true);
+		return 0;
+	}
+	ret = sp_store_tls_in_add(q->store, &in, &known, &first);
+	q->untold_known = false;
 	if (ret == SP_ELIMIT) {
 		/* No error: what comes behind it is none of its doing. */
 		sp_json_set_bool(*reply_out, "ok", true);

@@ -130,12 +130,16 @@ struct sp_json *view_report(struct report *role, int64_t day,
 
 struct sums;
 
+/* Sums of so many days, and of as many before them. */
+#define TREND_DAYS 7
+
 struct received {
 	struct sums *first, **end; /* in the order of the store */
 	struct sp_json *rows;
 	struct sp_map by_key; /* day and domain -> struct sums, in arena */
 	struct sp_arena arena;
 	size_t bytes;
+	int64_t first_day; /* to show: those before it are for the trend */
 	bool detail;
 };
 
@@ -190,13 +194,17 @@ static struct sp_json *parse_failures(struct sp_str text)
 	return failures;
 }
 
+static const char *key_of(struct received *r, int64_t day, struct sp_str domain)
+{
+	return sp_arena_printf(&r->arena, "%lld " SP_STR_FMT, (long long)day,
+	                       SP_STR_ARG(domain));
+}
+
 static struct sums *sums_of(struct received *r,
                             const struct sp_store_tls_in *in)
 {
 	int64_t day = in->start_ms / SP_STORE_DAY_MS;
-	const char *key =
-		sp_arena_printf(&r->arena, "%lld " SP_STR_FMT, (long long)day,
-	                        SP_STR_ARG(in->domain));
+	const char *key = key_of(r, day, in->domain);
 	struct sums *sums = sp_map_find(&r->by_key, sp_str_from(key));
 
 	if (!sums && r->by_key.count < ROWS_MAX) {
@@ -286,10 +294,47 @@ static int on_in(void *arg, const struct sp_store_tls_in *in)
 	return 0;
 }
 
+static struct sp_json *trend_of(struct received *r, const struct sums *sums)
+{
+	struct sp_json *trend = sp_json_object();
+	uint64_t successful[2] = {0};
+	uint64_t failed[2] = {0};
+
+	for (int64_t back = 0; back < 2 * (int64_t)TREND_DAYS; back++) {
+		const char *key = key_of(r, sums->day - back, sums->domain);
+		const struct sums *other =
+			sp_map_find(&r->by_key, sp_str_from(key));
+
+		if (other) {
+			successful[back / TREND_DAYS] += other->successful;
+			failed[back / TREND_DAYS] += other->failed;
+		}
+	}
+	sp_json_set_int(trend, "days", TREND_DAYS);
+	sp_json_set_int(trend, "successful", (int64_t)successful[0]);
+	sp_json_set_int(trend, "failed", (int64_t)failed[0]);
+	sp_json_set_int(trend, "successful_before", (int64_t)successful[1]);
+	sp_json_set_int(trend, "failed_before", (int64_t)failed[1]);
+	return trend;
+}
+
+static void free_sums(struct sums *sums)
+{
+	sp_json_free(&sums->types);
+	sp_json_free(&sums->hosts);
+	sp_json_free(&sums->reporters);
+}
+
 static void write_sums(struct received *r)
 {
 	for (struct sums *sums = r->first; sums; sums = sums->next) {
-		struct sp_json *row = sp_json_object();
+		struct sp_json *row;
+
+		if (sums->day < r->first_day) {
+			free_sums(sums);
+			continue;
+		}
+		row = sp_json_object();
 
 		set_day(row, sums->day);
 		sp_json_set_text(row, "domain", sums->domain);
@@ -300,6 +345,7 @@ static void write_sums(struct received *r)
 		sp_json_set(row, "result_types", sums->types);
 		sp_json_set(row, "mx_hosts", sums->hosts);
 		sp_json_set(row, "reporters", sums->reporters);
+		sp_json_set(row, "trend", trend_of(r, sums));
 		sp_json_add(r->rows, row);
 	}
 }
@@ -309,13 +355,18 @@ struct sp_json *view_received(struct report *role, int64_t first_day,
                               bool detail)
 {
 	struct sp_store *store = report_store(role);
-	struct received r = {.rows = sp_json_array(), .detail = detail};
+	struct received r = {.rows = sp_json_array(),
+	                     .first_day = first_day,
+	                     .detail = detail};
+	int64_t from_day = detail || first_day < 2 * TREND_DAYS
+	                           ? first_day
+	                           : first_day - 2 * TREND_DAYS + 1;
 
 	r.end = &r.first;
 	sp_map_init(&r.by_key);
 	sp_arena_init(&r.arena);
 	if (store) {
-		(void)sp_store_tls_ins(store, first_day * SP_STORE_DAY_MS,
+		(void)sp_store_tls_ins(store, from_day * SP_STORE_DAY_MS,
 		                       (last_day + 1) * SP_STORE_DAY_MS, domain,
 		                       on_in, &r);
 	}
