@@ -14,6 +14,7 @@
 #include "analyze/check.h"
 #include "analyze/check_dane.h"
 #include "analyze/check_plan.h"
+#include "analyze/check_smtp.h"
 #include "analyze/check_sts.h"
 #include "base/mem.h"
 #include "deliver/gather.h"
@@ -21,7 +22,7 @@
 
 /* The parts in their order: bit and name. A part's header is
  * analyze/check_<name>.h; it joins by a line here. */
-#define PARTS(X) X(DANE, dane) X(STS, sts)
+#define PARTS(X) X(DANE, dane) X(SMTP, smtp) X(STS, sts)
 
 #define ADAPT(bit, name)                                                       \
 	static void *new_##name(const struct sp_check_ask *ask,                \
