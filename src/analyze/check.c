@@ -14,15 +14,21 @@
 #include "analyze/check.h"
 #include "analyze/check_dane.h"
 #include "analyze/check_plan.h"
+#include "analyze/check_retry.h"
 #include "analyze/check_smtp.h"
 #include "analyze/check_sts.h"
+#include "base/list.h"
 #include "base/mem.h"
 #include "deliver/gather.h"
 #include "deliver/sts_direct.h"
 
 /* The parts in their order: bit and name. A part's header is
  * analyze/check_<name>.h; it joins by a line here. */
-#define PARTS(X) X(DANE, dane) X(SMTP, smtp) X(STS, sts)
+#define PARTS(X)                                                               \
+	X(DANE, dane)                                                          \
+	X(SMTP, smtp)                                                          \
+	X(STS, sts)                                                            \
+	X(RETRY, retry)
 
 #define ADAPT(bit, name)                                                       \
 	static void *new_##name(const struct sp_check_ask *ask,                \
@@ -71,7 +77,8 @@ struct sp_check {
 	struct sp_gather *gather;  /* owned, while it gathers */
 	struct sp_plan *plan;      /* owned */
 	struct sp_step *plan_step; /* null: not shown */
-	struct sp_deferred *turn;  /* owned: the next part, or the end */
+	struct sp_check_saw saw;
+	struct sp_deferred *turn; /* owned: the next part, or the end */
 
 	const struct part *part; /* the one at work, or the next */
 	void *at_work;           /* owned by way of part->free; or null */
@@ -151,6 +158,18 @@ static void next_part(void *arg)
 		&check->ask, sp_tree_root(check->tree), on_part, check);
 }
 
+void sp_check_saw_delivery(const struct sp_check_ask *ask,
+                           const struct sp_verdict *verdict,
+                           struct sp_json *tries)
+{
+	struct sp_check *check = SP_CONTAINER(ask->saw, struct sp_check, saw);
+
+	check->saw.known = true;
+	check->saw.verdict = sp_verdict_keep(&check->arena, verdict);
+	sp_json_free(&check->saw.tries);
+	check->saw.tries = tries;
+}
+
 /* ---- the plan ---- */
 
 static void on_plan(void *arg, struct sp_plan *plan)
@@ -203,6 +222,7 @@ struct sp_check *sp_check_new(const struct sp_check_ask *ask,
 	struct sp_step *root = sp_tree_root(tree);
 
 	check->ask = *ask;
+	check->ask.saw = &check->saw;
 	check->tree = tree;
 	check->fn = fn;
 	check->arg = arg;
@@ -230,6 +250,7 @@ void sp_check_free(struct sp_check **check)
 	sp_gather_free(&c->gather);
 	sp_sts_direct_free(&c->sts);
 	sp_deferred_free(&c->turn);
+	sp_json_free(&c->saw.tries);
 	sp_plan_free(&c->plan);
 	sp_arena_fini(&c->arena);
 	SP_FREE(check);

@@ -32,6 +32,14 @@ enum sp_check_test { /* bits; a test brings those it builds on */
 	SP_CHECK_PREFLIGHT = 1 << 7, /* a certificate that is to come */
 };
 
+/* What became of the addresses, as delivery would have met them: by the DANE
+ * part, for the one that tells what a sender does. */
+struct sp_check_saw {
+	bool known;
+	struct sp_verdict verdict; /* of a message; class DELIVERED: sent */
+	struct sp_json *tries;     /* as in the evidence of an attempt */
+};
+
 /* What all parts start from. Borrowed for the analysis. */
 struct sp_check_ask {
 	struct sp_loop *loop;
@@ -50,6 +58,7 @@ struct sp_check_ask {
 	/* Set by sp_check itself before the parts run: */
 	const struct sp_route *route;
 	const struct sp_plan *plan;
+	struct sp_check_saw *saw; /* what one part leaves for a later one */
 };
 
 /*
@@ -63,6 +72,11 @@ struct sp_check_ask {
  *	void sp_check_X_free(struct sp_check_X **part);
  */
 typedef void sp_check_fn(void *arg);
+
+/* The verdict is copied, tries are taken. */
+void sp_check_saw_delivery(const struct sp_check_ask *ask,
+                           const struct sp_verdict *verdict,
+                           struct sp_json *tries);
 
 struct sp_check;
 struct sp_check *sp_check_new(const struct sp_check_ask *ask,

@@ -160,6 +160,20 @@ static void end_host(struct sp_check_dane *d, size_t index,
 	sp_step_finish(step);
 }
 
+/* For the part that tells what a sender does. */
+static void leave(struct sp_check_dane *d, bool passes,
+                  const struct sp_verdict *worst)
+{
+	const struct sp_verdict delivered = {.class = SP_VERDICT_DELIVERED};
+	struct sp_json *tries = sp_json_array();
+
+	for (size_t i = 0; i < d->pace.count; i++) {
+		sp_json_add(tries,
+		            sp_json_copy(sp_dane_address_try(d->jobs[i].work)));
+	}
+	sp_check_saw_delivery(d->ask, passes ? &delivered : worst, tries);
+}
+
 static void end(void *arg)
 {
 	struct sp_check_dane *d = arg;
@@ -180,6 +194,7 @@ static void end(void *arg)
 	if (!passes && failed(&hosts.verdict)) {
 		sp_step_cause(d->step, &hosts.verdict);
 	}
+	leave(d, passes, &hosts.verdict);
 	sp_step_end(d->step, passes ? SP_STEP_PASS : SP_STEP_FAIL);
 	d->fn(d->arg);
 }

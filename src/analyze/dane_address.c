@@ -375,6 +375,11 @@ sp_dane_address_verdict(const struct sp_dane_address *address)
 	return &address->verdict;
 }
 
+const struct sp_json *sp_dane_address_try(const struct sp_dane_address *address)
+{
+	return sp_json_get(sp_step_evidence(address->step), "session");
+}
+
 const struct sp_matrix *
 sp_dane_address_matrices(const struct sp_dane_address *address,
                          size_t *count_out)

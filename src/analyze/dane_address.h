@@ -32,6 +32,9 @@ void sp_dane_address_free(struct sp_dane_address **address);
 /* Of delivery; class DELIVERED: it would have sent. */
 const struct sp_verdict *
 sp_dane_address_verdict(const struct sp_dane_address *address);
+/* As the evidence of an attempt has a try; borrowed. */
+const struct sp_json *
+sp_dane_address_try(const struct sp_dane_address *address);
 /* One for each chain that was seen. */
 const struct sp_matrix *
 sp_dane_address_matrices(const struct sp_dane_address *address,

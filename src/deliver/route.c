@@ -136,6 +136,23 @@ void sp_route_find(const struct sp_conf *conf, struct sp_str domain,
 	}
 }
 
+struct sp_retry sp_route_retry(const struct sp_conf *conf, struct sp_str domain)
+{
+	const struct sp_conf_route *route = sp_conf_route_find(conf, domain);
+	const struct sp_conf_steps *steps =
+		route && route->retry.count ? &route->retry : &conf->retry;
+	struct sp_retry retry = {
+		.step_count = steps->count,
+		.expire_ms = route && route->expire_ms ? route->expire_ms
+	                                               : conf->expire_ms,
+	};
+
+	_Static_assert(sizeof(retry.steps_ms) == sizeof(steps->steps_ms),
+	               "as many steps as the configuration takes");
+	memcpy(retry.steps_ms, steps->steps_ms, sizeof(retry.steps_ms));
+	return retry;
+}
+
 struct sp_judge_conf sp_route_judge(const struct sp_conf *conf)
 {
 	return (struct sp_judge_conf){

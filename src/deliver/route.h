@@ -6,6 +6,7 @@
 #include "conf/conf.h"
 #include "policy/judge.h"
 #include "policy/mxplan.h"
+#include "policy/retry.h"
 
 /*
  * The configuration in the words of policy: what a plan for a recipient
@@ -23,6 +24,10 @@ struct sp_route {
 void sp_route_find(const struct sp_conf *conf, struct sp_str domain,
                    bool validator_broken, struct sp_arena *arena,
                    struct sp_route *route_out);
+
+/* The schedule for a recipient domain: its route's, or the general one. */
+struct sp_retry sp_route_retry(const struct sp_conf *conf,
+                               struct sp_str domain);
 
 struct sp_judge_conf sp_route_judge(const struct sp_conf *conf);
 

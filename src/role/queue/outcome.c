@@ -9,7 +9,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
-#include "policy/retry.h"
+#include "deliver/route.h"
 #include "policy/verdict.h"
 #include "role/queue/queue.h"
 
@@ -43,23 +43,13 @@ find_rcpt(const struct sp_msg_outcome *m, uint64_t rcpt_id)
 	return NULL;
 }
 
-/* The schedule of the recipient's route, or the general one. The expiry is
- * the one that was fixed when the message came in. */
+/* The expiry is the one that was fixed when the message came in. */
 static struct sp_retry retry_of(const struct sp_conf *conf,
                                 const struct sp_store_lease_rcpt *lease)
 {
-	const struct sp_conf_route *route =
-		sp_conf_route_find(conf, lease->domain);
-	const struct sp_conf_steps *steps =
-		route && route->retry.count ? &route->retry : &conf->retry;
-	struct sp_retry retry = {
-		.step_count = steps->count,
-		.expire_ms = lease->expires_ms - lease->received_ms,
-	};
+	struct sp_retry retry = sp_route_retry(conf, lease->domain);
 
-	_Static_assert(sizeof(retry.steps_ms) == sizeof(steps->steps_ms),
-	               "as many steps as the configuration takes");
-	memcpy(retry.steps_ms, steps->steps_ms, sizeof(retry.steps_ms));
+	retry.expire_ms = lease->expires_ms - lease->received_ms;
 	return retry;
 }
 
@@ -105,10 +95,7 @@ void sp_queue_defer(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
 int64_t sp_queue_expires_ms(const struct sp_conf *conf, struct sp_str domain,
                             int64_t now_ms)
 {
-	const struct sp_conf_route *route = sp_conf_route_find(conf, domain);
-
-	return now_ms +
-	       (route && route->expire_ms ? route->expire_ms : conf->expire_ms);
+	return now_ms + sp_route_retry(conf, domain).expire_ms;
 }
 
 static bool is_busy(const struct sp_msg_outcome_rcpt *m)
