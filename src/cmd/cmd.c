@@ -17,10 +17,10 @@
 #include "net/tls.h"
 
 static const struct sp_cmd *const COMMANDS[] = {
-	&SP_CMD_SEND,       &SP_CMD_POLICY, &SP_CMD_CHECK,    &SP_CMD_TLSA,
-	&SP_CMD_LINT,       &SP_CMD_REPORT, &SP_CMD_TRACE,    &SP_CMD_QUEUE,
-	&SP_CMD_EXCEPTION,  &SP_CMD_DKIM,   &SP_CMD_SESSIONS, &SP_CMD_STATS,
-	&SP_CMD_COMPLETION,
+	&SP_CMD_SEND,  &SP_CMD_POLICY,     &SP_CMD_CHECK,  &SP_CMD_SURVEY,
+	&SP_CMD_TLSA,  &SP_CMD_LINT,       &SP_CMD_REPORT, &SP_CMD_TRACE,
+	&SP_CMD_QUEUE, &SP_CMD_EXCEPTION,  &SP_CMD_DKIM,   &SP_CMD_SESSIONS,
+	&SP_CMD_STATS, &SP_CMD_COMPLETION,
 };
 #define COMMAND_COUNT (sizeof(COMMANDS) / sizeof(COMMANDS[0]))
 
@@ -190,7 +190,7 @@ static void version(void)
 static const struct sp_cmd *find_command(const char *name)
 {
 	/* Named in the manual of the interface, to come with later parts. */
-	static const char *const LATER[] = {"survey", "domain", "keys"};
+	static const char *const LATER[] = {"domain", "keys"};
 
 	for (size_t i = 0; i < COMMAND_COUNT; i++) {
 		if (strcmp(COMMANDS[i]->name, name) == 0) {

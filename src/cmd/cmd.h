@@ -61,6 +61,7 @@ extern const struct sp_cmd SP_CMD_REPORT;
 extern const struct sp_cmd SP_CMD_SEND;
 extern const struct sp_cmd SP_CMD_SESSIONS;
 extern const struct sp_cmd SP_CMD_STATS;
+extern const struct sp_cmd SP_CMD_SURVEY;
 extern const struct sp_cmd SP_CMD_TLSA;
 extern const struct sp_cmd SP_CMD_TRACE;
 

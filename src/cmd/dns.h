@@ -14,12 +14,17 @@ struct sp_cmd_dns {
 	struct sp_loop *loop;
 	struct sp_resolver *resolver;
 	struct sp_lookup_direct direct;
+	bool says;
 };
 
 /* Set up and self-tested; a failed self-test is said and stands in
  * direct.lookup.validator_broken. 0 or SP_EXIT_CONF, said. Freed by fini in
  * any case. */
 int sp_cmd_dns_init(struct sp_cmd_dns *dns, const struct sp_conf *conf);
+/* The same; with says false, one of several processes, which complains of
+ * nothing. */
+int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                        bool says);
 void sp_cmd_dns_fini(struct sp_cmd_dns *dns);
 
 /* A domain from the command line as lower-case A-labels in the arena. 0 or

@@ -206,7 +206,7 @@ static void on_failed(struct sp_attempt *a)
 	}
 	sp__attempt_note_try(a, &v);
 	sp__attempt_note_host(a, &v);
-	sp__attempt_note_blocked(a, &v);
+	sp__attempt_note_blocked(a, sp__attempt_host(a), &v);
 	sp__attempt_note_sts(a, sp__attempt_host(a), &v);
 	drop_connection(a);
 	next_try(a);
@@ -330,7 +330,6 @@ static bool advance(struct sp_attempt *a, bool first)
 
 		if (host->rule == SP_RULE_SKIP) {
 			sp__attempt_note_host(a, &host->verdict);
-			sp__attempt_note_blocked(a, &host->verdict);
 			sp_count_skipped(&a->counts, a->plan, host);
 		} else if (host->address_count) {
 			a->address = 0;
@@ -441,8 +440,10 @@ static void begin(struct sp_attempt *a, struct sp_shared_plan *shared)
 	a->planned_ms = sp_time_mono_ms() - a->start_ms;
 	sp_count_plan(&a->counts, plan);
 	for (size_t i = 0; i < plan->host_count; i++) {
-		sp__attempt_note_sts(a, &plan->hosts[i],
-		                     &plan->hosts[i].verdict);
+		const struct sp_plan_host *host = &plan->hosts[i];
+
+		sp__attempt_note_sts(a, host, &host->verdict);
+		sp__attempt_note_blocked(a, host, &host->verdict);
 	}
 	if (plan->verdict.class != SP_VERDICT_DELIVERED) {
 		fail_all(a, &plan->verdict);

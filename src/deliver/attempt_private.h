@@ -75,8 +75,10 @@ struct sp_attempt {
 
 /* What speaks for the hosts so far. */
 void sp__attempt_note_host(struct sp_attempt *a, const struct sp_verdict *v);
-/* The host at the cursor failed with v: would log-only mode let it pass? */
-void sp__attempt_note_blocked(struct sp_attempt *a, const struct sp_verdict *v);
+/* A host failed with v, or did not: would log-only mode let it pass? */
+void sp__attempt_note_blocked(struct sp_attempt *a,
+                              const struct sp_plan_host *host,
+                              const struct sp_verdict *v);
 /* A host failed by the MTA-STS policy of the cache, or not. */
 void sp__attempt_note_sts(struct sp_attempt *a, const struct sp_plan_host *host,
                           const struct sp_verdict *v);

@@ -23,12 +23,13 @@ void sp__attempt_note_host(struct sp_attempt *a, const struct sp_verdict *v)
 	sp_attempt_fold(&a->hosts, v);
 }
 
-void sp__attempt_note_blocked(struct sp_attempt *a, const struct sp_verdict *v)
+void sp__attempt_note_blocked(struct sp_attempt *a,
+                              const struct sp_plan_host *host,
+                              const struct sp_verdict *v)
 {
 	static const struct sp_filter LOG_ONLY = {.log_only = true};
 
-	a->blocked |=
-		sp_filter_waives(&LOG_ONLY, sp__attempt_host(a), v->cause);
+	a->blocked |= sp_filter_waives(&LOG_ONLY, host, v->cause);
 }
 
 void sp__attempt_note_sts(struct sp_attempt *a, const struct sp_plan_host *host,

@@ -34,6 +34,8 @@
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
+ *   `sealpost survey` -> its workers    SURVEY
+ *   its workers -> `sealpost survey`    SURVEY_ROW
  *   any role  -> parent     READY, STOPPED, LINK (one that broke)
  */
 
@@ -67,7 +69,9 @@
 	X(TLS_REPORT, 52)                                                      \
 	X(TLS_REPORT_DONE, 53)                                                 \
 	X(COMMAND, 40)                                                         \
-	X(COMMAND_REPLY, 41)
+	X(COMMAND_REPLY, 41)                                                   \
+	X(SURVEY, 60)                                                          \
+	X(SURVEY_ROW, 61)
 
 enum sp_msg {
 #define SP_X(name, number) SP_MSG_##name = number,

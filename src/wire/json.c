@@ -157,6 +157,11 @@ void sp_json_set_int(struct sp_json *obj, const char *key, int64_t number)
 	sp_json_set(obj, key, json_of(json_integer(number)));
 }
 
+void sp_json_set_real(struct sp_json *obj, const char *key, double number)
+{
+	sp_json_set(obj, key, json_of(json_real(number)));
+}
+
 void sp_json_set_bool(struct sp_json *obj, const char *key, bool value)
 {
 	sp_json_set(obj, key, json_of(json_boolean(value)));
@@ -449,7 +454,8 @@ static void write_line(json_t *value, struct sp_buf *out)
 		break;
 	case JSON_REAL:
 		(void)json_dump_callback(value, append_piece, out,
-		                         JSON_ENCODE_ANY);
+		                         JSON_ENCODE_ANY |
+		                                 JSON_REAL_PRECISION(15));
 		break;
 	case JSON_TRUE:
 		(void)sp_buf_append(out, "true", 4);
@@ -527,7 +533,8 @@ int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out)
 	size_t before = sp_buf_len(out);
 
 	if (json_dump_callback(value_of(value), append_escaped, out,
-	                       JSON_INDENT(2) | JSON_ENCODE_ANY) == 0) {
+	                       JSON_INDENT(2) | JSON_ENCODE_ANY |
+	                               JSON_REAL_PRECISION(15)) == 0) {
 		return 0;
 	}
 	sp_buf_truncate(out, sp_buf_len(out) - before);

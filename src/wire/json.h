@@ -31,6 +31,8 @@ void sp_json_set_text(struct sp_json *obj, const char *key,
                       struct sp_str text); /* JSON null where it is empty */
 void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text);
 void sp_json_set_int(struct sp_json *obj, const char *key, int64_t number);
+void sp_json_set_real(struct sp_json *obj, const char *key,
+                      double number); /* finite; 15 digits are written */
 void sp_json_set_bool(struct sp_json *obj, const char *key, bool value);
 void sp_json_set_null(struct sp_json *obj, const char *key);
 void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms);

@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`sealpost survey`: what it says of many domains, and how it goes on."""
+
+import csv
+import io
+import json
+import os
+import pty
+import signal
+import subprocess
+
+import pytest
+
+from lab.behaviour import HOLD, Behaviour
+from lab.destinations import destinations
+from lab.procs import wait_until
+from lab.server import build_directory, tried
+from lab.world import Domain, Host
+from tests.support.delivery import SENDER, recipient
+
+LIMIT = 4
+SETTINGS = {
+    "expire": "1h",
+    "retry": '"10m"',
+    "smtp": f"max_per_host = {LIMIT}",
+}
+DESTINATIONS = destinations()
+MIXED = [domain for domain, _ in DESTINATIONS]
+#: All at one address, where nobody is greeted before the test says so.
+HELD = Host("mx.held.test.", tlsa=["3 1 1"], behaviour=Behaviour({"greeting": (HOLD,)}))
+SHARING = [Domain("held.test", [HELD])] + [Domain(f"held{n}.test", [HELD]) for n in range(9)]
+ABSENT = Domain("absent.test", [], exists=False)
+
+pytestmark = pytest.mark.scenario(*MIXED, *SHARING, ABSENT)
+
+BLOCKED = {"wrong.test", "stripped.test", "servfail.test"}
+
+
+@pytest.fixture
+def survey(lab, tmp_path):
+    return Survey(lab, tmp_path)
+
+
+class Survey:
+    """Runs the command over a list of names, in the lab's DNS."""
+
+    def __init__(self, lab, directory) -> None:
+        self.lab = lab
+        self.directory = directory
+        self.out = directory / "rows"
+
+    def listed(self, *names: str) -> str:
+        file = self.directory / "list"
+        file.write_text("".join(f"{name}\n" for name in names))
+        return str(file)
+
+    def argv(self, *arguments: str, config=None) -> list[str]:
+        program = str(build_directory() / "sealpost")
+        return [program, "survey", "-c", str(config or self.lab.server.config), *arguments]
+
+    def run(self, *arguments: str, status: int = 0, config=None, **options):
+        argv = self.argv(*arguments, config=config)
+        done = subprocess.run(argv, capture_output=True, timeout=120, **options)
+        assert done.returncode == status, done.stderr.decode()
+        return done
+
+    def rows(self, *arguments: str, **options) -> list[dict]:
+        done = self.run(*arguments, **options)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def start(self, *arguments: str) -> subprocess.Popen:
+        pipe = subprocess.PIPE
+        return subprocess.Popen(self.argv(*arguments), stdout=pipe, stderr=pipe)
+
+    def written(self) -> list[dict]:
+        """The whole lines of the file."""
+        text = self.out.read_bytes() if self.out.exists() else b""
+        return [json.loads(line) for line in text.split(b"\n")[:-1]]
+
+
+def names(domains) -> list[str]:
+    return [domain.name for domain in domains]
+
+
+def by_domain(rows: list[dict]) -> dict[str, dict]:
+    assert len({row["domain"] for row in rows}) == len(rows)
+    return {row["domain"]: row for row in rows}
+
+
+def said_by_delivery(trace: dict) -> tuple:
+    """The first attempt, in the words of a row."""
+    if trace["status"] == "delivered":
+        return ("deliver", None, None, trace["security"])
+    event = next(e for e in trace["events"] if e["event"] in ("defer", "fail"))
+    return (event["event"], event["code"], event["scenario"], None)
+
+
+def test_verdicts_are_those_of_delivery(survey, lab):
+    domains = [*MIXED, ABSENT]
+    for domain in domains[1:]:
+        lab.server.submit(SENDER, recipient(domain))
+    rows = by_domain(survey.rows(survey.listed(*names(domains))))
+    for domain in domains:
+        trace = lab.server.wait_trace(recipient(domain), tried)
+        row = rows[domain.name]
+        found = (row["verdict"], row["code"], row["scenario"], row["security"])
+        assert found == said_by_delivery(trace), domain.name
+        assert row["error"] is None
+    assert {name for name, row in rows.items() if row["blocked"]} == BLOCKED
+
+
+def test_no_mail_is_said(survey):
+    survey.run(survey.listed(*names(MIXED)))
+    for domain in MIXED:
+        for receiver in domain.host.receivers:
+            for session in receiver.sessions:
+                if not session.mails:
+                    assert not {"MAIL", "RCPT", "DATA"} & set(session.verbs(False))
+
+
+def test_facts_of_a_row(survey):
+    rows = by_domain(survey.rows(survey.listed("good.test", "unsigned.test", "wrong.test")))
+    good, unsigned, wrong = (rows[n] for n in ("good.test", "unsigned.test", "wrong.test"))
+    assert (good["signed"], good["mx"], good["hosts"], good["tlsa_hosts"]) == (True, "secure", 1, 1)
+    assert (good["rule"], good["host"]) == ("dane", "mx.good.test")
+    assert good["address"] == MIXED[0].host.addresses[0]
+    assert (unsigned["signed"], unsigned["mx"], unsigned["tlsa_hosts"]) == (False, "insecure", 0)
+    assert unsigned["rule"] == "opportunistic"
+    assert wrong["evidence"] and wrong["host"] == "mx.wrong.test"
+    assert all(row["elapsed_ms"] >= 0 and row["sts"] is None for row in rows.values())
+
+
+def test_dns_only_opens_no_connection(survey):
+    receivers = [r for d in MIXED for h in d.hosts for r in h.receivers]
+    before = [len(r.sessions) for r in receivers]
+    rows = by_domain(survey.rows("--dns-only", survey.listed(*names(MIXED))))
+    assert [len(r.sessions) for r in receivers] == before
+    assert rows["expired.test"]["scenario"] == "rrsig-expired"
+    assert not rows["expired.test"]["blocked"]
+    assert (rows["servfail.test"]["verdict"], rows["servfail.test"]["blocked"]) == ("defer", True)
+    assert (rows["wrong.test"]["verdict"], rows["wrong.test"]["rule"]) == ("deliver", "dane")
+    assert rows["good.test"]["security"] is None
+
+
+def test_enforcement_whatever_the_configuration_says(survey, lab):
+    config = survey.directory / "log-only.conf"
+    config.write_text("enforce = false\n" + lab.server.config.read_text())
+    rows = by_domain(survey.rows(survey.listed("wrong.test"), config=config))
+    assert (rows["wrong.test"]["verdict"], rows["wrong.test"]["blocked"]) == ("defer", True)
+
+
+def test_lines_of_the_list(survey):
+    text = (
+        "\ufeff# destinations\r\n\r\ngood.test\r\n  GOOD.test. # again\n"
+        "192.0.2.1\na b\nb\u00fccher.test\n" + "x" * 5000 + "\nplain.test"
+    )
+    summary = survey.directory / "summary.json"
+    rows = survey.rows("--ordered", "--summary", str(summary), "-", input=text.encode())
+    assert [(row["domain"][:20], bool(row["error"])) for row in rows] == [
+        ("good.test", False),
+        ("192.0.2.1", True),
+        ("a b", True),
+        ("xn--bcher-kva.test", False),
+        ("x" * 20, True),
+        ("plain.test", False),
+    ]
+    assert all(row["verdict"] is None for row in rows if row["error"])
+    said = json.loads(summary.read_text())
+    assert (said["domains"], said["errors"], said["duplicates"]) == (3, 3, 1)
+    assert said["finished"]
+
+
+def test_csv(survey):
+    listed = survey.listed(*names(MIXED), "no domain, \"this\"")
+    done = survey.run("--csv", "--ordered", listed)
+    found = list(csv.DictReader(io.StringIO(done.stdout.decode(), newline="")))
+    wanted = survey.rows("--ordered", listed)
+    assert list(found[0]) == list(wanted[0])
+    for row, other in zip(found, wanted, strict=True):
+        for key, value in other.items():
+            if key not in ("elapsed_ms", "evidence"):
+                text = "" if value is None else str(value)
+                assert row[key] == (text.lower() if isinstance(value, bool) else text)
+
+
+def test_summary(survey):
+    summary = survey.directory / "summary.json"
+    done = survey.run("--summary", str(summary), survey.listed(*names(MIXED)))
+    said = json.loads(summary.read_text())
+    count = len(MIXED)
+    delivered = sum(expected.status == "delivered" for _, expected in DESTINATIONS)
+    assert (said["domains"], said["deliver"]["count"]) == (count, delivered)
+    assert said["blocked"] == {"count": 3, "percent": round(300 / count, 2)}
+    causes = {c["scenario"]: (c["count"], c["blocked"]) for c in said["causes"]}
+    assert causes["tlsa-mismatch"] == (1, 1)
+    assert causes["rrsig-expired"] == (1, 0)
+    assert b"blocked by enforcement" in done.stderr and b"tlsa-mismatch" in done.stderr
+    quiet = survey.run("--quiet", survey.listed("good.test"))
+    assert quiet.stderr == b""
+
+
+def test_resumed_after_a_kill(survey):
+    receiver = HELD.receiver
+    listed = survey.listed(*names(MIXED), *names(SHARING))
+    process = survey.start("-o", str(survey.out), listed)
+    wait_until(lambda: len(survey.written()) >= len(MIXED), "the rows of those that answer", 20)
+    process.kill()
+    process.communicate()
+    with survey.out.open("r+b") as file:
+        file.truncate(survey.out.stat().st_size - 10)
+    assert len(survey.written()) == len(MIXED) - 1
+    receiver.release()
+    summary = survey.directory / "summary.json"
+    survey.run("--resume", str(survey.out), "--summary", str(summary), listed)
+    rows = by_domain(survey.written())
+    assert set(rows) == {*names(MIXED), *names(SHARING)}
+    said = json.loads(summary.read_text())
+    assert (said["earlier"], said["domains"]) == (len(MIXED) - 1, len(rows))
+    assert said["duplicates"] == 0
+    receiver._released.clear()
+    other = survey.run("--resume", str(survey.out), "--csv", listed, status=65)
+    assert b"no CSV row" in other.stderr
+
+
+def test_limit_by_address_over_all_workers(survey):
+    receiver = HELD.receiver
+    before = len(receiver.sessions)
+    listed = survey.listed(*names(SHARING), *names(MIXED))
+    process = survey.start("--workers", "2", "-o", str(survey.out), listed)
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 20)
+    # all others have had their turn meanwhile
+    wait_until(lambda: len(survey.written()) >= len(MIXED), "the rows of the others", 20)
+    assert len(receiver.sessions) - before == LIMIT
+    receiver.release()
+    process.communicate(timeout=60)
+    receiver._released.clear()
+    assert process.returncode == 0
+    rows = by_domain(survey.written())
+    assert {rows[name]["security"] for name in names(SHARING)} == {"dane"}
+    assert len(receiver.sessions) - before == len(SHARING)
+
+
+def test_interrupted(survey):
+    listed = survey.listed(*names(MIXED), *names(SHARING))
+    summary = survey.directory / "summary.json"
+    process = survey.start("-o", str(survey.out), "--summary", str(summary), listed)
+    wait_until(lambda: len(survey.written()) >= len(MIXED), "the rows of those that answer", 20)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert b"not finished" in said
+    assert not json.loads(summary.read_text())["finished"]
+    assert set(by_domain(survey.written())) == set(names(MIXED))
+
+
+def test_progress_on_a_terminal(survey):
+    terminal, end = pty.openpty()
+    argv = survey.argv("-o", str(survey.out), survey.listed(*names(MIXED)))
+    process = subprocess.Popen(argv, stderr=end)
+    os.close(end)
+    shown = b""
+    try:
+        while part := os.read(terminal, 4096):
+            shown += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(terminal)
+    assert process.wait(60) == 0
+    assert b"\r" in shown and b"a second" in shown and b"blocked by enforcement" in shown
+
+
+def peak_of_absent(survey, many: int) -> int:
+    """KiB of the largest process of a survey of so many absent names."""
+    environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=4"}
+    listed = survey.listed(*(f"n{n}.missing{many}.test" for n in range(many)))
+    argv = survey.argv("--dns-only", "--quiet", "-o", str(survey.out), listed)
+    process = subprocess.Popen(argv, env=environment)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    rows = survey.written()
+    assert len(by_domain(rows)) == many
+    assert {(row["verdict"], row["signed"]) for row in rows} == {("fail", True)}
+    return used.ru_maxrss
+
+
+def test_memory_does_not_grow_with_the_list(survey):
+    few = peak_of_absent(survey, 500)
+    assert peak_of_absent(survey, 5000) < 1.5 * few
