@@ -138,6 +138,12 @@ static void sort(struct sp_findings *f, const struct sp_json *root)
 	}
 }
 
+/* The retry simulation tells the consequences of what others found. */
+static bool is_echo(const struct sp_json *step)
+{
+	return sp_str_eq(sp_json_get_str(step, "id"), SP_STR("retry"));
+}
+
 void sp_findings_find(const struct sp_json *root, struct sp_findings *out)
 {
 	const struct sp_json *children = sp_json_get(root, "children");
@@ -145,9 +151,44 @@ void sp_findings_find(const struct sp_json *root, struct sp_findings *out)
 	out->count = 0;
 	out->told_count = 0;
 	for (size_t i = 0; i < sp_json_len(children); i++) {
-		walk(out, sp_json_at(children, i));
+		const struct sp_json *c = sp_json_at(children, i);
+
+		if (!is_echo(c)) {
+			walk(out, c);
+		}
 	}
 	sort(out, root);
+}
+
+/* The branch of that name; or null. */
+static const struct sp_json *branch(const struct sp_json *step, const char *id)
+{
+	const struct sp_json *children = sp_json_get(step, "children");
+
+	for (size_t i = 0; i < sp_json_len(children); i++) {
+		const struct sp_json *c = sp_json_at(children, i);
+
+		if (sp_str_eq(sp_json_get_str(c, "id"), sp_str_from(id))) {
+			return c;
+		}
+	}
+	return NULL;
+}
+
+const struct sp_json *sp_check_next_host(const struct sp_json *root, size_t *at)
+{
+	const struct sp_json *steps =
+		sp_json_get(branch(root, "plan"), "children");
+
+	while (*at < sp_json_len(steps)) {
+		const struct sp_json *step = sp_json_at(steps, (*at)++);
+
+		if (sp_str_eq(sp_json_get_str(step, "id"),
+		              SP_STR("plan.host"))) {
+			return step;
+		}
+	}
+	return NULL;
 }
 
 bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step)
@@ -249,6 +290,17 @@ bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
 #define SHORT_MAX    40 /* of a text among others in a line */
 #define SMALL_MAX    4  /* members of an object in one line */
 
+const char *sp_evidence_key(const char *key, char out[64])
+{
+	size_t i = 0;
+
+	for (; key[i] && i < 63; i++) {
+		out[i] = key[i] == '_' ? ' ' : key[i];
+	}
+	out[i] = '\0';
+	return out;
+}
+
 static void put_text(struct sp_buf *out, struct sp_str text)
 {
 	bool cut =
@@ -313,6 +365,7 @@ static void put_object(const struct sp_json *object, struct sp_buf *out)
 	const struct sp_json *value;
 	const char *key;
 	const char *comma = "";
+	char name[64];
 	void *at = NULL;
 
 	if (put_record(object, out)) {
@@ -320,9 +373,10 @@ static void put_object(const struct sp_json *object, struct sp_buf *out)
 	}
 	while (sp_json_next(object, &at, &key, &value)) {
 		if (!sp_json_is_null(value)) {
-			(void)sp_buf_printf(out, "%s%s%s", comma,
-			                    is_plain(key) ? "" : key,
-			                    is_plain(key) ? "" : " ");
+			(void)sp_buf_printf(
+				out, "%s%s%s", comma,
+				is_plain(key) ? "" : sp_evidence_key(key, name),
+				is_plain(key) ? "" : " ");
 			sp_evidence_line(value, out);
 			comma = ", ";
 		}

@@ -40,6 +40,10 @@ bool sp_findings_tell(struct sp_findings *findings, const struct sp_json *step);
 /* The same cause or advice stands at a step below it, with its evidence. */
 bool sp_finding_is_below(const struct sp_json *step);
 
+/* The steps plan.host one by one: start with *at 0; null at the end. */
+const struct sp_json *sp_check_next_host(const struct sp_json *root,
+                                         size_t *at);
+
 /* "the administrator of d.test"; of a step's evidence "who". The
  * text may stand in the buffer. */
 const char *sp_finding_who(const struct sp_json *step, struct sp_str target,
@@ -55,6 +59,9 @@ void sp_check_duration(int64_t ms, char out[32]);
  * the first screen; what a cause brought along, where it stands below. */
 bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
                           bool cause_below);
+
+/* "ttl_s" as people read it: "ttl s"; into out. */
+const char *sp_evidence_key(const char *key, char out[64]);
 
 /* Whether it reads well in a line with others; or in one of its own. */
 bool sp_evidence_is_short(const struct sp_json *value);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cmd/check_text.h"
+#include "cmd/plan_text.h"
 #include "cmd/text.h"
 
 #define TEXT_BYTES 65536
@@ -62,13 +63,19 @@ static const char STYLE[] =
 	"padding:0;margin:0}ul.also li{padding:.25rem 0}\n"
 	"dl{display:grid;grid-template-columns:max-content 1fr;"
 	"gap:.15rem .9rem;margin:.3rem 0}\n"
-	"dt{color:var(--dim);font-size:.9rem}dd{margin:0}\n"
+	"dt{color:var(--dim);font:.9rem/1.6 system-ui,-apple-system,"
+	"\"Segoe UI\",Roboto,sans-serif}dd{margin:0}\n"
+	"dd.mono dd.mono,dd.mono pre{font-size:1em}"
+	"dt.wide,dd.wide{grid-column:1/-1}"
+	"dd.wide>dl{border-left:2px solid var(--line);padding-left:.7rem;"
+	"margin:.1rem 0 .4rem}\n"
 	"details,.leaf{background:var(--card);border:1px solid var(--line);"
 	"border-radius:.4rem;margin:.35rem 0;padding:.35rem .7rem}\n"
 	"details details,details .leaf{border-width:0 0 0 2px;"
 	"border-radius:0;margin:.2rem 0 .2rem .2rem}\n"
 	"summary{cursor:pointer;display:flex;gap:.55rem;"
 	"align-items:baseline}\n"
+	"dd details{border-width:0!important;padding:0;margin:0}"
 	"summary .ms{margin-left:auto;color:var(--dim);font-size:.8rem;"
 	"white-space:nowrap}\n"
 	"summary::before{content:\"\\25B8\";color:var(--dim);width:.8em}"
@@ -233,7 +240,8 @@ static void put_where(const struct page *p, const struct sp_finding *f)
 
 	put_in(p, "<dt>Where</dt><dd>", sp_json_get_str(f->step, "title"), "");
 	if (f->places > 1) {
-		fprintf(p->f, ", and %zu more places", f->places - 1);
+		fprintf(p->f, ", and %zu more %s", f->places - 1,
+		        f->places == 2 ? "place" : "places");
 	}
 	fputs("</dd>\n", p->f);
 	put_in(p, "<dt>Mail server</dt><dd>", sp_json_get_str(evidence, "host"),
@@ -282,16 +290,38 @@ static void put_also(const struct page *p)
 	fputs("</ul>\n", p->f);
 }
 
-static void put_summary(struct page *p)
+/* The rule at each mail server, where mail goes at all. */
+static void put_rules(const struct page *p, const struct sp_json *tree)
+{
+	const struct sp_json *host;
+	size_t at = 0;
+
+	fputs("<section class=\"card pass\">\n", p->f);
+	if (!p->found.count) {
+		fputs("<p>Nothing was found that would have to be "
+		      "mended.</p>\n",
+		      p->f);
+	}
+	fputs("<dl>\n", p->f);
+	while ((host = sp_check_next_host(tree, &at))) {
+		struct sp_str rule =
+			sp_json_get_str(sp_json_get(host, "evidence"), "rule");
+
+		put_in(p, "<dt>", sp_json_get_str(host, "title"), "</dt>");
+		put_in(p, "<dd>", sp_plan_rule_meaning(rule), "</dd>\n");
+	}
+	fputs("</dl>\n</section>\n", p->f);
+}
+
+static void put_summary(struct page *p, const struct sp_json *check)
 {
 	if (p->found.count) {
 		put_finding(p, &p->found.list[0]);
 		(void)sp_findings_tell(&p->found, p->found.list[0].step);
 		put_also(p);
-	} else {
-		fputs("<section class=\"card pass\">\n<p>Nothing was found "
-		      "that would have to be mended.</p>\n</section>\n",
-		      p->f);
+	}
+	if (!sp_str_eq(sp_json_get_str(check, "verdict"), SP_STR("fail"))) {
+		put_rules(p, sp_json_get(check, "tree"));
 	}
 }
 
@@ -340,6 +370,25 @@ static void put_value(const struct page *p, const struct sp_json *value)
 	}
 }
 
+/* What is long and of little interest is folded away: the record that a
+ * session leaves in a trace. */
+static void put_member(const struct page *p, const char *key,
+                       const struct sp_json *value)
+{
+	bool folded = strcmp(key, "session") == 0;
+	bool wide = folded || !sp_evidence_is_line(value);
+	char name[64];
+
+	fprintf(p->f, "<dt%s>", wide ? " class=\"wide\"" : "");
+	put(p, sp_str_from(sp_evidence_key(key, name)));
+	fprintf(p->f, "</dt><dd class=\"mono%s\">", wide ? " wide" : "");
+	fputs(folded ? "<details><summary>as a trace has it</summary>\n" : "",
+	      p->f);
+	put_value(p, value);
+	fputs(folded ? "</details>" : "", p->f);
+	fputs("</dd>\n", p->f);
+}
+
 static void put_members(const struct page *p, const struct sp_json *object,
                         bool below)
 {
@@ -349,15 +398,11 @@ static void put_members(const struct page *p, const struct sp_json *object,
 	bool any = false;
 
 	while (sp_json_next(object, &at, &key, &value)) {
-		if (!sp_evidence_is_shown(key, value, below)) {
-			continue;
+		if (sp_evidence_is_shown(key, value, below)) {
+			fputs(any ? "" : "<dl>\n", p->f);
+			any = true;
+			put_member(p, key, value);
 		}
-		fputs(any ? "" : "<dl>\n", p->f);
-		any = true;
-		put_in(p, "<dt>", sp_str_from(key), "</dt>");
-		fputs("<dd class=\"mono\">", p->f);
-		put_value(p, value);
-		fputs("</dd>\n", p->f);
 	}
 	fputs(any ? "</dl>\n" : "", p->f);
 }
@@ -376,12 +421,13 @@ static void put_cause(struct page *p, const struct sp_json *step)
 	}
 }
 
-static void put_step(struct page *p, const struct sp_json *step)
+static void put_step(struct page *p, const struct sp_json *step, bool top)
 {
 	struct sp_str verdict = sp_json_get_str(step, "verdict");
 	const struct sp_json *children = sp_json_get(step, "children");
 	const char *word = word_of(verdict);
-	bool open = strcmp(word, "fail") == 0 || strcmp(word, "warn") == 0;
+	bool open =
+		top || strcmp(word, "fail") == 0 || strcmp(word, "warn") == 0;
 	char took[32];
 
 	sp_check_duration(sp_json_get_int(step, "elapsed_ms", 0), took);
@@ -394,7 +440,7 @@ static void put_step(struct page *p, const struct sp_json *step)
 	put_members(p, sp_json_get(step, "evidence"),
 	            sp_finding_is_below(step));
 	for (size_t i = 0; i < sp_json_len(children); i++) {
-		put_step(p, sp_json_at(children, i));
+		put_step(p, sp_json_at(children, i), false);
 	}
 	fputs("</div>\n</details>\n", p->f);
 }
@@ -410,10 +456,10 @@ void sp_check_put_html(FILE *f, const struct sp_json *check)
 	sp_findings_find(tree, &p->found);
 	put_title(p, check);
 	put_header(p, check);
-	put_summary(p);
+	put_summary(p, check);
 	fputs("<h2>Every step</h2>\n", f);
 	for (size_t i = 0; i < sp_json_len(children); i++) {
-		put_step(p, sp_json_at(children, i));
+		put_step(p, sp_json_at(children, i), true);
 	}
 	fputs("<footer>sealpost check " SP_VERSION "</footer>\n"
 	      "</main>\n</body>\n</html>\n",

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/mem.h"
 #include "cmd/check_text.h"
+#include "cmd/plan_text.h"
 #include "cmd/text.h"
 
 #define WIDTH      78
@@ -196,7 +197,29 @@ static void put_also(const struct page *p, const struct sp_finding *f,
 	put_wrapped(p, sp_json_get_str(f->step, "title"), at, LABEL + 9);
 }
 
-static void put_summary(struct page *p)
+/* The rule at each mail server, where mail goes at all. */
+static void put_rules(const struct page *p, const struct sp_json *check)
+{
+	const struct sp_json *tree = sp_json_get(check, "tree");
+	const struct sp_json *host;
+	struct sp_buf line;
+	size_t at = 0;
+
+	sp_buf_init(&line, TEXT_BYTES);
+	while ((host = sp_check_next_host(tree, &at))) {
+		struct sp_str rule =
+			sp_json_get_str(sp_json_get(host, "evidence"), "rule");
+
+		sp_buf_reset(&line);
+		(void)sp_buf_printf(&line, SP_STR_FMT ": " SP_STR_FMT,
+		                    SP_STR_ARG(sp_json_get_str(host, "title")),
+		                    SP_STR_ARG(sp_plan_rule_meaning(rule)));
+		put_labelled(p, at > 2 ? "" : "The rule", sp_buf_str(&line));
+	}
+	sp_buf_fini(&line);
+}
+
+static void put_summary(struct page *p, const struct sp_json *check)
 {
 	size_t last =
 		p->found.count < ALSO_MAX + 1 ? p->found.count : ALSO_MAX + 1;
@@ -208,6 +231,10 @@ static void put_summary(struct page *p)
 	}
 	for (size_t i = 1; i < last; i++) {
 		put_also(p, &p->found.list[i], i == 1);
+	}
+	if (!sp_str_eq(sp_json_get_str(check, "verdict"), SP_STR("fail"))) {
+		fputs(p->found.count ? "" : "\n", p->f);
+		put_rules(p, check);
 	}
 	if (p->found.count > last) {
 		fprintf(p->f, "  %-*sand %zu more, see below\n", LABEL, "",
@@ -221,9 +248,10 @@ static void put_line(const struct page *p, const char *key,
                      const struct sp_json *value, int indent)
 {
 	struct sp_buf line;
+	char name[64];
 
 	sp_buf_init(&line, TEXT_BYTES);
-	(void)sp_buf_printf(&line, "%s: ", key);
+	(void)sp_buf_printf(&line, "%s: ", sp_evidence_key(key, name));
 	sp_evidence_line(value, &line);
 	fprintf(p->f, "%*s", indent, "");
 	put_wrapped(p, sp_buf_str(&line), indent, indent + 2);
@@ -234,8 +262,9 @@ static void put_block(const struct page *p, const char *key, struct sp_str text,
                       int indent)
 {
 	struct sp_str line;
+	char name[64];
 
-	fprintf(p->f, "%*s%s:\n", indent, "", key);
+	fprintf(p->f, "%*s%s:\n", indent, "", sp_evidence_key(key, name));
 	while (sp_str_cut(&text, '\n', &line)) {
 		fprintf(p->f, "%*s| ", indent + 2, "");
 		sp_text_put(p->f, line);
@@ -256,6 +285,8 @@ static void put_members(const struct page *p, const struct sp_json *object,
 static void put_value(const struct page *p, const char *key,
                       const struct sp_json *value, int indent)
 {
+	char name[64];
+
 	if (sp_evidence_is_line(value)) {
 		put_line(p, key, value, indent);
 	} else if (sp_json_is_array(value)) {
@@ -263,7 +294,8 @@ static void put_value(const struct page *p, const char *key,
 			put_value(p, key, sp_json_at(value, i), indent);
 		}
 	} else if (sp_json_is_object(value)) {
-		fprintf(p->f, "%*s%s:\n", indent, "", key);
+		fprintf(p->f, "%*s%s:\n", indent, "",
+		        sp_evidence_key(key, name));
 		put_members(p, value, false, indent + 2);
 	} else {
 		put_block(p, key, sp_json_str(value), indent);
@@ -276,10 +308,11 @@ static int put_pair(const struct page *p, const char *key,
                     const struct sp_json *value, int at, int indent)
 {
 	struct sp_buf pair, safe;
+	char name[64];
 
 	sp_buf_init(&pair, TEXT_BYTES);
 	sp_buf_init(&safe, TEXT_BYTES);
-	(void)sp_buf_printf(&pair, "%s: ", key);
+	(void)sp_buf_printf(&pair, "%s: ", sp_evidence_key(key, name));
 	sp_evidence_line(value, &pair);
 	sp_text_append(&safe, sp_buf_str(&pair));
 	if (at == 0) {
@@ -372,7 +405,7 @@ void sp_check_put_text(FILE *f, const struct sp_json *check, bool colour)
 	p->target = sp_json_get_str(check, "target");
 	sp_findings_find(tree, &p->found);
 	put_head(p, check);
-	put_summary(p);
+	put_summary(p, check);
 	fputc('\n', f);
 	for (size_t i = 0; i < sp_json_len(children); i++) {
 		put_step(p, sp_json_at(children, i), 0);

@@ -59,6 +59,11 @@ static struct sp_str meaning_of(const struct meaning *rows, struct sp_str word)
 	return word;
 }
 
+struct sp_str sp_plan_rule_meaning(struct sp_str rule)
+{
+	return meaning_of(RULES, rule);
+}
+
 void sp_put(FILE *f, const char *before, struct sp_str text, const char *after)
 {
 	if (text.len) {
