@@ -73,6 +73,7 @@ def _truncated(query: dns.message.Message, transport: str) -> bytes | None:
 
 
 SERVFAIL = _with_rcode(dns.rcode.SERVFAIL)
+NXDOMAIN = _with_rcode(dns.rcode.NXDOMAIN)
 NOTIMP = _with_rcode(dns.rcode.NOTIMP)
 REFUSED = _with_rcode(dns.rcode.REFUSED)
 FORMERR = _with_rcode(dns.rcode.FORMERR)

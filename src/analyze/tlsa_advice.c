@@ -57,6 +57,9 @@ static void find_place(struct finding *f)
 	if (p->answer == SP_TLSA_RECORDS && p->dnssec == SP_DNSSEC_INSECURE) {
 		add(f, SP_ADVICE_TLSA_UNSIGNED, p->owner, -1);
 	}
+	if (has_effect(p) && p->address_unsigned) {
+		add(f, SP_ADVICE_TLSA_ADDRESS_UNSIGNED, p->owner, -1);
+	}
 	if (has_effect(p) && p->tcp_denied) {
 		add(f, SP_ADVICE_TLSA_TCP_DENIED, p->tcp, -1);
 	}
@@ -70,8 +73,8 @@ static void find_ttl(struct finding *f)
 	if (p->ttl_s == 0 || !has_effect(p)) {
 		return;
 	}
-	if (p->ttl_s > SP_TLSA_TTL_FAR_S) {
-		advice = SP_ADVICE_TLSA_TTL_FAR;
+	if (p->ttl_s + CACHE_SLACK_S >= SP_TLSA_TTL_FAR_S) {
+		add(f, SP_ADVICE_TLSA_TTL_FAR, SP_STR("a day or more"), -1);
 	} else if (p->ttl_s > SP_TLSA_TTL_HIGH_S) {
 		advice = SP_ADVICE_TLSA_TTL_LONG;
 	} else if (p->ttl_s + CACHE_SLACK_S < SP_TLSA_TTL_LOW_S) {

@@ -21,7 +21,7 @@
 #define SP_TLSA_ADVICE_MAX 64 /* findings of one host */
 #define SP_TLSA_TTL_LOW_S  1800
 #define SP_TLSA_TTL_HIGH_S 3600
-#define SP_TLSA_TTL_FAR_S  86400
+#define SP_TLSA_TTL_FAR_S  86400 /* our own cache shows no more */
 
 /* What was found in the DNS. Borrowed. */
 struct sp_tlsa_published {
@@ -31,11 +31,13 @@ struct sp_tlsa_published {
 	uint32_t ttl_s; /* 0: not known */
 	const struct sp_plan_tlsa_record *records;
 	size_t record_count;
-	struct sp_str stray; /* another owner that has records, such as
-	                      * "_25.tcp.mx1.d.test"; empty: none */
-	struct sp_str tcp;   /* "_tcp.mx1.d.test", where it was asked about */
-	bool tcp_denied;     /* it answered NXDOMAIN, or without a proof,
-	                      * though there are records below it */
+	struct sp_str stray;   /* another owner that has records, such as
+	                        * "_25.tcp.mx1.d.test"; empty: none */
+	bool address_unsigned; /* the host's address is not signed, so that
+	                        * nobody asks for them */
+	struct sp_str tcp;     /* "_tcp.mx1.d.test", where it was asked about */
+	bool tcp_denied;       /* it answered NXDOMAIN, or without a proof,
+	                        * though there are records below it */
 };
 
 struct sp_tlsa_finding {

@@ -186,6 +186,10 @@ static void read_owner(struct sp_tlsa_look *l)
 		}
 	}
 	p->ttl_s = records_of(a) ? a->ttl_s : 0;
+	for (size_t i = 0; i < host->address_count; i++) {
+		p->address_unsigned |=
+			host->addresses[i].dnssec == SP_DNSSEC_INSECURE;
+	}
 }
 
 static void read_second(void *arg)

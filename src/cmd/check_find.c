@@ -245,6 +245,7 @@ struct sp_str sp_check_test_title(struct sp_str test)
 		{"sts", "MTA-STS"},
 		{"tlsrpt", "TLS reporting (TLSRPT)"},
 		{"all", "All tests"},
+		{"tlsa", "Published TLSA records"},
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

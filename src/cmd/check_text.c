@@ -5,7 +5,9 @@
  * how; what else was found, a line each. Below stands the tree, where each
  * cause is explained once.
  */
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/mem.h"
@@ -411,4 +413,12 @@ void sp_check_put_text(FILE *f, const struct sp_json *check, bool colour)
 		put_step(p, sp_json_at(children, i), 0);
 	}
 	sp_free(p);
+}
+
+bool sp_check_wants_colour(void)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
+	       !(term && strcmp(term, "dumb") == 0);
 }

@@ -2,6 +2,7 @@
 #ifndef SP_CMD_CHECK_TEXT_H
 #define SP_CMD_CHECK_TEXT_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cmd/check_find.h"
@@ -13,6 +14,9 @@
  * Lines of at most 78 columns where words can be broken.
  */
 void sp_check_put_text(FILE *f, const struct sp_json *check, bool colour);
+
+/* Standard output is a terminal that has colour. */
+bool sp_check_wants_colour(void);
 
 /* The same as one page of HTML without scripts and without anything from
  * elsewhere; everything that came from a peer is escaped. */

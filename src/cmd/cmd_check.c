@@ -306,14 +306,6 @@ static int write_page(const char *path, const struct sp_json *json)
 	           : 0;
 }
 
-static bool wants_colour(void)
-{
-	const char *term = getenv("TERM");
-
-	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
-	       !(term && strcmp(term, "dumb") == 0);
-}
-
 static int show(const struct run *r)
 {
 	const char *html = sp_args_get(r->ctx->args, "html");
@@ -325,7 +317,7 @@ static int show(const struct run *r)
 	} else if (html && !*html) {
 		sp_check_put_html(stdout, r->json);
 	} else {
-		sp_check_put_text(stdout, r->json, wants_colour());
+		sp_check_put_text(stdout, r->json, sp_check_wants_colour());
 	}
 	if (status) {
 		return status;

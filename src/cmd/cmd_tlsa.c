@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sealpost tlsa: records from certificates, and certificates by records. */
+/* sealpost tlsa: records from certificates, certificates by records, and
+ * records as they are published. */
 #include <string.h>
 
 #include "cmd/tlsa.h"
 
 static const struct sp_option OPTIONS[] = {
 	{"name", 0, "NAME", "host name; verify: more than one may be given"},
-	{"port", 0, "PORT", "make: port of the host and the owner (25)"},
+	{"port", 0, "PORT", "make, lint: port of the host and the owner (25)"},
 	{"usage", 0, "0-3", "make: certificate usage (3)"},
 	{"selector", 0, "0-1", "make: 0 certificate, 1 key (1)"},
 	{"matching", 0, "0-2", "make: 0 full, 1 SHA-256, 2 SHA-512 (1)"},
@@ -37,7 +38,8 @@ static int run(struct sp_cmd_ctx *ctx)
 		size_t words;
 		int (*run)(struct sp_cmd_ctx *ctx);
 	} PARTS[] = {{"make", 2, sp_tlsa_make_run},
-	             {"verify", 1, sp_tlsa_verify_run}};
+	             {"verify", 1, sp_tlsa_verify_run},
+	             {"lint", 2, sp_tlsa_lint_run}};
 	const char *word = ctx->words[0];
 
 	for (size_t i = 0; i < sizeof(PARTS) / sizeof(PARTS[0]); i++) {
@@ -56,24 +58,25 @@ static int run(struct sp_cmd_ctx *ctx)
 		return PARTS[i].run(ctx);
 	}
 	return sp_cmd_fail(SP_EXIT_USAGE,
-	                   strcmp(word, "lint") == 0
-	                           ? "tlsa %s: not built yet"
-	                           : "tlsa %s: expected make or verify",
-	                   word);
+	                   "tlsa %s: expected make, verify or lint", word);
 }
 
 const struct sp_cmd SP_CMD_TLSA = {
 	.name = "tlsa",
 	.words = "make CERTIFICATE|KEY|HOST | verify --chain FILE --record "
-		 "RECORD...",
-	.about = "make TLSA records, or check certificates against them",
+		 "RECORD... | lint HOST|OWNER",
+	.about = "make TLSA records, compare them, or check published ones",
 	.text = "  make    the record for a certificate or key (a file, PEM or "
 		"DER), or for the\n"
 		"          certificate that a live host shows by STARTTLS\n"
 		"  verify  what DANE makes of a chain and records\n"
+		"  lint    the records that are published for a host: DNSSEC, "
+		"owner name, each\n"
+		"          record, time to live\n"
 		"\n"
 		"Exit status of verify: 0 authenticated, or no record is "
-		"usable; 1 failed.\n",
+		"usable; 1 failed. Of\n"
+		"lint: 0 records that take effect, and no warning; 1 not.\n",
 	.options = OPTIONS,
 	.words_min = 1,
 	.words_max = 2,

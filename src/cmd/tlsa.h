@@ -10,6 +10,7 @@
 
 int sp_tlsa_make_run(struct sp_cmd_ctx *ctx);
 int sp_tlsa_verify_run(struct sp_cmd_ctx *ctx);
+int sp_tlsa_lint_run(struct sp_cmd_ctx *ctx);
 
 /* The certificate of a live host by STARTTLS, as DER in the arena. 0 or an
  * exit status, said. */

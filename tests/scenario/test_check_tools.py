@@ -4,7 +4,9 @@ TLS reporting, side information, a certificate that is to come."""
 
 import pytest
 
+from lab import front
 from lab.world import Domain, Host
+from lab.zone import EXPIRED
 from tests.support.analysis import analysis
 
 scenario = pytest.mark.scenario
@@ -59,3 +61,72 @@ def test_retry_of_what_is_delivered(server):
     assert found.step("retry.attempt")["evidence"]["security"] == "dane"
     assert found.steps("retry.report") == []
     assert analysis(server, "check", "taken.test").steps("retry") == []
+
+
+# --- tlsa lint
+
+HOUR = {"ttl": 3600}
+TLSA = ("_25._tcp.mx", "TLSA")
+NO_SUCH_NAME = {("_tcp.mx", kind): front.NXDOMAIN for kind in ("A", "TLSA")}
+
+
+def lint(server, name: str):
+    return analysis(server, "tlsa", "lint", name)
+
+
+@scenario(Domain("lint.test", [Host(tlsa=["3 1 1"])], signing=HOUR))
+def test_lint_of_what_is_fine(server, mail):
+    found = lint(server, "mx.lint.test")
+    assert (found.status, found.verdict, found.found()) == (0, "pass", set())
+    assert list(found.document) == (
+        ["target", "test", "verdict", "started", "elapsed_ms", "tree"]
+    )
+    evidence = found.step("tlsa")["evidence"]
+    assert (evidence["owner"], evidence["dnssec"]) == ("_25._tcp.mx.lint.test", "secure")
+    assert 3500 < evidence["ttl_s"] <= 3600
+    record = found.step("tlsa.record")["evidence"]
+    assert record["record"] == mail.domain.host.identity.tlsa("3 1 1")
+    assert record["usable"]
+    assert lint(server, "_25._tcp.MX.lint.test.").status == 0
+    text = server.run("tlsa", "lint", "mx.lint.test")
+    assert text.returncode == 0
+    assert text.stdout.decode().splitlines()[0] == "mx.lint.test: PASS"
+
+
+BAD = ["0 0 1", "3 1 1"]
+
+
+@pytest.mark.parametrize(
+    "name, status, verdict, scenario",
+    [
+        ("mx.plain.test", 1, "warn", "tlsa-unsigned"),
+        ("mx.owner.test", 1, "warn", "tlsa-owner-wrong"),
+        ("mx.denied.test", 1, "warn", "tlsa-tcp-denied"),
+        ("mx.pkix.test", 1, "warn", "tlsa-record-unusable"),
+        ("mx.late.test", 1, "fail", "rrsig-expired"),
+        ("mx.days.test", 1, "warn", "tlsa-ttl-far"),
+        ("mx.bare.test", 1, "pass", None),
+        ("_26._tcp.mx.bare.test", 1, "pass", None),
+    ],
+)
+@scenario(
+    Domain("plain.test", [Host(tlsa=["3 1 1"])], signed=False),
+    Domain("owner.test", [Host(tlsa=["3 1 1"], tlsa_owner="_25.tcp.mx")]),
+    Domain("denied.test", [Host(tlsa=["3 1 1"])], signing=HOUR, faults=NO_SUCH_NAME),
+    Domain("pkix.test", [Host(tlsa=BAD)], signing=HOUR),
+    Domain("late.test", [Host(tlsa=["3 1 1"])], signing={"windows": {TLSA: EXPIRED}}),
+    Domain("days.test", [Host(tlsa=["3 1 1"])], signing={"ttl": 172800}),
+    Domain("bare.test", [Host()]),
+)
+def test_lint(server, name, status, verdict, scenario):
+    found = lint(server, name)
+    assert (found.status, found.verdict, found.scenario) == (status, verdict, scenario)
+    text = server.run("tlsa", "lint", name).stdout.decode()
+    assert scenario is None or scenario in "\n".join(text.splitlines()[:24])
+
+
+@scenario(Domain("usage.test", [Host(tlsa=["3 1 1"])]))
+def test_lint_of_no_name(server):
+    for name in ("_25.tcp.mx.usage.test", "_x._tcp.mx.usage.test", "a..b", "[192.0.2.1]"):
+        assert server.run("tlsa", "lint", name).returncode == 64
+    assert server.run("tlsa", "lint").returncode == 64

@@ -22,6 +22,7 @@ static const struct advice_case {
 	uint32_t ttl_s;
 	const char *stray;
 	bool tcp_denied;
+	bool address_unsigned;
 	const char *found; /* "name " of each; "name:1 " with its record */
 } CASES[] = {
 	{.name = "RFC 7672 3.1.1 the one to publish",
@@ -39,6 +40,17 @@ static const struct advice_case {
          .answer = SP_TLSA_RECORDS,
          .dnssec = SP_DNSSEC_INSECURE,
          .ttl_s = 60,
+         .found = "tlsa-unsigned "},
+	{.name = "RFC 7672 2.2.2 the address is not signed",
+         .records = {"3 1 1"},
+         .answer = SP_TLSA_RECORDS,
+         .address_unsigned = true,
+         .found = "tlsa-address-unsigned "},
+	{.name = "RFC 6698 4.1 nor is anything else",
+         .records = {"3 1 1"},
+         .answer = SP_TLSA_RECORDS,
+         .dnssec = SP_DNSSEC_INSECURE,
+         .address_unsigned = true,
          .found = "tlsa-unsigned "},
 	{.name = "none", .answer = SP_TLSA_NXDOMAIN, .found = "tlsa-absent "},
 	{.name = "RFC 6698 3 none there, some elsewhere",
@@ -59,10 +71,15 @@ static const struct advice_case {
          .answer = SP_TLSA_RECORDS,
          .ttl_s = 172800,
          .found = "tlsa-ttl-far "},
-	{.name = "TTL of a day",
+	{.name = "TTL of a day that waited in a cache",
          .records = {"3 1 1"},
          .answer = SP_TLSA_RECORDS,
-         .ttl_s = 86400,
+         .ttl_s = 86395,
+         .found = "tlsa-ttl-far "},
+	{.name = "TTL of hours",
+         .records = {"3 1 1"},
+         .answer = SP_TLSA_RECORDS,
+         .ttl_s = 43200,
          .found = "tlsa-ttl-long "},
 	{.name = "TTL of a minute",
          .records = {"3 1 1"},
@@ -119,6 +136,7 @@ static void check_case(const struct advice_case *c)
 		.stray = sp_str_from(c->stray),
 		.tcp = SP_STR("_tcp.mx.d.test"),
 		.tcp_denied = c->tcp_denied,
+		.address_unsigned = c->address_unsigned,
 	};
 	struct sp_arena arena;
 	struct sp_buf seen;
