@@ -78,25 +78,21 @@ static bool fold(struct sp_check_dane *d, struct sp_attempt_fold *fold_out)
 static size_t collect(struct sp_check_dane *d, size_t host,
                       struct sp_matrix **out)
 {
-	struct sp_matrix *all = NULL;
-	size_t count = 0, part;
+	struct sp_matrix *all = sp_arena_array(
+		&d->arena, d->pace.count * SP_DANE_ADDRESS_KEYS_MAX + 1,
+		sizeof(*all));
+	size_t count = 0;
 
-	for (int pass = 0; pass < 2; pass++) {
-		if (pass == 1) {
-			all = sp_arena_array(&d->arena, count + 1,
-			                     sizeof(*all));
-			count = 0;
+	for (size_t i = 0; i < d->pace.count; i++) {
+		const struct sp_matrix *of;
+		size_t part;
+
+		if (d->pace.jobs[i].host != host) {
+			continue;
 		}
-		for (size_t i = 0; i < d->pace.count; i++) {
-			const struct sp_matrix *of = sp_dane_address_matrices(
-				d->jobs[i].work, &part);
-			bool own = d->pace.jobs[i].host == host;
-
-			for (size_t k = 0; own && k < part; k++, count++) {
-				if (all) {
-					all[count] = of[k];
-				}
-			}
+		of = sp_dane_address_matrices(d->jobs[i].work, &part);
+		for (size_t k = 0; k < part; k++) {
+			all[count++] = of[k];
 		}
 	}
 	*out = all;

@@ -21,7 +21,6 @@
 #include "net/socket.h"
 
 #define PROBES_MAX SP_KEY_ALGORITHM_COUNT
-#define KEYS_MAX   (SP_KEY_ALGORITHM_COUNT + 1) /* delivery may show two */
 
 struct late { /* a step that waits for its verdict */
 	struct sp_step *step;
@@ -38,9 +37,9 @@ struct sp_dane_address {
 	unsigned known;              /* bits of algorithms */
 	struct sp_json *present;     /* in the step's evidence; borrowed */
 	struct sp_json *absent;
-	struct sp_matrix matrices[KEYS_MAX];
+	struct sp_matrix matrices[SP_DANE_ADDRESS_KEYS_MAX];
 	size_t matrix_count;
-	struct late late[KEYS_MAX];
+	struct late late[SP_DANE_ADDRESS_KEYS_MAX];
 	size_t late_count;
 	struct sp_verdict verdict;
 	bool failed_here; /* no way out to it from this machine */
@@ -154,7 +153,7 @@ static void grow_key(struct sp_dane_address *a, const struct sp_tls_facts *tls,
 	struct sp_verdict verdict;
 	struct sp_step *step;
 
-	if (chain->count == 0 || a->matrix_count == KEYS_MAX) {
+	if (chain->count == 0 || a->matrix_count == SP_DANE_ADDRESS_KEYS_MAX) {
 		return;
 	}
 	sp_matrix_make(chain, host->tlsa, host->tlsa_count, &a->arena, m);

@@ -12,6 +12,8 @@
  * fail stay open until it is known what delivery makes of all addresses.
  */
 
+#define SP_DANE_ADDRESS_KEYS_MAX (SP_KEY_ALGORITHM_COUNT + 1)
+
 struct sp_dane_address_ask { /* borrowed for its life */
 	const struct sp_check_ask *check;
 	const struct sp_plan_host *host; /* not one to skip */

@@ -235,6 +235,9 @@ static void grow_envelope(struct sp_smtp_address *a,
 		put_reply(a, step, &said->mail);
 	}
 	end(a, AT_MAIL, step);
+	if (!said) {
+		return;
+	}
 	step = begin(a, AT_RCPT, "smtp.address.rcpt",
 	             "RCPT TO the probe's recipient, without DATA");
 	if (!step) {
