@@ -115,7 +115,8 @@ static void grow_rollover(struct sp_check_dane *d, size_t index)
 	const struct sp_plan_host *host = &d->ask->plan->hosts[index];
 	struct sp_matrix *all;
 	size_t count = collect(d, index, &all);
-	struct sp_rollover r = sp_rollover_judge(all, count);
+	int64_t now_ms = sp_time_wall_ms();
+	struct sp_rollover r = sp_rollover_judge(all, count, now_ms);
 	struct sp_step *step;
 	struct sp_json *e;
 
@@ -131,7 +132,7 @@ static void grow_rollover(struct sp_check_dane *d, size_t index)
 	if (r.ends_ms) {
 		sp_json_set_time(e, "ends", r.ends_ms);
 	}
-	if (r.ends_ms && r.ends_ms - sp_time_wall_ms() < SP_ROLLOVER_SOON_MS) {
+	if (r.ends_ms && r.ends_ms - now_ms < SP_ROLLOVER_SOON_MS) {
 		sp_step_advice(step, SP_ADVICE_CERT_ENDS_SOON,
 		               ends_text(d, &r));
 	} else if (!r.ready) {

@@ -30,6 +30,7 @@ struct late { /* a step that waits for its verdict */
 struct sp_dane_address {
 	struct sp_dane_address_ask ask;
 	struct sp_arena arena;
+	char address[SP_ADDR_TEXT];
 	struct sp_step *step;
 	struct sp_probe *probes[PROBES_MAX]; /* owned; kept for what they saw */
 	size_t probe_count;
@@ -135,6 +136,8 @@ static void put_key(struct sp_dane_address *a, struct sp_step *step,
 {
 	struct sp_json *e = sp_step_evidence(step);
 
+	sp_json_set_str(e, "host", a->ask.host->name);
+	sp_json_set_cstr(e, "address", a->address);
 	sp_json_set_cstr(e, "algorithm",
 	                 sp_key_algorithm_text(m->rows[0].cert.algorithm));
 	sp_json_set_str(e, "protocol", tls->protocol);
@@ -191,18 +194,21 @@ static void put_verdict(struct sp_json *e, const char *key,
 static void grow_exchange(struct sp_dane_address *a,
                           const struct sp_probe_result *r)
 {
+	bool differs = failed(&r->exchange) && !failed(&r->rfc);
 	struct sp_step *step;
 	struct sp_json *e;
 
 	if (!under_dane(a->ask.host) || !r->facts->tls_facts.handshake_ok) {
 		return;
 	}
-	step = sp_step_begin(a->step, "dane.address.exchange",
-	                     "Verdicts by RFC 7672 and by profile exchange");
+	step = sp_step_begin(a->step, "dane.address.exchange", "%s",
+	                     differs ? "RFC 7672 lets mail pass, profile "
+	                               "exchange holds it back"
+	                             : "RFC 7672 and profile exchange agree");
 	e = sp_step_evidence(step);
 	put_verdict(e, "rfc", &r->rfc);
 	put_verdict(e, "exchange", &r->exchange);
-	if (failed(&r->exchange) && !failed(&r->rfc) && !failed(&a->verdict)) {
+	if (differs && !failed(&a->verdict)) {
 		sp_step_cause(step, &r->exchange);
 		sp_step_end(step, SP_STEP_WARN);
 	} else {
@@ -330,7 +336,6 @@ sp_dane_address_new(const struct sp_dane_address_ask *ask,
 {
 	struct sp_dane_address *a = SP_NEW(struct sp_dane_address);
 	struct sp_addr addr = {.family = ask->address->family};
-	char text[SP_ADDR_TEXT];
 	struct sp_json *e;
 
 	a->ask = *ask;
@@ -340,10 +345,10 @@ sp_dane_address_new(const struct sp_dane_address_ask *ask,
 	for (size_t i = 0; i < sizeof(addr.bytes); i++) {
 		addr.bytes[i] = ask->address->bytes[i];
 	}
-	sp_addr_text(&addr, text);
+	sp_addr_text(&addr, a->address);
 	a->step = sp_step_begin(ask->parent, "dane.address",
 	                        SP_STR_FMT " [%s]:%u",
-	                        SP_STR_ARG(ask->host->name), text,
+	                        SP_STR_ARG(ask->host->name), a->address,
 	                        ask->check->route->plan.port);
 	e = sp_step_evidence(a->step);
 	a->present = sp_json_array();

@@ -74,7 +74,8 @@ static bool has_spare(const struct sp_matrix *matrices, size_t count)
 	return false;
 }
 
-static void note_end(struct sp_rollover *r, const struct sp_matrix *m)
+static void note_end(struct sp_rollover *r, const struct sp_matrix *m,
+                     int64_t now_ms)
 {
 	int depth = matched_depth(m, SP_TLSA_DANE_TA);
 
@@ -84,7 +85,8 @@ static void note_end(struct sp_rollover *r, const struct sp_matrix *m)
 	for (int i = 0; i <= depth; i++) {
 		const struct sp_tls_certificate *c = &m->rows[i].cert;
 
-		if (r->ends_ms == 0 || c->not_after_ms < r->ends_ms) {
+		if (c->not_after_ms > now_ms &&
+		    (r->ends_ms == 0 || c->not_after_ms < r->ends_ms)) {
 			r->ends_ms = c->not_after_ms;
 			r->ends_subject = c->subject;
 		}
@@ -92,7 +94,7 @@ static void note_end(struct sp_rollover *r, const struct sp_matrix *m)
 }
 
 struct sp_rollover sp_rollover_judge(const struct sp_matrix *matrices,
-                                     size_t count)
+                                     size_t count, int64_t now_ms)
 {
 	struct sp_rollover r = {.scheme = SP_ROLLOVER_NONE};
 	bool key = any_matches(matrices, count, SP_TLSA_DANE_EE);
@@ -109,7 +111,7 @@ struct sp_rollover sp_rollover_judge(const struct sp_matrix *matrices,
 	}
 	r.ready = r.scheme > SP_ROLLOVER_SINGLE;
 	for (size_t i = 0; i < count; i++) {
-		note_end(&r, &matrices[i]);
+		note_end(&r, &matrices[i], now_ms);
 	}
 	return r;
 }

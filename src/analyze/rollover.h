@@ -29,15 +29,15 @@ struct sp_rollover {
 	enum sp_rollover_scheme scheme;
 	bool ready; /* the next certificate can come as things stand */
 	/* Where only usage 2 matches, dates count: the certificate that ends
-	 * first, of those from the server's own to the matched one; 0: no
-	 * date matters. */
+	 * next, of those from the server's own to the matched one; 0: no
+	 * date matters. One that has ended is the judge's. */
 	int64_t ends_ms;
 	struct sp_str ends_subject;
 };
 
 /* matrices: one for each chain that was seen; all over the same records. */
 struct sp_rollover sp_rollover_judge(const struct sp_matrix *matrices,
-                                     size_t count);
+                                     size_t count, int64_t now_ms);
 
 /* Sooner than this a certificate whose dates count is worth a warning. */
 #define SP_ROLLOVER_SOON_MS (14LL * 24 * 3600 * 1000)

@@ -183,6 +183,18 @@ static void grow_ehlo(struct sp_smtp_address *a,
 	end(a, AT_EHLO, step);
 }
 
+/* With what is to be mended: where. */
+static void advise(struct sp_smtp_address *a, struct sp_step *step,
+                   enum sp_advice_id advice, struct sp_str subject)
+{
+	struct sp_json *e = sp_step_evidence(step);
+
+	sp_json_set_str(e, "host", a->ask.host->name);
+	sp_json_set_cstr(e, "address",
+	                 sp_probe_result(a->probe)->facts->address);
+	sp_step_advice(step, advice, subject);
+}
+
 static void grow_starttls(struct sp_smtp_address *a,
                           const struct sp_dial_facts *facts)
 {
@@ -200,11 +212,10 @@ static void grow_starttls(struct sp_smtp_address *a,
 		sp_json_set(e, "tls", sp_evidence_tls(&facts->tls_facts));
 	}
 	if (a->broke > AT_STARTTLS && !facts->tls) {
-		sp_step_advice(step,
-		               facts->starttls_offered
-		                       ? SP_ADVICE_STARTTLS_BROKEN
-		                       : SP_ADVICE_STARTTLS_ABSENT,
-		               a->ask.host->name);
+		advise(a, step,
+		       facts->starttls_offered ? SP_ADVICE_STARTTLS_BROKEN
+		                               : SP_ADVICE_STARTTLS_ABSENT,
+		       a->ask.host->name);
 	}
 	end(a, AT_STARTTLS, step);
 }
@@ -230,7 +241,8 @@ static void grow_envelope(struct sp_smtp_address *a,
 	if (!step) {
 		return;
 	}
-	sp_json_set_str(sp_step_evidence(step), "sender", env->sender);
+	sp_json_set_str(sp_step_evidence(step), "sender",
+	                env->sender.len ? env->sender : SP_STR("<>"));
 	if (said) {
 		put_reply(a, step, &said->mail);
 	}
@@ -260,7 +272,7 @@ static void grow_relay(struct sp_smtp_address *a,
 	sp_json_set_str(e, "recipient", a->ask.stranger);
 	put_reply(a, step, said->rcpt.code ? &said->rcpt : &said->mail);
 	if (said->accepted) {
-		sp_step_advice(step, SP_ADVICE_OPEN_RELAY, a->ask.stranger);
+		advise(a, step, SP_ADVICE_OPEN_RELAY, a->ask.stranger);
 		sp_step_finish(step);
 	} else if (said->rcpt.code || said->mail.code) {
 		sp_step_finish(step);

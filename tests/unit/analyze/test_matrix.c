@@ -19,6 +19,7 @@ enum who {
 	FIRST,  /* a leaf that ends in a week */
 	SECOND, /* another, in a day */
 	NEXT,   /* not in use yet */
+	ENDED,
 	COUNT,
 };
 
@@ -30,6 +31,7 @@ static const struct cert_spec SPECS[COUNT] = {
 	[FIRST] = {"first", "DNS:mx", -DAY_S, 7 * DAY_S, false, NULL},
 	[SECOND] = {"second", "DNS:mx", -DAY_S, DAY_S, false, NULL},
 	[NEXT] = {"next", "DNS:mx", -DAY_S, DAY_S, false, NULL},
+	[ENDED] = {"ended", "DNS:mx", -2 * DAY_S, -DAY_S, false, NULL},
 };
 
 static int set_up(void **state)
@@ -239,6 +241,11 @@ static const struct {
          {FIRST, SECOND},
          SP_ROLLOVER_KEY_AND_CA,
          "CN=second"},
+	{"one that has ended is not to come",
+         {{2, 1, 1, ROOT, 0}},
+         {FIRST, ENDED},
+         SP_ROLLOVER_CA,
+         "CN=first"},
 	{"an unusable record is no spare",
          {{3, 1, 1, FIRST, 0}, {3, 1, 1, NEXT, SP_TLSA_WEAKER_DIGEST}},
          {FIRST},
@@ -269,7 +276,7 @@ static void test_rollover(void **state)
 			make_matrix(ROLLS[i].seen[seen], records, count, &arena,
 			            &matrices[seen]);
 		}
-		r = sp_rollover_judge(matrices, seen);
+		r = sp_rollover_judge(matrices, seen, sp_time_wall_ms());
 		assert_int_equal(r.scheme, ROLLS[i].scheme);
 		assert_int_equal(r.ready, ROLLS[i].scheme > SP_ROLLOVER_SINGLE);
 		assert_true(
