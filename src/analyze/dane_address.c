@@ -102,12 +102,18 @@ static void end_key(struct sp_dane_address *a, struct sp_step *step,
                     const struct sp_matrix *m, const struct sp_verdict *v)
 {
 	const struct sp_plan_host *host = a->ask.host;
+	bool unmatched = is_mismatch(v) && m->row_count > 0;
 
+	if (unmatched) {
+		sp_json_set_str(sp_step_evidence(step), "would_match",
+		                sp_matrix_line(host->tlsa_owner,
+		                               &m->rows[0].record, &a->arena));
+	}
 	if (!failed(v)) {
 		sp_step_finish(step);
 	} else if (failed(&a->verdict)) {
 		end_late(a, step, v);
-	} else if (is_mismatch(v) && m->row_count > 0) {
+	} else if (unmatched) {
 		sp_step_advice(step, SP_ADVICE_TLSA_KEY_MISSING,
 		               sp_matrix_line(host->tlsa_owner,
 		                              &m->rows[0].record, &a->arena));

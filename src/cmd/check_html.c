@@ -250,6 +250,8 @@ static void put_where(const struct page *p, const struct sp_finding *f)
 	       "</dd>\n");
 	put_in(p, "<dt>Seen</dt><dd>", sp_json_get_str(evidence, "why"),
 	       "</dd>\n");
+	put_in(p, "<dt>Would match</dt><dd class=\"mono\">",
+	       sp_json_get_str(evidence, "would_match"), "</dd>\n");
 	put_in(p, "<dt>Reply</dt><dd class=\"mono\">",
 	       sp_json_get_str(evidence, "reply"), "</dd>\n");
 }

@@ -173,6 +173,8 @@ static void put_finding(const struct page *p, const struct sp_finding *f)
 	put_labelled(p, "What is wrong", sp_json_get_str(f->step, "meaning"));
 	put_where(p, f);
 	put_labelled(p, "Seen", sp_json_get_str(evidence, "why"));
+	put_labelled(p, "Would match",
+	             sp_json_get_str(evidence, "would_match"));
 	put_labelled(p, "Who must act",
 	             sp_str_from(sp_finding_who(f->step, p->target, who,
 	                                        sizeof(who))));

@@ -96,7 +96,8 @@ CASES = [
     Broken(
         "the TLSA record of the certificate before",
         Domain("stale.test", [Host(tlsa=[STALE])]),
-        FAIL, "FAIL 4.7.323 tlsa-mismatch", [address(0), "mx.stale.test"],
+        FAIL, "FAIL 4.7.323 tlsa-mismatch",
+        [address(0), "mx.stale.test", record("3 1 1")],
     ),
     Broken(
         "DS without its DNSKEY",
