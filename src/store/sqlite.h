@@ -161,17 +161,16 @@ int sp__destination_note(struct sp__sqlite *s, struct sp__domain *last,
                          struct sp_str domain, int64_t now_ms);
 int sp__destination_flush(struct sp__sqlite *s, struct sp__domain *last,
                           int64_t now_ms);
-/* The domain of a recipient; empty: there is no such recipient. */
+/* The domain of a recipient and its worker; empty: there is no such one. */
 int sp__destination_of(struct sp__sqlite *s, int64_t rcpt,
-                       struct sp__domain *out);
+                       struct sp__domain *out, unsigned *worker_out);
 /* Domains of the open recipients of a message (queue id). */
 int sp__destinations_of(struct sp__sqlite *s, struct sp_str id,
                         struct sp_arena *arena, struct sp__domains *out);
 int sp__destinations_refresh(struct sp__sqlite *s,
                              const struct sp__domains *domains);
-/* Recipients are queued: of a message, one of them (then refresh). */
+/* Recipients of a message are queued. */
 int sp__destinations_join(struct sp__sqlite *s, struct sp_str id);
-int sp__destination_join_one(struct sp__sqlite *s, int64_t rcpt);
 
 /* Those that work and are due now, in their order; the first max of them at
  * least, and whether there may be more. */

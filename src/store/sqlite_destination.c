@@ -423,14 +423,17 @@ int sp__destination_flush(struct sp__sqlite *s, struct sp__domain *last,
 }
 
 int sp__destination_of(struct sp__sqlite *s, int64_t rcpt,
-                       struct sp__domain *out)
+                       struct sp__domain *out, unsigned *worker_out)
 {
 	struct sp__use u = sp__use(s, SP__SQL_DESTINATION_OF_ONE);
 
 	out->len = 0;
+	*worker_out = 0;
 	sp__bind_int(&u, rcpt);
 	if (sp__row(&u)) {
 		sp__domain_set(out, sp__str(&u, 0, SP_ADDRESS_DOMAIN_MAX));
+		*worker_out =
+			(unsigned)sp__int(&u, 1, 0, SP_STORE_WORKER_MAX - 1);
 	}
 	return sp__end(&u);
 }
@@ -482,19 +485,6 @@ int sp__destinations_join(struct sp__sqlite *s, struct sp_str id)
 	ret = ret ? ret : sp__destinations_refresh(s, &domains);
 	sp_arena_fini(&arena);
 	return ret;
-}
-
-int sp__destination_join_one(struct sp__sqlite *s, int64_t rcpt)
-{
-	struct sp__use u;
-	int ret = sp__destinations_flush(s);
-
-	if (ret) {
-		return ret;
-	}
-	u = sp__use(s, SP__SQL_DESTINATION_ADD_ONE);
-	sp__bind_int(&u, rcpt);
-	return sp__run(&u);
 }
 
 /* ---- claims ---- */

@@ -61,10 +61,14 @@ static int read_failure(struct sp__sqlite *s, struct sp_str domain,
 
 static int list_overdue(struct sp__sqlite *s, struct sp_str domain,
                         int64_t now_ms, size_t limit, struct sp_arena *arena,
-                        struct sp_store_lease_rcpt *rcpts, size_t *count_out)
+                        struct sp_store_lease_rcpt **rcpts_out,
+                        size_t *count_out)
 {
 	struct sp__use u = sp__use(s, SP__SQL_OVERDUE);
+	struct sp_store_lease_rcpt *rcpts =
+		sp_arena_array(arena, limit, sizeof(*rcpts));
 
+	*rcpts_out = rcpts;
 	sp__bind_int(&u, now_ms);
 	sp__bind_str(&u, domain);
 	sp__bind_int(&u, now_ms);
@@ -86,7 +90,7 @@ int sp__overdue(struct sp_store *store, int64_t now_ms, size_t limit,
 	int64_t time_ms;
 	int ret;
 
-	*rcpts_out = sp_arena_array(arena, limit, sizeof(**rcpts_out));
+	*rcpts_out = NULL;
 	while ((ret = find_sweep(s, &time_ms, &domain)) == 0 && time_ms >= 0 &&
 	       time_ms <= now_ms) {
 		struct sp_str name = sp__domain_str(&domain);
@@ -95,7 +99,7 @@ int sp__overdue(struct sp_store *store, int64_t now_ms, size_t limit,
 			ret = read_failure(s, name, arena, failure_out);
 			return ret ? ret
 			           : list_overdue(s, name, now_ms, limit, arena,
-			                          *rcpts_out, count_out);
+			                          rcpts_out, count_out);
 		}
 		/* It may be stale; if it is found again it is not. */
 		ret = sp__destination_refresh(s, name, now_ms);

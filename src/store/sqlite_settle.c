@@ -241,6 +241,7 @@ int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
 	struct settling st = {.outcome = outcome};
 	struct sp__domain domain;
 	struct sp_str name;
+	unsigned worker;
 	int ret;
 
 	if (outcome->attempt_id == 0) {
@@ -249,8 +250,8 @@ int sp__settle(struct sp_store *store, const struct sp_store_outcome *outcome)
 	if (outcome->rcpt_count == 0) {
 		return SP_ENOTFOUND;
 	}
-	ret = sp__destination_of(s, (int64_t)outcome->rcpts[0].rcpt_id,
-	                         &domain);
+	ret = sp__destination_of(s, (int64_t)outcome->rcpts[0].rcpt_id, &domain,
+	                         &worker);
 	name = sp__domain_str(&domain);
 	ret = ret ? ret : sp__destination_news(s, name, outcome, &st.waits);
 	ret = ret ? ret : settle_all(s, &st);
@@ -293,12 +294,15 @@ static int find_expiring(struct sp__sqlite *s, int64_t now_ms, size_t limit,
                          size_t *count_out)
 {
 	struct sp__use u = sp__use(s, SP__SQL_EXPIRE_FIND);
-	struct expiring *list = sp_arena_array(arena, limit, sizeof(*list));
+	struct expiring *list = NULL;
 	size_t count = 0;
 
 	sp__bind_int(&u, now_ms);
 	sp__bind_int(&u, (int64_t)limit);
 	while (count < limit && sp__row(&u)) {
+		if (!list) { /* in most turns there is none */
+			list = sp_arena_array(arena, limit, sizeof(*list));
+		}
 		read_expiring(&u, arena, &list[count++]);
 	}
 	*list_out = list;
@@ -393,13 +397,14 @@ static int act_on_destination(struct sp__sqlite *s, enum sp_store_action action,
                               int64_t now_ms)
 {
 	struct sp__domain domain;
-	int ret = sp__destination_of(s, rcpt, &domain);
+	unsigned worker;
+	int ret = sp__destination_of(s, rcpt, &domain, &worker);
 	struct sp_str name = sp__domain_str(&domain);
 
 	if (ret == 0 && action == SP_STORE_ACT_RETRY) {
 		ret = sp__destination_lift(s, name, now_ms);
 	} else if (ret == 0 && action == SP_STORE_ACT_RELEASE) {
-		ret = sp__destination_join_one(s, rcpt);
+		ret = sp__destination_queued(s, name, worker, now_ms);
 	}
 	return ret ? ret : sp__destination_note(s, last, name, now_ms);
 }

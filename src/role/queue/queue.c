@@ -16,6 +16,9 @@
 #include "policy/worker.h"
 #include "role/queue/queue.h"
 
+#define GATHER_MS  2
+#define GATHER_MAX 16 /* outcomes; with more a turn hardly gets cheaper */
+
 /* ---- frames to ops ---- */
 
 static const struct row {
@@ -80,6 +83,20 @@ void sp_queue_wake(struct sp_queue *q)
 	sp_deferred_call(q->turn);
 }
 
+/* Nobody waits for the commit of an outcome, but every commit costs about as
+ * much as a message. So while more attempts are under way than have ended, a
+ * turn that has nothing but outcomes waits for more of them. */
+void sp_queue_wake_for_outcome(struct sp_queue *q)
+{
+	q->outcomes++;
+	if (q->ctx->stopping || q->outcomes >= GATHER_MAX ||
+	    q->outcomes >= sp_queue_in_flight(q)) {
+		sp_queue_wake(q);
+	} else if (q->outcomes == 1) {
+		sp_timer_set(q->gather, GATHER_MS);
+	}
+}
+
 static const struct row *find_row(enum sp_role from, uint16_t type)
 {
 	for (size_t i = 0; i < sizeof(FRAMES) / sizeof(FRAMES[0]); i++) {
@@ -110,7 +127,11 @@ static int on_frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 		sp_queue_op_free(&op);
 		return 0;
 	}
-	sp_queue_wake(q);
+	if (row->verb == &SP_QUEUE_OUTCOME) {
+		sp_queue_wake_for_outcome(q);
+	} else {
+		sp_queue_wake(q);
+	}
 	return 0;
 }
 
@@ -216,6 +237,7 @@ static void free_queue(struct sp_queue **queue)
 	sp_store_close(&q->store);
 	sp_deferred_free(&q->turn);
 	sp_timer_free(&q->wake);
+	sp_timer_free(&q->gather);
 	sp_timer_free(&q->reopen);
 	sp_arena_fini(&q->turn_arena);
 	sp_map_fini(&q->counts);
@@ -245,6 +267,7 @@ static struct sp_queue *new_queue(struct sp_role_ctx *ctx)
 	sp_queue_sign_init(q);
 	q->turn = sp_deferred_new(ctx->loop, sp_queue_turn, q);
 	q->wake = sp_timer_new(ctx->loop, sp_queue_turn, q);
+	q->gather = sp_timer_new(ctx->loop, sp_queue_turn, q);
 	q->reopen = sp_timer_new(ctx->loop, sp_queue_reopen, q);
 	return q;
 }

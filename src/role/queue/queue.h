@@ -115,6 +115,8 @@ struct sp_queue {
 	struct sp_queue_worker *workers;
 	struct sp_deferred *turn;
 	struct sp_timer *wake;
+	struct sp_timer *gather; /* outcomes wait for others */
+	size_t outcomes;         /* among ops, since the last turn */
 	struct sp_timer *reopen;
 	int64_t reopen_delay_ms;
 	unsigned failures;     /* lost turns in a row */
@@ -142,6 +144,8 @@ struct sp_queue_op *sp_queue_op_new(struct sp_queue *q,
                                     size_t msg_size);
 void sp_queue_op_free(struct sp_queue_op **op);
 void sp_queue_wake(struct sp_queue *q); /* a turn at the end of this one */
+/* An outcome has come: a turn, soon. */
+void sp_queue_wake_for_outcome(struct sp_queue *q);
 
 /* turn.c: the timer, the store's failures, the turn itself. */
 void sp_queue_turn(void *arg);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The turn: group commit. One sync covers all that arrived together; the
- * answers go out behind it, so that 250 means "on disk".
+ * answers go out behind it, so that 250 means "on disk". Outcomes alone wait a
+ * little for each other (sp_queue_wake_for_outcome).
  *
  *   OPEN ──turn committed──▶ OPEN
  *    │ turn lost: submissions refused, their ids kept to be withdrawn; the
@@ -347,6 +348,8 @@ void sp_queue_turn(void *arg)
 	struct sp_list asks;
 	int ret;
 
+	sp_timer_stop(q->gather);
+	q->outcomes = 0;
 	if (!q->store) {
 		return; /* sp_queue_reopen comes back here */
 	}
