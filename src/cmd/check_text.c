@@ -150,6 +150,9 @@ static void put_where(const struct page *p, const struct sp_finding *f)
 	struct sp_str address = sp_json_get_str(evidence, "address");
 	struct sp_buf line;
 
+	if (sp_str_eq(host, address)) {
+		host = SP_STR("");
+	}
 	sp_buf_init(&line, TEXT_BYTES);
 	(void)sp_buf_append_str(&line, sp_json_get_str(f->step, "title"));
 	if (host.len || address.len) {

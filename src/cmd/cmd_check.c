@@ -267,9 +267,9 @@ static int prepare_and_analyze(struct run *r)
 	if (status) {
 		return status;
 	}
-	status = sp_cmd_dns_init(&r->dns, r->ctx->conf);
-	if (!status && r->dns.direct.lookup.validator_broken &&
-	    !r->is_address) {
+	status = r->is_address ? sp_cmd_dns_init_untested(&r->dns, r->ctx->conf)
+	                       : sp_cmd_dns_init(&r->dns, r->ctx->conf);
+	if (!status && r->dns.direct.lookup.validator_broken) {
 		status = EXIT_NOT_RUN; /* said by the self-test */
 	}
 	if (!status) {

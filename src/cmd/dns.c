@@ -19,8 +19,7 @@ static void on_self_test(void *arg, int result, const char *why)
 	sp_loop_stop(dns->loop);
 }
 
-int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
-                        bool says)
+static int set_up(struct sp_cmd_dns *dns, const struct sp_conf *conf, bool says)
 {
 	char why[512];
 
@@ -31,6 +30,17 @@ int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
 		            : SP_EXIT_CONF;
 	}
 	sp_lookup_direct_init(&dns->direct, dns->resolver);
+	return 0;
+}
+
+int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                        bool says)
+{
+	int status = set_up(dns, conf, says);
+
+	if (status) {
+		return status;
+	}
 	sp_resolver_self_test(dns->resolver, on_self_test, dns);
 	if (sp_loop_run(dns->loop)) {
 		return sp_cmd_fail(SP_EXIT_AGAIN, "event loop failed");
@@ -41,6 +51,11 @@ int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
 int sp_cmd_dns_init(struct sp_cmd_dns *dns, const struct sp_conf *conf)
 {
 	return sp_cmd_dns_init_for(dns, conf, true);
+}
+
+int sp_cmd_dns_init_untested(struct sp_cmd_dns *dns, const struct sp_conf *conf)
+{
+	return set_up(dns, conf, true);
 }
 
 void sp_cmd_dns_fini(struct sp_cmd_dns *dns)

@@ -25,6 +25,9 @@ int sp_cmd_dns_init(struct sp_cmd_dns *dns, const struct sp_conf *conf);
  * nothing. */
 int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
                         bool says);
+/* Without the self-test, for what needs no name. */
+int sp_cmd_dns_init_untested(struct sp_cmd_dns *dns,
+                             const struct sp_conf *conf);
 void sp_cmd_dns_fini(struct sp_cmd_dns *dns);
 
 /* A domain from the command line as lower-case A-labels in the arena. 0 or
