@@ -38,6 +38,7 @@ struct sp_dane_address {
 	unsigned known;              /* bits of algorithms */
 	struct sp_json *present;     /* in the step's evidence; borrowed */
 	struct sp_json *absent;
+	struct sp_json *untold; /* null: none */
 	struct sp_matrix matrices[SP_DANE_ADDRESS_KEYS_MAX];
 	size_t matrix_count;
 	struct late late[SP_DANE_ADDRESS_KEYS_MAX];
@@ -82,6 +83,25 @@ static void note_absent(struct sp_dane_address *a,
 		note_known(a, algorithm);
 		sp_json_add_cstr(a->absent, sp_key_algorithm_text(algorithm));
 	}
+}
+
+/* Asked for, and nothing learnt: the session did not come so far. */
+static void note_untold(struct sp_dane_address *a,
+                        const struct sp_probe_result *r)
+{
+	struct sp_json *row = sp_json_object();
+	char line[1024];
+
+	note_known(a, a->asked);
+	sp_verdict_line(&r->verdict, line, sizeof(line));
+	sp_json_set_cstr(row, "algorithm", sp_key_algorithm_text(a->asked));
+	sp_json_set_cstr(row, "why", line);
+	if (!a->untold) {
+		a->untold = sp_json_array();
+		sp_json_set(sp_step_evidence(a->step), "algorithms_untold",
+		            a->untold);
+	}
+	sp_json_add(a->untold, row);
 }
 
 static void end_late(struct sp_dane_address *a, struct sp_step *step,
@@ -138,7 +158,8 @@ static struct sp_str owner_of(struct sp_dane_address *a)
 }
 
 static void put_key(struct sp_dane_address *a, struct sp_step *step,
-                    const struct sp_tls_facts *tls, const struct sp_matrix *m)
+                    const struct sp_tls_facts *tls, const struct sp_matrix *m,
+                    bool cut)
 {
 	struct sp_json *e = sp_step_evidence(step);
 
@@ -151,6 +172,9 @@ static void put_key(struct sp_dane_address *a, struct sp_step *step,
 	sp_json_set_text(e, "matched", tls->matched_record);
 	sp_json_set(e, "certificates",
 	            sp_matrix_json(m, owner_of(a), &a->arena));
+	if (cut) {
+		sp_json_set_bool(e, "certificates_cut", true);
+	}
 }
 
 static void grow_key(struct sp_dane_address *a, const struct sp_tls_facts *tls,
@@ -176,7 +200,7 @@ static void grow_key(struct sp_dane_address *a, const struct sp_tls_facts *tls,
 	step = sp_step_begin(a->step, "dane.address.key",
 	                     "Certificate with key " SP_STR_FMT,
 	                     SP_STR_ARG(m->rows[0].cert.key_text));
-	put_key(a, step, tls, m);
+	put_key(a, step, tls, m, chain->cut);
 	verdict = sp_probe_judge(profile_of(a), host, tls, &a->arena);
 	verdict.address = a->verdict.address;
 	end_key(a, step, m, &verdict);
@@ -291,8 +315,8 @@ static void on_alone(struct sp_dane_address *a, const struct sp_probe_result *r)
 	}
 	if (facts->handshake_tried) {
 		note_absent(a, a->asked);
-	} else {
-		note_known(a, a->asked); /* asked, and nothing learnt */
+	} else if (!is_known(a, a->asked)) {
+		note_untold(a, r);
 	}
 }
 

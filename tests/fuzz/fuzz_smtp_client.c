@@ -24,6 +24,7 @@ enum option {
 	EIGHT_BIT = 16,
 	TWO_CHUNKS = 32,
 	BEYOND_ASCII = 64, /* addresses */
+	PROBE = 128,       /* RSET in the place of a message */
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -61,6 +62,7 @@ static void send_one(struct run *r)
 		.size_bytes = 5,
 		.body_8bit = (r->options & EIGHT_BIT) != 0,
 		.chunking = (r->options & CHUNKING) != 0,
+		.probe = (r->options & PROBE) != 0,
 	};
 
 	if (sp_smtp_client_send(r->client, &tx) == 0) {
@@ -71,6 +73,8 @@ static void send_one(struct run *r)
 static void check_result(struct run *r, const struct sp_smtp_result *result)
 {
 	r->done++;
+	SP_ASSERT((r->options & PROBE) == 0 ||
+	          (!result->end_sent && result->final.code == 0));
 	(void)sp_buf_printf(&r->log, "done %d %u %d", (int)result->need,
 	                    result->final.code, result->end_sent);
 	for (size_t i = 0; i < result->rcpt_count; i++) {

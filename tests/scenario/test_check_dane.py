@@ -8,7 +8,7 @@ from typing import Iterator
 import pytest
 
 from lab import front, zone
-from lab.behaviour import NO_STARTTLS, Behaviour
+from lab.behaviour import NO_STARTTLS, Behaviour, replying
 from lab.cert import Certificate
 from lab.world import Domain, Host
 from tests.support.stage import Lab
@@ -96,10 +96,15 @@ CASES = [
 ]
 
 
+# its connections are counted: it is looked at once
+ENOUGH = one("cd-enough.test", "3 1 1",
+             behaviour=replying("greeting", "220 one", "421 4.7.0 enough"))
+
+
 @pytest.fixture
 def lab(stage) -> Lab:
-    settings = {"resolver": 'timeout = "4s"'}
-    return stage.lab("check-dane", lambda: [case.domain for case in CASES], **settings)
+    domains = [case.domain for case in CASES] + [ENOUGH]
+    return stage.lab("check-dane", lambda: domains, resolver='timeout = "4s"')
 
 
 def steps(node: dict, step_id: str | None = None) -> Iterator[dict]:
@@ -200,6 +205,19 @@ def test_both_profiles(lab):
     assert "4.7.322" in step["evidence"]["exchange"]
     (address,) = steps(tree, "dane.address")
     assert address["evidence"]["session"]["security"] == "dane"
+
+
+def test_a_server_that_has_enough(lab):
+    """What is refused after the first connection tells nothing of keys."""
+    done = lab.server.run("check", "--dane", "--json", ENOUGH.name)
+    tree = json.loads(done.stdout)["tree"]
+    (address,) = steps(tree, "dane.address")
+    assert address["verdict"] == "pass"
+    assert address["evidence"]["algorithms"] == [ECDSA]
+    assert address["evidence"]["algorithms_absent"] == []
+    untold = address["evidence"]["algorithms_untold"]
+    assert [row["algorithm"] for row in untold] == [RSA, ED25519]
+    assert untold[0]["why"].startswith("421 ")
 
 
 def test_quit_where_no_record_matched(lab):
