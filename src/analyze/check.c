@@ -14,6 +14,7 @@
 #include "analyze/check.h"
 #include "analyze/check_dane.h"
 #include "analyze/check_plan.h"
+#include "analyze/check_preflight.h"
 #include "analyze/check_retry.h"
 #include "analyze/check_smtp.h"
 #include "analyze/check_sts.h"
@@ -28,7 +29,8 @@
 	X(DANE, dane)                                                          \
 	X(SMTP, smtp)                                                          \
 	X(STS, sts)                                                            \
-	X(RETRY, retry)
+	X(RETRY, retry)                                                        \
+	X(PREFLIGHT, preflight)
 
 #define ADAPT(bit, name)                                                       \
 	static void *new_##name(const struct sp_check_ask *ask,                \

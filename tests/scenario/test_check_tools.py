@@ -5,6 +5,7 @@ TLS reporting, side information, a certificate that is to come."""
 import pytest
 
 from lab import front
+from lab.cert import Certificate
 from lab.world import Domain, Host
 from lab.zone import EXPIRED
 from tests.support.analysis import analysis
@@ -130,3 +131,76 @@ def test_lint_of_no_name(server):
     for name in ("_25.tcp.mx.usage.test", "_x._tcp.mx.usage.test", "a..b", "[192.0.2.1]"):
         assert server.run("tlsa", "lint", name).returncode == 64
     assert server.run("tlsa", "lint").returncode == 64
+
+
+# --- a certificate that is to come
+
+
+@pytest.fixture
+def workshop(mail):
+    return mail._lab.world.workshop
+
+
+def line(name: str, record: str) -> str:
+    return f"_25._tcp.mx.{name}. IN TLSA {record}"
+
+
+@scenario(Domain("next.test", [Host(tlsa=["3 1 1"])], signing=HOUR))
+def test_next_certificate(server, mail, workshop):
+    new = workshop.make("mx.next.test", Certificate(issuer="next"))
+    new_line = line("next.test", new.tlsa("3 1 1"))
+    for option, file in (("--cert", new.chain_file), ("--key", new.key_file)):
+        found = analysis(server, "check", option, file, "next.test")
+        assert (found.status, found.scenario) == (2, "preflight-not-published"), option
+        step = found.step("preflight.host")
+        assert step["evidence"]["record"] == new_line
+        assert not step["evidence"]["published"]
+        old = line("next.test", mail.domain.host.identity.tlsa("3 1 1"))
+        assert step["evidence"]["remove_afterwards"] == [old]
+        assert step["evidence"]["ttl_s"] <= 3600
+        assert step["action"].splitlines()[0].endswith(new_line)
+    text = server.run("check", "--cert", new.chain_file, "next.test").stdout.decode()
+    assert "preflight-not-published" in text.splitlines()[0]
+
+
+@scenario(Domain("ready.test", [Host(tlsa=["3 1 1", "3 1 1 wrong"])], signing=HOUR))
+def test_next_certificate_is_published(server, mail):
+    host = mail.domain.host
+    for option, file in (("--cert", host.identity.chain_file), ("--key", host.identity.key_file)):
+        found = analysis(server, "check", option, file, "--host", "mx.ready.test")
+        assert found.words("preflight.host") == ("pass", "preflight-published")
+        (old,) = found.step("preflight.host")["evidence"]["remove_afterwards"]
+        assert old == line("ready.test", host.identity.tlsa("3 1 1 wrong"))
+        assert found.status == 0
+
+
+ISSUED = Certificate(issuer="lab")
+
+
+@scenario(Domain("issued.test", [Host(tlsa=["2 1 1"], certificate=ISSUED)], signing=HOUR))
+def test_next_certificate_by_its_issuer(server, workshop):
+    def look(name: str, certificate: Certificate):
+        new = workshop.make(name, certificate)
+        return analysis(server, "check", "--cert", new.chain_file, "issued.test")
+
+    found = look("mx.issued.test", Certificate(issuer="lab", ends=60))
+    assert found.words("preflight.host") == ("pass", "preflight-by-issuer")
+    assert found.words("preflight.issuer") == ("pass", None)
+    found = look("mx.else.test", Certificate(issuer="lab", ends=61))
+    assert (found.status, found.scenario) == (2, "cert-name-mismatch")
+    found = look("mx.issued.test", Certificate(issuer="other"))
+    assert (found.status, found.scenario) == (2, "preflight-not-published")
+    new = workshop.make("mx.issued.test", Certificate(issuer="lab", ends=62))
+    found = analysis(server, "check", "--key", new.key_file, "issued.test")
+    assert (found.status, found.scenario) == (1, "preflight-unknown")
+
+
+@scenario(Domain("free.test", [Host()]))
+def test_next_certificate_without_dane(server, workshop):
+    new = workshop.make("mx.free.test", Certificate(starts=-9, ends=-1))
+    found = analysis(server, "check", "--cert", new.chain_file, "free.test")
+    assert (found.status, found.scenario) == (1, "preflight-dates")
+    assert found.words("preflight.host") == ("pass", "preflight-no-dane")
+    assert found.words("preflight.issuer") == ("skip", None)
+    found = analysis(server, "check", "--key", __file__, "free.test")
+    assert (found.status, found.scenario) == (2, "preflight-unreadable")
