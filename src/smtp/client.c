@@ -8,8 +8,8 @@
  *	GREETING -> EHLO -> IDLE -> STARTTLS -> TLS -> EHLO -> IDLE
  *	IDLE -> [RSET ->] MAIL -> RCPT -> DATA_INIT -> DATA_BLOCK -> DATA_DONE
  *	        -> IDLE -> ... -> QUIT -> CLOSED
- *	BDAT goes from RCPT to DATA_BLOCK; a probe from RCPT to RSET; who does
- *	not go on inside TLS from TLS to QUIT; a refused MAIL, RCPT, DATA or
+ *	BDAT goes from RCPT to DATA_BLOCK; a probe from RCPT or MAIL to RSET;
+ *who does not go on inside TLS from TLS to QUIT; a refused MAIL, RCPT, DATA or
  *	BDAT goes to IDLE; every stage may go to CLOSED.
  *
  * Invariants
@@ -40,7 +40,8 @@ static const struct stage_row {
 	[SP_SMTP_STAGE_TLS] = {"tls", -1, TO(EHLO) | TO(QUIT)},
 	[SP_SMTP_STAGE_IDLE] = {"idle", -1,
                                 TO(STARTTLS) | TO(MAIL) | TO(RSET) | TO(QUIT)},
-	[SP_SMTP_STAGE_MAIL] = {"mail", MINUTES(5), TO(RCPT) | TO(IDLE)},
+	[SP_SMTP_STAGE_MAIL] = {"mail", MINUTES(5),
+                                TO(RCPT) | TO(RSET) | TO(IDLE)},
 	[SP_SMTP_STAGE_RCPT] = {"rcpt", MINUTES(5),
                                 TO(DATA_INIT) | TO(DATA_BLOCK) | TO(RSET) |
                                         TO(IDLE)},

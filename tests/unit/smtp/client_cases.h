@@ -334,6 +334,15 @@ static const struct client_case {
          READY_PLAIN "#probe\n#send\n>MAIL FROM:<a@s.test>\n<550 no\n"
                      "!done mail=550 [mail 550] [mail 550]\n#stage idle\n",
          0, false},
+	{"a probe behind one whose RSET was refused",
+         READY_PLAIN "#probe\n#send\n>MAIL FROM:<a@s.test>\n<250 ok\n"
+                     ">RCPT TO:<b@d.test>\n<550 no\n!rcpt 0 550\n"
+                     ">RCPT TO:<c@d.test>\n<550 no\n!rcpt 1 550\n>RSET\n"
+                     "<500 what\n!done mail=250 [rcpt 550] [rcpt 550]\n"
+                     "#send\n>RSET\n<500 what\n>MAIL FROM:<a@s.test>\n"
+                     "<503 no\n>RSET\n<500 what\n"
+                     "!done mail=503 [mail 503] [mail 503]\n",
+         0, false},
 	{"a probe never uses BDAT",
          "<220 mx\n>EHLO c.test\n<250-mx\n<250-PIPELINING\n<250 CHUNKING\n"
          "!ready caps=66 host=mx\n#chunking\n#probe\n#send\n" SENT
