@@ -15,8 +15,9 @@
  *   certificates it was verified by (usage 2, public authorities), or as the
  *   least recently used of too many. A session of TLS 1.3 is used once
  *   (RFC 8446 C.4).
- * - Entries are kept as bytes: the parsed certificates of a session would
- *   take a multiple of the memory.
+ * - Entries are kept as bytes, without the peer's certificate: nobody looks
+ *   at it any more, and to parse it would be half the cost of a handshake
+ *   that is resumed.
  */
 #include <string.h>
 #include <time.h>
@@ -115,26 +116,88 @@ static int64_t valid_until_ms(const struct sp_tls_conn *conn)
 	return pki_ms;
 }
 
+/* Where the certificate stands in the fields of a session: peer [3] EXPLICIT
+ * (SSL_SESSION_ASN1, since SSLeay). Empty: none is there. */
+static struct sp_str find_peer(struct sp_str fields)
+{
+	const unsigned char *p = (const unsigned char *)fields.ptr;
+	const unsigned char *end = p + fields.len;
+
+	while (p < end) {
+		const unsigned char *start = p;
+		long len;
+		int tag, class;
+
+		if (ASN1_get_object(&p, &len, &tag, &class, end - p) & 0x80) {
+			break;
+		}
+		p += len;
+		if (class == V_ASN1_CONTEXT_SPECIFIC && tag == 3) {
+			return sp_str_slice(start, (size_t)(p - start));
+		}
+	}
+	return (struct sp_str){0};
+}
+
+/* In place; the new length. */
+static size_t strip_peer(unsigned char *der, size_t der_len)
+{
+	const unsigned char *p = der;
+	unsigned char *at = der;
+	struct sp_str fields, peer;
+	size_t rest, head;
+	long len;
+	int tag, class;
+
+	if (ASN1_get_object(&p, &len, &tag, &class, (long)der_len) & 0x80) {
+		return der_len;
+	}
+	fields = sp_str_slice(p, (size_t)len);
+	peer = find_peer(fields);
+	if (peer.len == 0) {
+		return der_len;
+	}
+	rest = (size_t)(fields.ptr + fields.len - (peer.ptr + peer.len));
+	memmove(der + (peer.ptr - (const char *)der), peer.ptr + peer.len,
+	        rest);
+	len -= (long)peer.len;
+	head = (size_t)ASN1_object_size(1, (int)len, tag) - (size_t)len;
+	memmove(der + head, fields.ptr, (size_t)len);
+	ASN1_put_object(&at, 1, (int)len, tag, class);
+	return head + (size_t)len;
+}
+
+static bool encode(SSL_SESSION *session, struct entry *entry)
+{
+	int len = i2d_SSL_SESSION(session, NULL);
+	unsigned char *p;
+
+	if (len <= 0 || len > SESSION_BYTES_MAX) {
+		return false;
+	}
+	entry->der = p = sp_alloc((size_t)len);
+	entry->der_len = (size_t)i2d_SSL_SESSION(session, &p);
+	entry->der_len = strip_peer(entry->der, entry->der_len);
+	entry->der = sp_realloc(entry->der, entry->der_len);
+	return true;
+}
+
 static void store(const struct sp_tls_conn *conn, SSL_SESSION *session)
 {
 	struct entry *old;
 	struct entry *entry;
-	unsigned char *p;
-	int len;
 
 	ERR_clear_error();
-	len = i2d_SSL_SESSION(session, NULL);
-	if (len <= 0 || len > SESSION_BYTES_MAX) {
+	entry = SP_NEW(struct entry);
+	if (!encode(session, entry)) {
+		sp_free(entry);
 		return;
 	}
 	old = sp_map_find(&cache.entries, key_of(conn->cache_key));
 	if (old) {
 		drop(old);
 	}
-	entry = SP_NEW(struct entry);
 	memcpy(entry->key, conn->cache_key, sizeof(entry->key));
-	entry->der = p = sp_alloc((size_t)len);
-	entry->der_len = (size_t)i2d_SSL_SESSION(session, &p);
 	entry->verified_mono_ms = conn->verified_mono_ms;
 	entry->valid_until_ms = conn->valid_until_ms;
 	sp__tls_seen_copy(&conn->seen, &entry->arena, &entry->seen);

@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from lab.procs import wait_until
-from tests.bench.meter import Cpu, PeakMemory, settle
+from tests.bench.meter import Cpu, PeakMemory, go_first, settle
 from tests.bench.world import BENCH, BenchWorld
 
 #: Without progress at the sink for so long, a measurement has failed.
@@ -108,6 +108,7 @@ class Span:
 
     def _round(self, messages: int, until_sink: bool):
         board = self._world.board
+        go_first()
         board.reset_peak()
         counts, cpu, began = board.counts(), self._system.cpu(), time.monotonic()
         yield
@@ -303,6 +304,7 @@ class Runner:
         targets = self.world.targets_one if case.targets == "one" else self.world.targets
         argv = [str(BENCH / "floor"), "-n", str(self.messages(case)), *arguments]
         argv += [str(targets), self.world.tlsa]
+        go_first()
         done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             raise Incomplete(f"floor: {done.stderr.strip()}")

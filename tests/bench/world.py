@@ -5,7 +5,7 @@ Root, a top-level domain, and below it some thousand zones, each signed with a k
 of its own: MX, the host's address, and TLSA 3 1 1 for the certificate of the
 sink. Three Knots serve them (one a level, since one that held parent and child
 would never refer). Zones and certificate are made once and kept for a week in
-build/bench/world.
+build/bench/world, unless what makes them has changed.
 
     127.0.53.1, .2       name servers of the root and of test
     127.0.55.x           those of the domains: one Knot on fifty addresses,
@@ -15,6 +15,7 @@ build/bench/world.
     192.0.2.1            the host of dead domains: nothing is there
 """
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -32,7 +33,6 @@ from tests.bench.board import Board
 
 BENCH = ROOT / "build" / "bench"
 CACHE = BENCH / "world"
-FORMAT = 6
 DOMAINS = 1000
 WIDE = 2600  # for what a thousand is not enough
 DEAD = 100
@@ -41,6 +41,8 @@ LEAF_SERVERS = [f"127.0.55.{n}" for n in range(1, 51)]
 NOBODY = "192.0.2.1"
 WRONG = "wrong.test"
 SINK_THREADS = 2
+#: What the kept world depends on.
+MAKERS = [Path(__file__), *(ROOT / "lab" / name for name in ("authority.py", "cert.py", "zone.py"))]
 
 
 def domain(n: int) -> str:
@@ -73,6 +75,11 @@ def _leaf(name: str, host: str, tlsa: str) -> Zone:
     return Zone(name, records=records, address=server, ttl=DAY)
 
 
+def _made_by() -> str:
+    """A digest of the programs that make a world."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in MAKERS)).hexdigest()
+
+
 def _make(directory: Path) -> None:
     """Signs everything; a second or ten."""
     workshop = Workshop(directory / "certificates")
@@ -86,7 +93,7 @@ def _make(directory: Path) -> None:
     for zone, children in [(root, [top]), (top, leaves), *((leaf, []) for leaf in leaves)]:
         (directory / file_name(zone)).write_text(zone.to_text(children))
     facts = {
-        "format": FORMAT,
+        "made_by": _made_by(),
         "made": time.time(),
         "anchor": root.anchor(),
         "hints": f". 3600000 NS {root.server()}\n{root.server()} 3600000 A {ROOT_SERVER}\n",
@@ -98,18 +105,25 @@ def _make(directory: Path) -> None:
     (directory / "facts.json").write_text(json.dumps(facts))
 
 
-def _facts() -> dict:
-    """What is in the cache, made anew if it is old or another."""
-    file = CACHE / "facts.json"
-    if file.exists():
-        facts = json.loads(file.read_text())
-        if facts["format"] == FORMAT and time.time() - facts["made"] < 7 * DAY:
+def _kept() -> dict | None:
+    """The facts of the world that is there; None: it is old, or another's."""
+    try:
+        facts = json.loads((CACHE / "facts.json").read_text())
+        if facts["made_by"] == _made_by() and time.time() - facts["made"] < 7 * DAY:
             return facts
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    return None
+
+
+def _facts() -> dict:
+    if facts := _kept():
+        return facts
     shutil.rmtree(CACHE, ignore_errors=True)
     CACHE.mkdir(parents=True)
     print("bench: signing the world", flush=True)
     _make(CACHE)
-    return json.loads(file.read_text())
+    return json.loads((CACHE / "facts.json").read_text())
 
 
 class BenchWorld:
