@@ -291,11 +291,21 @@ bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
 #define SHORT_MAX    40 /* of a text among others in a line */
 #define SMALL_MAX    4  /* members of an object in one line */
 
+const char *sp_evidence_unit(const char *key)
+{
+	struct sp_str name = sp_str_from(key);
+
+	return sp_str_ends_nocase(name, SP_STR("_ms"))  ? " ms"
+	       : sp_str_ends_nocase(name, SP_STR("_s")) ? " s"
+	                                                : "";
+}
+
 const char *sp_evidence_key(const char *key, char out[64])
 {
+	size_t len = strlen(key) - strlen(sp_evidence_unit(key));
 	size_t i = 0;
 
-	for (; key[i] && i < 63; i++) {
+	for (; i < len && i < 63; i++) {
 		out[i] = key[i] == '_' ? ' ' : key[i];
 	}
 	out[i] = '\0';
@@ -379,6 +389,7 @@ static void put_object(const struct sp_json *object, struct sp_buf *out)
 				is_plain(key) ? "" : sp_evidence_key(key, name),
 				is_plain(key) ? "" : " ");
 			sp_evidence_line(value, out);
+			(void)sp_buf_append_cstr(out, sp_evidence_unit(key));
 			comma = ", ";
 		}
 	}

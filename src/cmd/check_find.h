@@ -60,8 +60,10 @@ void sp_check_duration(int64_t ms, char out[32]);
 bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
                           bool cause_below);
 
-/* "ttl_s" as people read it: "ttl s"; into out. */
+/* "not_before" as people read it, "not before", without the unit that "ttl_s"
+ * ends with; into out. And that unit, " s" or " ms"; or "". */
 const char *sp_evidence_key(const char *key, char out[64]);
+const char *sp_evidence_unit(const char *key);
 
 /* Whether it reads well in a line with others; or in one of its own. */
 bool sp_evidence_is_short(const struct sp_json *value);

@@ -387,6 +387,7 @@ static void put_member(const struct page *p, const char *key,
 	fputs(folded ? "<details><summary>as a trace has it</summary>\n" : "",
 	      p->f);
 	put_value(p, value);
+	fputs(sp_evidence_unit(key), p->f);
 	fputs(folded ? "</details>" : "", p->f);
 	fputs("</dd>\n", p->f);
 }

@@ -321,6 +321,7 @@ static int put_pair(const struct page *p, const char *key,
 	sp_buf_init(&safe, TEXT_BYTES);
 	(void)sp_buf_printf(&pair, "%s: ", sp_evidence_key(key, name));
 	sp_evidence_line(value, &pair);
+	(void)sp_buf_append_cstr(&pair, sp_evidence_unit(key));
 	sp_text_append(&safe, sp_buf_str(&pair));
 	if (at == 0) {
 		at = fprintf(p->f, "%*s", indent, "");
