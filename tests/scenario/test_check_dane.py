@@ -88,6 +88,9 @@ CASES = [
     Case(Domain("cd-no-host.test",
                 [Host(tlsa=["3 1 1"]), Host("mx2", 20, ["3 1 1 wrong"])],
                 signing=BOGUS), FAIL, "tlsa-mismatch", connections=(0, ALL_KEYS)),
+    Case(one("cd-both-families.test", "3 1 1",
+             addresses=["127.25.98.1", "fd25:98::1"]), PASS, rollover="single",
+         connections=(ALL_KEYS, ALL_KEYS)),
     Case(one("cd-owner.test", "3 1 1", tlsa_owner="_25.tcp.mx"), WARN,
          "tlsa-owner-wrong"),
     Case(Domain("cd-mx.test", [Host(tlsa=["3 1 1"])],
@@ -205,6 +208,28 @@ def test_both_profiles(lab):
     assert "4.7.322" in step["evidence"]["exchange"]
     (address,) = steps(tree, "dane.address")
     assert address["evidence"]["session"]["security"] == "dane"
+
+
+def test_a_host_alone(lab):
+    done = lab.server.run("check", "--host", "--dane", "--json", "mx.cd-good.test")
+    tree = json.loads(done.stdout)["tree"]
+    assert done.returncode == PASS
+    (host,) = steps(tree, "dane.host")
+    assert host["title"] == "DANE of mail server mx.cd-good.test"
+    (key,) = steps(host, "dane.address.key")
+    assert key["evidence"]["matched"].startswith("3 1 1 ")
+
+
+def test_profile_exchange_as_configured(lab, tmp_path):
+    """Then it is delivery that holds the mail back, and the RFC that would not."""
+    config = tmp_path / "exchange.conf"
+    config.write_text(lab.server.config.read_text() + 'dane { profile = "exchange" }\n')
+    done = lab.server.run("check", "-c", str(config), "--json", "cd-exchange.test")
+    assert done.stdout, done.stderr.decode()
+    tree = json.loads(done.stdout)["tree"]
+    assert (done.returncode, tree["scenario"]) == (FAIL, "cert-expired")
+    (step,) = steps(tree, "dane.address.exchange")
+    assert (step["verdict"], step["evidence"]["rfc"]) == ("skip", "passes")
 
 
 def test_a_server_that_has_enough(lab):

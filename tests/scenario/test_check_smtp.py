@@ -91,6 +91,7 @@ def check_manners(domain: Domain) -> None:
     record matches, a second one asks for the other key, as delivery does."""
     for host in domain.hosts:
         for receiver in host.receivers:
+            receiver.wait_for(lambda: all(s.ended for s in receiver.sessions))
             session, *more = receiver.sessions
             assert len(more) == ("3 1 1 wrong" in host.tlsa)
             assert not any({"MAIL", "RCPT"} & set(s.verbs()) for s in more)
