@@ -13,7 +13,7 @@
 #include "unit/deliver/peer.h"
 #include "unit/net/certs.h"
 
-#define GUARD_S 20
+#define GUARD_S 60
 
 struct answer {
 	struct sp_list node;

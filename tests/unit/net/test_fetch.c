@@ -297,7 +297,7 @@ static uint64_t start(struct bench *b, const struct sp_addr *addrs,
 
 static void run(struct bench *b)
 {
-	sp_timer_set(b->limit, 20000);
+	sp_timer_set(b->limit, 90000);
 	assert_int_equal(sp_loop_run(b->loop), 0);
 	sp_timer_stop(b->limit);
 }
@@ -486,7 +486,7 @@ static void test_silence(void **state)
 	b->answer = NULL;
 	fetch(b, 300);
 	assert_int_equal(b->status, SP_FETCH_FAILED);
-	assert_why(b, "timed out");
+	assert_why(b, "time"); /* libcurl says so in two ways */
 	assert_true(sp_time_mono_ms() - begin_ms < 5000);
 }
 
@@ -497,7 +497,7 @@ static void test_drip(void **state)
 	b->drip = true;
 	fetch(b, 400);
 	assert_int_equal(b->status, SP_FETCH_FAILED);
-	assert_why(b, "timed out");
+	assert_why(b, "time"); /* libcurl says so in two ways */
 	assert_true(b->dripped < 20);
 }
 
@@ -608,7 +608,7 @@ static void test_hundreds(void **state)
 	struct bench *b = *state;
 
 	for (size_t i = 0; i < 300; i++) {
-		start(b, &b->addr, 1, 20000);
+		start(b, &b->addr, 1, 90000);
 	}
 	run(b);
 	assert_int_equal(b->over, 300);
