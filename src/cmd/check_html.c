@@ -93,7 +93,8 @@ static const char STYLE[] =
 	"@media print{:root{--bg:#fff;--card:#fff;--ink:#000;--dim:#444;"
 	"--line:#bbb;color-scheme:light}body{font-size:10.5pt}"
 	"main{max-width:none;padding:0}.card,summary{break-inside:avoid}"
-	"summary::before{content:\"\"}"
+	".fold{display:none}"
+	"summary::before,details[open]>summary::before{content:\"\"}"
 	"details::details-content{content-visibility:visible;"
 	"display:block}}\n"
 	"</style>\n";
@@ -378,12 +379,18 @@ static void put_member(const struct page *p, const char *key,
                        const struct sp_json *value)
 {
 	bool folded = strcmp(key, "session") == 0;
-	bool wide = folded || !sp_evidence_is_line(value);
+	bool wide = !sp_evidence_is_line(value);
+	static const char *const classes[3][2] = {
+		{"", " class=\"mono\""},
+		{" class=\"wide\"", " class=\"mono wide\""},
+		{" class=\"wide fold\"", " class=\"mono wide fold\""},
+	};
+	const char *const *class = classes[folded ? 2 : wide ? 1 : 0];
 	char name[64];
 
-	fprintf(p->f, "<dt%s>", wide ? " class=\"wide\"" : "");
+	fprintf(p->f, "<dt%s>", class[0]);
 	put(p, sp_str_from(sp_evidence_key(key, name)));
-	fprintf(p->f, "</dt><dd class=\"mono%s\">", wide ? " wide" : "");
+	fprintf(p->f, "</dt><dd%s>", class[1]);
 	fputs(folded ? "<details><summary>as a trace has it</summary>\n" : "",
 	      p->f);
 	put_value(p, value);
