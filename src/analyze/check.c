@@ -18,6 +18,7 @@
 #include "analyze/check_retry.h"
 #include "analyze/check_smtp.h"
 #include "analyze/check_sts.h"
+#include "analyze/check_tlsrpt.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "deliver/gather.h"
@@ -29,6 +30,7 @@
 	X(DANE, dane)                                                          \
 	X(SMTP, smtp)                                                          \
 	X(STS, sts)                                                            \
+	X(TLSRPT, tlsrpt)                                                      \
 	X(RETRY, retry)                                                        \
 	X(PREFLIGHT, preflight)
 

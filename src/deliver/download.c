@@ -130,6 +130,7 @@ static void connect_now(struct sp_download *d)
 		.url = &d->url,
 		.addrs = addrs,
 		.addr_count = list_addrs(d, addrs),
+		.head = d->ask.head,
 		.post = d->ask.post,
 		.post_type = d->post_type,
 		.body = d->ask.body,

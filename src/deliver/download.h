@@ -19,6 +19,7 @@ struct sp_download_ask {
 	struct sp_lookup *lookup;
 	struct sp_fetcher *fetcher;
 	struct sp_str url;
+	bool head; /* only: is anybody there? */
 	bool post;
 	struct sp_str post_type;
 	struct sp_str body; /* of the POST */

@@ -620,7 +620,9 @@ uint64_t sp_fetch_start(struct sp_fetcher *fetcher,
 	SP_ASSERT(f->easy);
 	set_transfer(f, ask);
 	set_security(f);
-	if (ask->post) {
+	if (ask->head) {
+		curl_easy_setopt(f->easy, CURLOPT_NOBODY, 1L);
+	} else if (ask->post) {
 		set_post(f, ask);
 	}
 	sp_map_set(&fetcher->fetches, sp_map_key_u64(&f->id), f);

@@ -63,6 +63,7 @@ struct sp_fetch_ask {
 	const struct sp_fetch_url *url;
 	const struct sp_addr *addrs; /* tried in this order */
 	size_t addr_count;           /* more than the limit are ignored */
+	bool head; /* only asks whether anybody is there: HEAD */
 	bool post;
 	const char *post_type; /* its Content-Type */
 	struct sp_str body;    /* of the POST */

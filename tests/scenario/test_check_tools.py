@@ -6,6 +6,7 @@ import pytest
 
 from lab import front
 from lab.cert import Certificate
+from lab.policy_host import Sts
 from lab.world import Domain, Host
 from lab.zone import EXPIRED
 from tests.support.analysis import analysis
@@ -204,3 +205,52 @@ def test_next_certificate_without_dane(server, workshop):
     assert found.words("preflight.issuer") == ("skip", None)
     found = analysis(server, "check", "--key", __file__, "free.test")
     assert (found.status, found.scenario) == (2, "preflight-unreadable")
+
+
+# --- TLS reporting
+
+
+def rua(*uris: str) -> str:
+    return f'_smtp._tls TXT "v=TLSRPTv1; rua={",".join(uris)}"'
+
+
+BY_MAIL = "mailto:tls@told.test"
+BY_HTTPS = "https://mta-sts.told.test/reports"
+HTTPS_HOST = Sts("nothing here")
+
+
+@scenario(Domain("told.test", [Host()], [rua(BY_MAIL, BY_HTTPS)], sts=HTTPS_HOST))
+def test_reports(server, mail):
+    found = analysis(server, "check", "--tlsrpt", "told.test")
+    assert (found.status, found.verdict, found.found()) == (0, "pass", set())
+    by_mail, by_https = found.steps("tlsrpt.target")
+    assert by_mail["evidence"] == {"uri": BY_MAIL, "hosts": ["mx.told.test"]}
+    assert by_https["evidence"] == {"uri": BY_HTTPS, "status": 200}
+    asked = [r for r in mail.domain.sts.host.requests if r.path == "/reports"]
+    assert len(asked) == 1
+
+
+@scenario(
+    Domain("lost.test", [Host()], [rua("mailto:a@not.lost.test", "https://not.lost.test/", "ftp:x")])
+)
+def test_reports_that_reach_nobody(server):
+    found = analysis(server, "check", "--tlsrpt", "lost.test")
+    assert (found.status, found.verdict) == (1, "warn")
+    by_mail, by_https = found.steps("tlsrpt.target")
+    assert (by_mail["verdict"], by_mail["scenario"]) == ("warn", "no-such-domain")
+    assert (by_https["verdict"], by_https["scenario"]) == ("warn", "tlsrpt-target-away")
+    assert found.words("tlsrpt.ignored") == ("warn", "tlsrpt-uri-unused")
+
+
+@pytest.mark.parametrize(
+    "name, status, scenario",
+    [("silent.test", 0, "tlsrpt-absent"), ("twice.test", 1, "tlsrpt-invalid")],
+)
+@scenario(
+    Domain("silent.test", [Host()]),
+    Domain("twice.test", [Host()], [rua("mailto:a@b.test"), rua("mailto:c@b.test")]),
+)
+def test_reports_to_nobody(server, name, status, scenario):
+    found = analysis(server, "check", "--tlsrpt", name)
+    assert (found.status, found.step("tlsrpt.txt")["scenario"]) == (status, scenario)
+    assert found.steps("tlsrpt.target") == []
