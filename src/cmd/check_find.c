@@ -60,6 +60,28 @@ static struct sp_str badness(const struct sp_json *step)
 	               : SP_STR("");
 }
 
+/* The host and address of a step, unless they are known; none at all is a
+ * place where there is no other. */
+static void add_place(struct sp_finding *f, const struct sp_json *step)
+{
+	const struct sp_json *evidence = sp_json_get(step, "evidence");
+	struct sp_str host = sp_json_get_str(evidence, "host");
+	struct sp_str address = sp_json_get_str(evidence, "address");
+
+	if (f->places == SP_PLACES_MAX ||
+	    (f->places && !host.len && !address.len)) {
+		return;
+	}
+	for (size_t i = 0; i < f->places; i++) {
+		if (sp_str_eq(f->at[i][0], host) &&
+		    sp_str_eq(f->at[i][1], address)) {
+			return;
+		}
+	}
+	f->at[f->places][0] = host;
+	f->at[f->places++][1] = address;
+}
+
 static void add(struct sp_findings *f, const struct sp_json *step,
                 struct sp_str verdict)
 {
@@ -86,7 +108,8 @@ static void add(struct sp_findings *f, const struct sp_json *step,
 		found->verdict = verdict;
 	}
 	if (!sp_finding_is_below(step)) {
-		found->step = found->places++ ? found->step : step;
+		found->step = found->places ? found->step : step;
+		add_place(found, step);
 	}
 }
 

@@ -14,13 +14,16 @@
  */
 
 #define SP_FINDINGS_MAX 64
+#define SP_PLACES_MAX   32
 
 struct sp_finding {
 	const struct sp_json *step; /* the deepest in the first place */
 	struct sp_str verdict;      /* "fail" or "warn": the worst seen */
 	struct sp_str code;         /* may be empty */
 	struct sp_str scenario;
-	size_t places; /* at so many leaves of the tree */
+	size_t places; /* so many hosts or addresses have it, up to the
+	                * maximum; those are kept here */
+	struct sp_str at[SP_PLACES_MAX][2];
 };
 
 struct sp_findings {
