@@ -103,7 +103,9 @@ static void on_server(void *arg, enum sp_stream_event event)
 	}
 }
 
-static struct sp_tls_server *server_new(const enum who *leaves, size_t count)
+/* authorities: how often the root is sent behind each leaf. */
+static struct sp_tls_server *server_new(const enum who *leaves, size_t count,
+                                        size_t authorities)
 {
 	struct sp_tls_server *server = NULL;
 	char why[200] = "";
@@ -113,7 +115,9 @@ static struct sp_tls_server *server_new(const enum who *leaves, size_t count)
 		int rc;
 
 		pem_add_cert(&chain, certs[leaves[i]].x509);
-		pem_add_cert(&chain, certs[ROOT].x509);
+		for (size_t k = 0; k < authorities; k++) {
+			pem_add_cert(&chain, certs[ROOT].x509);
+		}
 		pem_add_key(&key, certs[leaves[i]].key);
 		rc = i == 0 ? sp_tls_server_new(pem_str(&chain), pem_str(&key),
 		                                &server, why, sizeof(why))
@@ -130,10 +134,10 @@ static struct sp_tls_server *server_new(const enum who *leaves, size_t count)
 }
 
 static void ask(struct session *s, const enum who *leaves, size_t count,
-                enum sp_key_algorithm only)
+                size_t authorities, enum sp_key_algorithm only)
 {
 	const struct sp_tls_client params = {.only = only};
-	struct sp_tls_server *server = server_new(leaves, count);
+	struct sp_tls_server *server = server_new(leaves, count, authorities);
 	int fd[2];
 
 	*s = (struct session){.open = 2};
@@ -205,7 +209,7 @@ static void test_one_algorithm(void **state)
 		struct session s;
 
 		print_message("  %s\n", c->name);
-		ask(&s, c->leaves, c->count, c->only);
+		ask(&s, c->leaves, c->count, 1, c->only);
 		assert_int_equal(s.up, c->seen >= 0);
 		assert_int_equal(s.chain.count, c->seen >= 0 ? 2 : 0);
 		if (c->seen >= 0) {
@@ -213,6 +217,33 @@ static void test_one_algorithm(void **state)
 			assert_true(sp_str_eq(s.chain.der[1], ders[ROOT]));
 			assert_false(s.chain.cut);
 		}
+		sp_arena_fini(&s.arena);
+	}
+}
+
+/* More is sent than anybody looks at. */
+static void test_bound(void **state)
+{
+	static const struct {
+		size_t authorities, count;
+		bool cut;
+	} ROWS[] = {
+		{0, 1, false},
+		{SP_TLS_CHAIN_MAX - 1, SP_TLS_CHAIN_MAX, false},
+		{SP_TLS_CHAIN_MAX, SP_TLS_CHAIN_MAX, true},
+		{3 * SP_TLS_CHAIN_MAX, SP_TLS_CHAIN_MAX, true},
+	};
+	static const enum who LEAF = ECDSA_LEAF;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ROWS) / sizeof(ROWS[0]); i++) {
+		struct session s;
+
+		ask(&s, &LEAF, 1, ROWS[i].authorities, SP_KEY_ALGORITHM_ANY);
+		assert_true(s.up);
+		assert_int_equal(s.chain.count, ROWS[i].count);
+		assert_int_equal(s.chain.cut, ROWS[i].cut);
+		assert_true(sp_str_eq(s.chain.der[0], ders[LEAF]));
 		sp_arena_fini(&s.arena);
 	}
 }
@@ -334,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_algorithm),
+		cmocka_unit_test(test_bound),
 		cmocka_unit_test(test_contradiction),
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_fits),
