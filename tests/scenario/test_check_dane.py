@@ -8,7 +8,15 @@ from typing import Iterator
 import pytest
 
 from lab import front, zone
-from lab.behaviour import NO_STARTTLS, Behaviour, replying
+from lab.behaviour import (
+    ALERT,
+    CLOSE,
+    NO_STARTTLS,
+    NORMAL,
+    SILENCE,
+    Behaviour,
+    replying,
+)
 from lab.cert import Certificate
 from lab.world import Domain, Host
 from tests.support.stage import Lab
@@ -91,6 +99,16 @@ CASES = [
     Case(one("cd-both-families.test", "3 1 1",
              addresses=["127.25.98.1", "fd25:98::1"]), PASS, rollover="single",
          connections=(ALL_KEYS, ALL_KEYS)),
+    Case(one("cd-injected.test", "3 1 1", behaviour=Behaviour(injected=b"250 x\r\n")),
+         FAIL, "starttls-garbage", (), connections=(1,)),
+    Case(one("cd-alert.test", "3 1 1", behaviour=Behaviour(handshake=ALERT)), FAIL,
+         "handshake-failed", (), connections=(1,)),
+    Case(one("cd-closed.test", "3 1 1", behaviour=replying("greeting", CLOSE)), FAIL,
+         "connection-closed", (), connections=(1,)),
+    Case(one("cd-shut.test", "3 1 1", behaviour=replying("EHLO", NORMAL, CLOSE)), FAIL,
+         "connection-closed", (ECDSA,), "single"),
+    Case(one("cd-mute.test", "3 1 1", behaviour=replying("QUIT", SILENCE)), PASS,
+         rollover="single"),
     Case(one("cd-owner.test", "3 1 1", tlsa_owner="_25.tcp.mx"), WARN,
          "tlsa-owner-wrong"),
     Case(Domain("cd-mx.test", [Host(tlsa=["3 1 1"])],
@@ -129,6 +147,7 @@ def check_manners(domain: Domain) -> None:
             for session in receiver.sessions:
                 assert not {"MAIL", "RCPT", "DATA"} & set(session.verbs())
                 stood = session.tls or not receiver.behaviour.offers_starttls
+                stood = stood and "EHLO" not in receiver.behaviour.replies
                 assert not stood or session.verbs()[-1] == "QUIT"
 
 
