@@ -519,7 +519,10 @@ static int collect_records(const struct sp__dns_packet *packet, size_t max,
 	if (!reader) {
 		return SP_EUNSUPPORTED;
 	}
-	a->records = sp_arena_array(&a->arena, max, sizeof(*a->records));
+	/* no more than the packet has can come of it */
+	a->records = sp_arena_array(
+		&a->arena, max < packet->rr_count ? max : packet->rr_count,
+		sizeof(*a->records));
 	for (size_t i = 0; i < packet->rr_count; i++) {
 		const struct sp__dns_rr *rr = &packet->rrs[i];
 		int err;
