@@ -200,4 +200,22 @@ CASES = [
         rounds=3,
         warm=True,
     ),
+    Case(
+        "survey",
+        "1,000 domains looked at, empty DNS caches",
+        "survey",
+        1000,
+        {"survey": {}, "finger": {}},
+        fresh=True,
+    ),
+    Case(
+        "survey-latency",
+        "2,600 domains looked at, empty DNS caches, every reply comes after 100 ms",
+        "survey",
+        2600,
+        {"survey": {"jobs": 1000}, "finger": {}},
+        targets="wide",
+        sink={"latency_ms": 100},
+        fresh=True,
+    ),
 ]

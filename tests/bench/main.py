@@ -17,10 +17,11 @@ from tests.bench.measure import Runner, Span
 from tests.bench.meter import Group, Tree
 from tests.bench.postfix import RESOLVER, Postfix
 from tests.bench.sealpost import Sealpost
+from tests.bench.survey import Finger, Survey
 from tests.bench.world import BENCH, DOMAINS, BenchWorld
 from tests.support import users
 
-KINDS = {"sealpost": Sealpost, "postfix": Postfix}
+KINDS = {"sealpost": Sealpost, "postfix": Postfix, "survey": Survey, "finger": Finger}
 
 
 def arguments() -> argparse.Namespace:
@@ -28,7 +29,7 @@ def arguments() -> argparse.Namespace:
         prog="tests/bench/run", description="Measures Sealpost and Postfix side by side."
     )
     parser.add_argument("--case", action="append", help="only this case (may be repeated)")
-    parser.add_argument("--only", action="append", help="only sealpost, postfix or floor")
+    parser.add_argument("--only", action="append", help="only this system (sealpost, postfix, floor, survey, finger)")
     parser.add_argument("--reps", type=int, help="repetitions (5)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the messages, once: does it all work?")
     parser.add_argument(

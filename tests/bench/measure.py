@@ -288,6 +288,20 @@ class Runner:
         cpu = {n: c.since(cpu[n]).total * 1000 for n, c in system.cpu().items()}
         return {"messages": 0, "seconds": seconds, "rate": 0, "cpu_ms": cpu, "sink": seen}
 
+    def mode_survey(self, case, system) -> dict:
+        """Domains looked at; each has to be verified by a handshake."""
+        domains = self.targets(case)
+        count = len(domains.read_text().splitlines())
+        span = Span(self.world, system)
+        system.wipe()
+        with span.round(count, until_sink=False):
+            system.survey(domains)
+        row = span.row()
+        row["verified"] = system.verified()
+        if row["verified"] < count - system.may_miss(count) or row["sink"]["messages"]:
+            raise Incomplete(f"{system.name}: {row['verified']} of {count} were verified")
+        return row
+
     # ---- mail that waits ----
 
     def preload(self, system, messages: int) -> None:

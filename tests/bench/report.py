@@ -58,6 +58,10 @@ def line(row: dict) -> str:
     return " ".join(parts)
 
 
+#: Whom a system is compared to.
+RIVALS = {"sealpost": "postfix", "survey": "finger"}
+
+
 class Results:
     """The rows of all repetitions."""
 
@@ -88,7 +92,7 @@ def summary(case, rows: list[dict]):
         spent = results.median(case.name, system, cpu)
         text = f"  median {system:14} {speed:8.0f} msg/s {spent:7.3f} ms CPU a message"
         others = [o for o in case.systems if o != system]
-        for other in others if system == "sealpost" else []:
+        for other in others if system in RIVALS else []:
             if (share := results.ratio(case.name, system, other, cpu)) is not None:
                 faster = results.ratio(case.name, system, other, rate) or 0
                 text += f"; to {other}: CPU {share:.3f}, rate {faster:.2f}"
@@ -120,6 +124,8 @@ class Target:
         return found <= self.limit if self.most else found >= self.limit
 
 
+SURVEY = {"a": "survey", "b": "finger"}
+
 TARGETS = [
     Target("CPU a message, end to end, many domains, full handshakes", "end-to-end", cpu, 0.33),
     Target("CPU a message, delivery and intake, with tickets", "tickets", cpu_with_intake, 0.22),
@@ -146,6 +152,9 @@ TARGETS = [
         1.02,
         b="sealpost-uncounted",
     ),
+    Target("checks a second, survey to posttls-finger", "survey", rate, 8, most=False, **SURVEY),
+    Target("the same at 100 ms latency", "survey-latency", rate, 15, most=False, **SURVEY),
+    Target("CPU a check, survey to posttls-finger", "survey", cpu, 0.2, **SURVEY),
     Target("rate to the floor, full handshakes", "many", rate, 0.8, most=False, b="floor"),
     Target("memory of 10,000 slow deliveries", "slow-servers", memory, 400, b=None, unit=" MiB"),
     Target("memory of 10,000 slow clients", "slow-clients", memory, 400, b=None, unit=" MiB"),
@@ -185,8 +194,9 @@ def case_row(results: Results, case, system: str) -> str:
     shake = f"{sink['full']} + {sink['resumed']}" if sink.get("connections") else ""
     without = _number(mid(sender_cpu), ".3f") if "resolver" in first["cpu_ms"] else ""
     ratios = ["", "", ""]
-    if system == "sealpost" and results.of(case.name, "postfix"):
-        pair = (case.name, system, "postfix")
+    rival = RIVALS.get(system, "")
+    if results.of(case.name, rival):
+        pair = (case.name, system, rival)
         ratios = [
             _number(results.ratio(*pair, cpu), ".3f"),
             _number(results.ratio(*pair, sender_cpu), ".3f"),
