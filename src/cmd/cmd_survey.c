@@ -26,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/err.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -615,6 +616,7 @@ static void divide(struct sp_conf *conf, uint64_t workers, uint64_t jobs,
 	if (workers > most) {
 		workers = most;
 	}
+	SP_ASSERT(workers > 0); /* by the schema of the configuration */
 	conf->smtp.max_per_host = (int64_t)(most / workers * workers);
 	s->work.worker_count = (unsigned)workers;
 	s->work.jobs = (size_t)((jobs + workers - 1) / workers);
@@ -690,7 +692,8 @@ const struct sp_cmd SP_CMD_SURVEY = {
 		"as for a message, up to the point where MAIL would be said.\n"
 		"Rows that log-only mode would let pass are marked as blocked. "
 		"At the end the\nsummary is on standard error.\n"
-		"Exit status: 0 done, 75 not finished (--resume goes on).\n",
+		"Exit status: 0 done, 75 not finished (--resume goes on). "
+		"sealpost-survey(1)\nhas more.\n",
 	.options = OPTIONS,
 	.words_min = 1,
 	.words_max = 1,

@@ -15,31 +15,31 @@ enum kind {
 
 struct column {
 	const char *name;
-	enum kind kind;
 	size_t offset;
+	enum kind kind;
 	bool always; /* in rows with an error too */
 };
 
 #define AT(member) offsetof(struct sp_survey_row, member)
 
 static const struct column COLUMNS[] = {
-	{"domain", TEXT, AT(domain), true},
-	{"signed", YES_NO, AT(dnssec), false},
-	{"mx", TEXT, AT(mx), false},
-	{"hosts", NUMBER, AT(hosts), false},
-	{"tlsa_hosts", NUMBER, AT(tlsa_hosts), false},
-	{"sts", TEXT, AT(sts), false},
-	{"verdict", TEXT, AT(verdict), false},
-	{"code", TEXT, AT(code), false},
-	{"scenario", TEXT, AT(scenario), false},
-	{"security", TEXT, AT(security), false},
-	{"blocked", YES_NO, AT(blocked), false},
-	{"rule", TEXT, AT(rule), false},
-	{"host", TEXT, AT(host), false},
-	{"address", TEXT, AT(address), false},
-	{"elapsed_ms", NUMBER, AT(elapsed_ms), false},
-	{"evidence", TEXT, AT(evidence), false},
-	{"error", TEXT, AT(error), true},
+	{"domain", AT(domain), TEXT, true},
+	{"signed", AT(dnssec), YES_NO, false},
+	{"mx", AT(mx), TEXT, false},
+	{"hosts", AT(hosts), NUMBER, false},
+	{"tlsa_hosts", AT(tlsa_hosts), NUMBER, false},
+	{"sts", AT(sts), TEXT, false},
+	{"verdict", AT(verdict), TEXT, false},
+	{"code", AT(code), TEXT, false},
+	{"scenario", AT(scenario), TEXT, false},
+	{"security", AT(security), TEXT, false},
+	{"blocked", AT(blocked), YES_NO, false},
+	{"rule", AT(rule), TEXT, false},
+	{"host", AT(host), TEXT, false},
+	{"address", AT(address), TEXT, false},
+	{"elapsed_ms", AT(elapsed_ms), NUMBER, false},
+	{"evidence", AT(evidence), TEXT, false},
+	{"error", AT(error), TEXT, true},
 };
 #define COLUMN_COUNT (sizeof(COLUMNS) / sizeof(COLUMNS[0]))
 

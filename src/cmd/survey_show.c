@@ -25,7 +25,9 @@ static void write_left(const struct sp_survey_progress *p, char *out,
 		return;
 	}
 	if (left_s >= 600) { /* seconds mean nothing then */
-		left_s = (double)((int64_t)left_s / 60 * 60);
+		int64_t minutes = (int64_t)(left_s / 60);
+
+		left_s = (double)(minutes * 60);
 	}
 	sp_duration_format((int64_t)(left_s + 0.5) * 1000, text);
 	snprintf(out, cap, ", %s left", text);

@@ -207,8 +207,9 @@ static void put_head(FILE *f, const struct sp_survey_sum *sum)
 		        (unsigned long long)sum->errors);
 	}
 	if (sum->repeats) {
-		fprintf(f, "  %llu lines had a name that had been there\n",
-		        (unsigned long long)sum->repeats);
+		fprintf(f, "  %llu line%s with a name that had been there\n",
+		        (unsigned long long)sum->repeats,
+		        sum->repeats == 1 ? "" : "s");
 	}
 }
 

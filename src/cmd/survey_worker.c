@@ -5,6 +5,7 @@
 
 #include "analyze/survey.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "cmd/dns.h"
 #include "cmd/survey_worker.h"
 #include "deliver/sts_direct.h"
@@ -97,6 +98,7 @@ int sp_survey_worker_run(const struct sp_survey_work *work, int fd)
 	int status;
 
 	signal(SIGINT, SIG_IGN); /* the parent's matter */
+	sp_mem_keep();
 	sp_sandbox_close_others(&fd, 1);
 	if (sp_sandbox_enter(&same) || sp_tls_setup()) {
 		return sp_cmd_fail(SP_EXIT_AGAIN, "a process can't be set up");
