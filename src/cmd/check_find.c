@@ -329,7 +329,9 @@ const char *sp_evidence_key(const char *key, char out[64])
 	size_t i = 0;
 
 	for (; i < len && i < 63; i++) {
-		out[i] = key[i] == '_' ? ' ' : key[i];
+		bool plain = key[i] >= ' ' && key[i] <= '~';
+
+		out[i] = key[i] == '_' ? ' ' : plain ? key[i] : '?';
 	}
 	out[i] = '\0';
 	return out;

@@ -64,7 +64,7 @@ bool sp_evidence_is_shown(const char *key, const struct sp_json *value,
                           bool cause_below);
 
 /* "not_before" as people read it, "not before", without the unit that "ttl_s"
- * ends with; into out. And that unit, " s" or " ms"; or "". */
+ * ends with; into out, of ASCII only. And that unit, " s" or " ms"; or "". */
 const char *sp_evidence_key(const char *key, char out[64]);
 const char *sp_evidence_unit(const char *key);
 
