@@ -16,6 +16,7 @@
 #include "analyze/check_plan.h"
 #include "analyze/check_preflight.h"
 #include "analyze/check_retry.h"
+#include "analyze/check_side.h"
 #include "analyze/check_smtp.h"
 #include "analyze/check_sts.h"
 #include "analyze/check_tlsrpt.h"
@@ -31,6 +32,7 @@
 	X(SMTP, smtp)                                                          \
 	X(STS, sts)                                                            \
 	X(TLSRPT, tlsrpt)                                                      \
+	X(SIDE, side)                                                          \
 	X(RETRY, retry)                                                        \
 	X(PREFLIGHT, preflight)
 

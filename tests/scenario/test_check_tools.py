@@ -254,3 +254,43 @@ def test_reports_to_nobody(server, name, status, scenario):
     found = analysis(server, "check", "--tlsrpt", name)
     assert (found.status, found.step("tlsrpt.txt")["scenario"]) == (status, scenario)
     assert found.steps("tlsrpt.target") == []
+
+
+# --- beside it
+
+
+KEY = "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+FULL = ['@ TXT "v=spf1 mx -all"', '_dmarc TXT "v=DMARC1; p=reject"']
+FULL += [f's1._domainkey TXT "v=DKIM1; k=ed25519; {KEY}"']
+BROKEN = ['@ TXT "v=spf1 mx -all"', '@ TXT "v=spf1 -all"', '_dmarc TXT "v=DMARC1; p=x"']
+
+
+def side(server, name: str, *more: str):
+    return analysis(server, "check", "--all", *more, name)
+
+
+@scenario(Domain("full.test", [Host()], FULL))
+def test_side_information(server):
+    found = side(server, "full.test", "--dkim-selector", "s1")
+    assert found.step("side")["verdict"] == "pass"
+    assert found.step("side.spf")["evidence"]["records"] == ["v=spf1 mx -all"]
+    assert found.step("side.dmarc")["evidence"]["policy"] == "reject"
+    assert found.step("side.dkim")["evidence"]["type"] == "ed25519"
+    found = analysis(server, "check", "--tlsrpt", "--dkim-selector", "s2", "full.test")
+    assert (found.status, found.words("side.dkim")) == (1, ("warn", "dkim-absent"))
+
+
+@pytest.mark.parametrize(
+    "name, verdict, spf, dmarc",
+    [
+        ("broken.test", "warn", "spf-invalid", "dmarc-invalid"),
+        ("nothing.test", "pass", "spf-absent", "dmarc-absent"),
+    ],
+)
+@scenario(Domain("broken.test", [Host()], BROKEN), Domain("nothing.test", [Host()]))
+def test_side_information_never_fails(server, name, verdict, spf, dmarc):
+    found = side(server, name)
+    assert found.step("side")["verdict"] == verdict
+    assert found.step("side.spf")["scenario"] == spf
+    assert found.step("side.dmarc")["scenario"] == dmarc
+    assert found.steps("side.dkim") == []
