@@ -9,8 +9,11 @@
  * - A part is freed between its word that it is done and the next one's
  *   beginning, never inside its own callback.
  * - The root ends last; what it shows as cause is the cause of the first of
- *   the steps nearest to it that are as bad as it is.
+ *   the steps nearest to it that are as bad as it is, in the branch dane if
+ *   there is one.
  */
+#include <string.h>
+
 #include "analyze/check.h"
 #include "analyze/check_dane.h"
 #include "analyze/check_plan.h"
@@ -92,26 +95,54 @@ struct sp_check {
 
 /* ---- the end ---- */
 
-/* The first of the highest steps that are as bad as the root shows. */
-static const struct sp_step *speaker(const struct sp_step *step,
-                                     enum sp_step_verdict verdict, int depth)
+#define DEPTH_MAX 8
+
+/* The first step of that depth that is as bad by a cause or advice of its
+ * own. */
+static const struct sp_step *speaker_at(const struct sp_step *step,
+                                        enum sp_step_verdict verdict, int depth)
 {
 	const struct sp_step *found = NULL;
 
 	if (sp_step_depth(step) == depth) {
-		return sp_step_verdict(step) == verdict &&
+		return sp_step_own_verdict(step) == verdict &&
 		                       sp_step_scenario(step).len
 		               ? step
 		               : NULL;
 	}
 	for (const struct sp_step *c = sp_step_first(step); c && !found;
 	     c = sp_step_next(c)) {
-		found = speaker(c, verdict, depth);
+		found = speaker_at(c, verdict, depth);
 	}
 	return found;
 }
 
-#define DEPTH_MAX 8
+/* The highest; or null. */
+static const struct sp_step *speaker(const struct sp_step *branch,
+                                     enum sp_step_verdict verdict)
+{
+	const struct sp_step *found = NULL;
+
+	for (int depth = 1; depth <= DEPTH_MAX && !found; depth++) {
+		found = speaker_at(branch, verdict, depth);
+	}
+	return found;
+}
+
+/* The branch that tells what delivery does goes before the others. */
+static const struct sp_step *speaker_of_all(const struct sp_step *root,
+                                            enum sp_step_verdict verdict)
+{
+	const struct sp_step *found = NULL;
+
+	for (const struct sp_step *c = sp_step_first(root); c;
+	     c = sp_step_next(c)) {
+		if (strcmp(sp_step_id(c), "dane") == 0) {
+			found = speaker(c, verdict);
+		}
+	}
+	return found ? found : speaker(root, verdict);
+}
 
 static void end(struct sp_check *check)
 {
@@ -119,9 +150,8 @@ static void end(struct sp_check *check)
 	enum sp_step_verdict verdict = sp_step_verdict(root);
 	const struct sp_step *from = NULL;
 
-	for (int depth = 1;
-	     verdict >= SP_STEP_WARN && depth <= DEPTH_MAX && !from; depth++) {
-		from = speaker(root, verdict, depth);
+	if (verdict >= SP_STEP_WARN) {
+		from = speaker_of_all(root, verdict);
 	}
 	if (from) {
 		sp_step_cause_from(root, from);

@@ -325,6 +325,11 @@ enum sp_step_verdict sp_step_verdict(const struct sp_step *step)
 	return worst;
 }
 
+enum sp_step_verdict sp_step_own_verdict(const struct sp_step *step)
+{
+	return step->own;
+}
+
 int64_t sp_step_elapsed_ms(const struct sp_step *step)
 {
 	return step->ended ? step->elapsed_ms

@@ -75,6 +75,8 @@ int sp_step_depth(const struct sp_step *step); /* root: 0 */
 bool sp_step_ended(const struct sp_step *step);
 enum sp_step_verdict
 sp_step_verdict(const struct sp_step *step); /* rolled up */
+/* The one it was ended with. */
+enum sp_step_verdict sp_step_own_verdict(const struct sp_step *step);
 int64_t sp_step_elapsed_ms(const struct sp_step *step);
 struct sp_str sp_step_scenario(const struct sp_step *step); /* or empty */
 /* Those below it, in order; null: none, or no more. */
