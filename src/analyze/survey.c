@@ -31,7 +31,8 @@ struct job {
 
 struct sp_survey {
 	struct sp_survey_ask ask;
-	struct sp_pool *pool; /* null: DNS only */
+	struct sp_pool *pool;     /* null: DNS only */
+	struct sp_probed *probed; /* likewise */
 	struct sp_list waiting;
 	struct sp_list running;
 	size_t running_count;
@@ -55,6 +56,7 @@ const struct sp_pack_field SP_SURVEY_ROW_FIELDS[] = {
 	TEXT(code),
 	TEXT(scenario),
 	TEXT(security),
+	SP_PACK(BOOL, struct sp_survey_row, shared),
 	SP_PACK(BOOL, struct sp_survey_row, blocked),
 	TEXT(host),
 	TEXT(address),
@@ -163,6 +165,7 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 		.host = result->host,
 		.address = result->address,
 		.security = sp_str_from(result->security),
+		.shared = result->shared,
 		.blocked = result->blocked,
 	};
 
@@ -185,6 +188,7 @@ static void begin_attempt(struct job *job)
 		.domain = job->domain,
 		.probe = true,
 		.bare = true,
+		.probed = job->survey->probed,
 		.sts = ask->sts,
 	};
 
@@ -292,6 +296,7 @@ struct sp_survey *sp_survey_new(const struct sp_survey_ask *ask,
 	sp_list_init(&s->running);
 	if (!ask->dns_only) {
 		s->pool = sp_pool_new(ask->loop, ask->conf, ask->worker_count);
+		s->probed = sp_probed_new();
 	}
 	return s;
 }
@@ -311,5 +316,6 @@ void sp_survey_free(struct sp_survey **survey)
 		job_free(SP_CONTAINER(it2, struct job, node));
 	}
 	sp_pool_free(&s->pool);
+	sp_probed_free(&s->probed);
 	sp_free(s);
 }

@@ -43,8 +43,10 @@ struct sp_survey_row {
 	struct sp_str code;
 	struct sp_str scenario;
 	struct sp_str security; /* of the session, as in trace */
-	bool blocked;           /* by enforcement alone */
-	struct sp_str host;     /* that took part last, or is to blame */
+	bool shared;  /* the session was another domain's, with the same host,
+	               * address and policy */
+	bool blocked; /* by enforcement alone */
+	struct sp_str host; /* that took part last, or is to blame */
 	struct sp_str address;
 	struct sp_str evidence;
 	int64_t elapsed_ms;

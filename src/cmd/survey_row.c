@@ -33,6 +33,7 @@ static const struct column COLUMNS[] = {
 	{"code", AT(code), TEXT, false},
 	{"scenario", AT(scenario), TEXT, false},
 	{"security", AT(security), TEXT, false},
+	{"shared", AT(shared), YES_NO, false},
 	{"blocked", AT(blocked), YES_NO, false},
 	{"rule", AT(rule), TEXT, false},
 	{"host", AT(host), TEXT, false},

@@ -215,9 +215,33 @@ static void on_failed(struct sp_attempt *a)
 /* The session stands, and that is all a probe wants. */
 static void on_probed(struct sp_attempt *a)
 {
-	sp__attempt_settle_probe(a);
+	const char *security = sp_dial_facts(a->dial)->judgement.security;
+
+	if (a->ask.probed && sp_dial_reusable(a->dial)) {
+		sp_probed_keep(a->ask.probed, sp_dial_key(a->dial), security,
+		               sp_time_mono_ms());
+	}
+	sp__attempt_settle_probe(a, security);
 	sp__attempt_note_try(a, NULL);
 	done(a);
+}
+
+/* Another domain's probe has found good what this one is about to try. */
+static bool is_known(struct sp_attempt *a)
+{
+	const char *security =
+		a->ask.probe && a->ask.probed
+			? sp_probed_find(a->ask.probed, sp_str_from(a->key),
+	                                 sp_time_mono_ms())
+			: NULL;
+
+	if (!security) {
+		return false;
+	}
+	a->result.shared = true;
+	sp__attempt_settle_probe(a, security);
+	done(a);
+	return true;
 }
 
 static void on_dial(void *arg, enum sp_dial_event event)
@@ -304,6 +328,9 @@ static void on_place(void *arg, struct sp_pool_place *place,
 		return;
 	}
 	a->place = place;
+	if (is_known(a)) {
+		return;
+	}
 	a->dial = sp_pool_place_dial(place);
 	a->reused = a->dial != NULL;
 	if (a->reused) {
@@ -349,17 +376,17 @@ static void ask_place(struct sp_attempt *a)
 		.host = host->name,
 		.port = a->route.plan.port,
 	};
-	const char *key =
-		a->anew || a->ask.probe
-			? "" /* of none */
-			: sp_dial_make_key(host, address, a->route.plan.port,
-	                                   &a->judge, &a->arena);
-
-	a->anew = false;
+	a->key = sp_dial_make_key(host, address, a->route.plan.port, &a->judge,
+	                          &a->arena);
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
 	sp_addr_text(&addr, a->place_address);
+	if (is_known(a)) {
+		return;
+	}
 	a->stage = SP__ATTEMPT_WAIT;
-	ask.key = sp_str_from(key);
+	/* a new connection has none */
+	ask.key = sp_str_from(a->anew || a->ask.probe ? "" : a->key);
+	a->anew = false;
 	ask.address = sp_str_from(a->place_address);
 	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
 }

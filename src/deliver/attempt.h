@@ -10,6 +10,7 @@
 #include "deliver/lookup.h"
 #include "deliver/plan_cache.h"
 #include "deliver/pool.h"
+#include "deliver/probed.h"
 #include "deliver/sts.h"
 #include "policy/filter.h"
 #include "policy/verdict.h"
@@ -41,9 +42,12 @@ struct sp_attempt_ask {
 	uint64_t size_bytes;
 	bool probe; /* instead of a message: envelope, recipients and body
 	             * are not looked at, the result has one recipient */
-	bool bare;  /* result.detail is not wanted, and null */
-	bool fresh; /* not the first attempt */
-	struct sp_sts_source *sts;        /* null: MTA-STS is off */
+	struct sp_probed *probed;  /* what other probes have found good, and
+	                            * this one may rely on and add to; or
+	                            * null */
+	bool bare;                 /* result.detail is not wanted, and null */
+	bool fresh;                /* not the first attempt */
+	struct sp_sts_source *sts; /* null: MTA-STS is off */
 	const struct sp_sts_row *sts_row; /* of the policy domain, from the
 	                                   * store; or null */
 	struct sp_str exception; /* why verdicts of TLS are waived for this
@@ -81,6 +85,7 @@ struct sp_attempt_result {
 	struct sp_str
 		plan_text; /* the text of its "plan" where that is known */
 	const struct sp_plan *plan; /* the last one; null: none was made */
+	bool shared;      /* of a probe: the session was another domain's */
 	bool blocked;     /* not delivered, and log-only mode would have let a
 	                   * host pass that failed */
 	bool interrupted; /* stopped before it could be decided */

@@ -37,6 +37,7 @@ struct sp_attempt {
 	struct sp_dial *dial;
 	struct sp_pool_place *place;
 	char place_address[SP_ADDR_TEXT];
+	const char *key; /* of a connection there, in the arena */
 	bool reused;
 	bool ready;     /* a session came about under the host's rule */
 	bool anew;      /* no idle connection for the next try */
@@ -90,8 +91,8 @@ void sp__attempt_note_try(struct sp_attempt *a, const struct sp_verdict *v);
 
 void sp__attempt_settle(struct sp_attempt *a, size_t index,
                         const struct sp_verdict *v, bool final);
-/* The session of the dial there is counts as a delivery. */
-void sp__attempt_settle_probe(struct sp_attempt *a);
+/* A session at the cursor counts as a delivery. */
+void sp__attempt_settle_probe(struct sp_attempt *a, const char *security);
 bool sp__attempt_delivered(const struct sp_attempt *a); /* to somebody */
 bool sp__attempt_all_settled(const struct sp_attempt *a);
 /* The peer has said nothing that decides for any recipient. */

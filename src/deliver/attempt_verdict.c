@@ -62,7 +62,7 @@ void sp__attempt_settle(struct sp_attempt *a, size_t index,
 	r->settled = final;
 }
 
-void sp__attempt_settle_probe(struct sp_attempt *a)
+void sp__attempt_settle_probe(struct sp_attempt *a, const char *security)
 {
 	struct sp_verdict v = {
 		.class = SP_VERDICT_DELIVERED,
@@ -71,7 +71,9 @@ void sp__attempt_settle_probe(struct sp_attempt *a)
 			sp_arena_str(&a->arena, sp_str_from(a->place_address)),
 	};
 
-	a->result.security = sp_dial_facts(a->dial)->judgement.security;
+	a->result.security = security;
+	a->result.host = v.host;
+	a->result.address = v.address;
 	sp__attempt_settle(a, 0, &v, true);
 }
 

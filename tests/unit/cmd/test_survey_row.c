@@ -36,6 +36,7 @@ static const struct sp_survey_row ROWS[] = {
          .rule = S("dane"),
          .verdict = S("deliver"),
          .security = S("dane"),
+         .shared = true,
          .host = S("mx.a.test"),
          .address = S("192.0.2.1"),
          .elapsed_ms = 12},
@@ -96,6 +97,7 @@ static void assert_same(const struct sp_survey_row *a,
 	assert_true(sp_str_eq(a->error, b->error));
 	assert_int_equal(a->dnssec, b->dnssec);
 	assert_int_equal(a->blocked, b->blocked);
+	assert_int_equal(a->shared, b->shared);
 	assert_int_equal(a->hosts, b->hosts);
 	assert_int_equal(a->tlsa_hosts, b->tlsa_hosts);
 	assert_int_equal(a->elapsed_ms, b->elapsed_ms);
@@ -136,20 +138,27 @@ static void test_lines_that_are_no_row(void **state)
 	         false},
 		{"", true},
 		{"a.test", true},
-		{"a.test,true,secure,1,1,,deliver,,,dane,false,dane,mx,,1,",
+		{"a.test,true,secure,1,1,,deliver,,,dane,false,false,dane,mx,,"
+	         "1,",
 	         true},
-		{"a.test,true,secure,1,1,,deliver,,,dane,false,dane,mx,,1,,,",
+		{"a.test,true,secure,1,1,,deliver,,,dane,false,false,dane,mx,,"
+	         "1,,,",
 	         true},
-		{"a.test,yes,secure,1,1,,deliver,,,dane,false,dane,mx,,1,,",
-	         true},
-		{"a.test,true,secure,-1,1,,deliver,,,dane,false,dane,mx,,1,,",
-	         true},
-		{"\"a.test,true,secure,1,1,,deliver,,,dane,false,dane,mx,,1,,",
-	         true},
-		{"\"a.test\"x,true,secure,1,1,,deliver,,,dane,false,dane,mx,,1,"
+		{"a.test,yes,secure,1,1,,deliver,,,dane,false,false,dane,mx,,1,"
 	         ",",
 	         true},
-		{"a\"b,true,secure,1,1,,deliver,,,dane,false,dane,mx,,1,,",
+		{"a.test,true,secure,-1,1,,deliver,,,dane,false,false,dane,mx,,"
+	         "1,,",
+	         true},
+		{"\"a.test,true,secure,1,1,,deliver,,,dane,false,false,dane,mx,"
+	         ",1,,",
+	         true},
+		{"\"a.test\"x,true,secure,1,1,,deliver,,,dane,false,false,dane,"
+	         "mx,,1,"
+	         ",",
+	         true},
+		{"a\"b,true,secure,1,1,,deliver,,,dane,false,false,dane,mx,,1,"
+	         ",",
 	         true},
 	};
 

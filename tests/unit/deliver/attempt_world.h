@@ -55,8 +55,10 @@ struct world {
 	char codes[2][32];
 	char security[16];
 	bool interrupted;
-	bool probe;   /* instead of a message, and bare */
-	bool blocked; /* said so */
+	bool probe;               /* instead of a message, and bare */
+	struct sp_probed *probed; /* or null */
+	bool blocked;             /* said so */
+	bool shared;
 	char *detail;
 };
 
@@ -326,6 +328,7 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 	w->interrupted = result->interrupted;
 	w->news = result->news;
 	w->blocked = result->blocked;
+	w->shared = result->shared;
 	SP_FREE(&w->detail);
 	if (!w->probe) {
 		sp_buf_init(&text, 1024 * 1024);
@@ -368,6 +371,7 @@ static void begin(struct world *w, bool inline_body)
 		.pull = pull,
 		.probe = w->probe,
 		.bare = w->probe,
+		.probed = w->probed,
 	};
 
 	w->finished = false;

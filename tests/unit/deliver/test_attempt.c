@@ -157,6 +157,43 @@ static void test_probe(void **state)
 	assert_true(seen > 25);
 }
 
+static void probe_as(struct world *w, const char *domain, bool shared)
+{
+	w->domain = domain;
+	send_one(w);
+	assert_int_equal(w->got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w->shared, shared);
+}
+
+/* What one domain's probe has found good serves the others under the same
+ * policy; what failed does not. */
+static void test_probe_is_shared(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.probe = true;
+	w.probed = sp_probed_new();
+	w.tlsa[0] = GOOD;
+	probe_as(&w, "d.example", false);
+	assert_string_equal(w.security, "dane");
+	probe_as(&w, "e.example", true);
+	assert_string_equal(w.security, "dane");
+	assert_int_equal(w.servers[0].connections, 1);
+	w.tlsa[0] = NO_TLSA; /* another policy */
+	probe_as(&w, "f.example", false);
+	assert_string_equal(w.security, "tls");
+	assert_int_equal(w.servers[0].connections, 2);
+	w.tlsa[0] = WRONG;
+	probe_as(&w, "g.example", false); /* by the second host */
+	probe_as(&w, "h.example", true);
+	assert_int_equal(w.servers[0].connections, 6);
+	assert_int_equal(w.servers[1].connections, 1);
+	sp_probed_free(&w.probed);
+	world_close(&w);
+}
+
 /* --- connections used again --- */
 
 static void test_reuse(void **state)
@@ -587,6 +624,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_probe),
+		cmocka_unit_test(test_probe_is_shared),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_two_keys_evidence),
