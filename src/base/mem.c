@@ -131,6 +131,15 @@ static struct sp_arena_block *block_new(size_t cap)
 	return block;
 }
 
+/* One that will be filled as a whole: it need not be zero. */
+static struct sp_arena_block *block_raw(size_t cap)
+{
+	struct sp_arena_block *block = sp_alloc(sizeof(*block) + cap);
+
+	*block = (struct sp_arena_block){.cap = cap};
+	return block;
+}
+
 static void *block_cut(struct sp_arena_block *block, size_t size)
 {
 	void *ptr = block->data + block->used;
@@ -139,17 +148,15 @@ static void *block_cut(struct sp_arena_block *block, size_t size)
 	return ptr;
 }
 
-static void *alloc_apart(struct sp_arena *a, size_t size)
+static void *put_apart(struct sp_arena *a, struct sp_arena_block *block)
 {
-	struct sp_arena_block *block = block_new(size);
-
 	if (a->head) {
 		block->next = a->head->next;
 		a->head->next = block;
 	} else {
 		a->head = block;
 	}
-	return block_cut(block, size);
+	return block_cut(block, block->cap);
 }
 
 /* A new head with room for size bytes, which are less than the largest. */
@@ -167,7 +174,7 @@ static void add_block(struct sp_arena *a, size_t size)
 	a->next_bytes = cap < BLOCK_MAX_BYTES ? 2 * cap : cap;
 }
 
-void *sp_arena_alloc(struct sp_arena *a, size_t size)
+static void *cut(struct sp_arena *a, size_t size, bool zero)
 {
 	const size_t align = alignof(max_align_t);
 
@@ -177,12 +184,17 @@ void *sp_arena_alloc(struct sp_arena *a, size_t size)
 	size = size ? (size + align - 1) / align * align : align;
 	a->total_bytes += size;
 	if (size > BLOCK_MAX_BYTES / 4) {
-		return alloc_apart(a, size);
+		return put_apart(a, zero ? block_new(size) : block_raw(size));
 	}
 	if (!a->head || a->head->cap - a->head->used < size) {
 		add_block(a, size);
 	}
 	return block_cut(a->head, size);
+}
+
+void *sp_arena_alloc(struct sp_arena *a, size_t size)
+{
+	return cut(a, size, true);
 }
 
 void *sp_arena_array(struct sp_arena *a, size_t count, size_t size)
@@ -198,11 +210,12 @@ void *sp_arena_array(struct sp_arena *a, size_t count, size_t size)
 char *sp_arena_cstr(struct sp_arena *a, struct sp_str s)
 {
 	SP_ASSERT(s.len < SIZE_MAX);
-	char *copy = sp_arena_alloc(a, s.len + 1);
+	char *copy = cut(a, s.len + 1, false);
 
 	if (s.len > 0) {
 		memcpy(copy, s.ptr, s.len);
 	}
+	copy[s.len] = '\0';
 	return copy;
 }
 

@@ -65,6 +65,7 @@ struct sp_attempt_rcpt {
 };
 
 #define SP_ATTEMPT_WAIVED_MAX 16
+#define SP_ATTEMPT_KNOWN_MAX  2
 
 /* What the attempt says about the destination as a whole. */
 enum sp_attempt_news {
@@ -82,8 +83,8 @@ struct sp_attempt_result {
 	struct sp_str host;   /* of the last try */
 	struct sp_str address;
 	struct sp_json *detail; /* evidence; owned; null where it is bare */
-	struct sp_str
-		plan_text; /* the text of its "plan" where that is known */
+	/* Parts of detail whose text is known: the plan, the last handshake. */
+	struct sp_json_known known[SP_ATTEMPT_KNOWN_MAX];
 	const struct sp_plan *plan; /* the last one; null: none was made */
 	bool shared;      /* of a probe: the session was another domain's */
 	bool blocked;     /* not delivered, and log-only mode would have let a

@@ -142,6 +142,9 @@ void sp__attempt_note_facts(struct sp_attempt *a,
 	if (a->try_count <= TRIES_KEPT && !a->ask.bare) {
 		sp_json_add(a->tries, sp_evidence_try(sp__attempt_host(a),
 		                                      facts, v, a->reused));
+		a->result.known[1] = (struct sp_json_known){
+			facts->tls_evidence,
+			sp_arena_str(&a->arena, facts->tls_text)};
 	}
 }
 
@@ -157,7 +160,7 @@ struct sp_json *sp__attempt_detail(struct sp_attempt *a)
 
 	if (a->shared) {
 		sp_json_set(detail, "plan", sp_shared_plan_evidence(a->shared));
-		a->result.plan_text = sp_shared_plan_text(a->shared);
+		a->result.known[0] = sp_shared_plan_known(a->shared);
 	}
 	sp_json_set(detail, "tries", a->tries);
 	a->tries = NULL;

@@ -35,8 +35,9 @@
 #include "deliver/evidence.h"
 
 /* Bytes that wait to be sent: few, so that the timers fit what was sent. */
-#define OUT_FILL 131072
-#define OUT_KEEP 512 /* of an empty output of the session */
+#define OUT_FILL     131072
+#define OUT_KEEP     512   /* of an empty output of the session */
+#define EVIDENCE_MAX 16384 /* of a handshake, to be kept */
 
 static int64_t lap(struct sp_dial *d)
 {
@@ -597,14 +598,27 @@ void sp_dial_reap(struct sp_list *lingering)
 	}
 }
 
+/* The next messages have the same to tell of the handshake. */
+static void keep_evidence(struct sp_dial *d)
+{
+	struct sp_buf text;
+
+	d->facts.tls_evidence = sp_evidence_tls(&d->facts.tls_facts);
+	sp_buf_init(&text, EVIDENCE_MAX);
+	if (sp_json_write(d->facts.tls_evidence, &text) == 0) {
+		d->facts.tls_text = sp_arena_str(&d->arena, sp_buf_str(&text));
+	} else {
+		sp_json_free(&d->facts.tls_evidence);
+	}
+	sp_buf_fini(&text);
+}
+
 void sp_dial_adopt(struct sp_dial *d, sp_dial_fn *fn, void *arg)
 {
-	struct sp_dial_facts *facts = &d->facts;
-
 	d->fn = fn;
 	d->arg = arg;
-	if (facts->handshake_tried && !facts->tls_evidence) {
-		facts->tls_evidence = sp_evidence_tls(&facts->tls_facts);
+	if (d->facts.handshake_tried && !d->facts.tls_text.len) {
+		keep_evidence(d);
 	}
 }
 

@@ -66,6 +66,7 @@ struct sp_dial_facts {
 	struct sp_tls_facts tls_facts; /* when a handshake was tried */
 	struct sp_json *tls_evidence;  /* of it: what the messages on a reused
 	                                * connection share; null until then */
+	struct sp_str tls_text;        /* of tls_evidence */
 	bool handshake_tried;
 	/* No record matched the key that the server showed first, and it was
 	 * asked for one of the other kind. other_tls is the handshake that did

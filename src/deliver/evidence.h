@@ -37,9 +37,10 @@ void sp_evidence_filter(struct sp_json *detail, const struct sp_filter *filter,
 /* The evidence of an attempt in at most max_bytes. What does not fit goes by
  * steps: long texts are cut, then the plan's hosts and all but the last tries
  * are left out; the plan's verdict stays. "cut" then says what is missing. 0,
- * or SP_ELIMIT and nothing written when not even the shortest form fits. plan
- * is the text of its "plan" where that is known, else empty. */
-int sp_evidence_write(const struct sp_json *detail, struct sp_str plan,
+ * or SP_ELIMIT and nothing written when not even the shortest form fits.
+ * Of some parts the text may be known. */
+int sp_evidence_write(const struct sp_json *detail,
+                      const struct sp_json_known *known, size_t known_count,
                       size_t max_bytes, struct sp_buf *out);
 
 struct sp_json *sp_evidence_tls(const struct sp_tls_facts *facts);

@@ -81,15 +81,15 @@ static struct sp_json *cut(const struct sp_json *detail,
 	return obj;
 }
 
-static int try_write(const struct sp_json *value, struct sp_str plan,
+static int try_write(const struct sp_json *value,
+                     const struct sp_json_known *known, size_t known_count,
                      size_t max_bytes, struct sp_buf *out)
 {
 	struct sp_buf text;
 	int err;
 
 	sp_buf_init(&text, max_bytes);
-	err = plan.len ? sp_json_write_known(value, "plan", plan, &text)
-	               : sp_json_write(value, &text);
+	err = sp_json_write_known(value, known, known_count, &text);
 	if (!err) {
 		err = sp_buf_append_str(out, sp_buf_str(&text));
 	}
@@ -97,15 +97,16 @@ static int try_write(const struct sp_json *value, struct sp_str plan,
 	return err;
 }
 
-int sp_evidence_write(const struct sp_json *detail, struct sp_str plan,
+int sp_evidence_write(const struct sp_json *detail,
+                      const struct sp_json_known *known, size_t known_count,
                       size_t max_bytes, struct sp_buf *out)
 {
-	int err = try_write(detail, plan, max_bytes, out);
+	int err = try_write(detail, known, known_count, max_bytes, out);
 
 	for (size_t i = 0; err && i < sizeof(forms) / sizeof(forms[0]); i++) {
 		struct sp_json *less = cut(detail, &forms[i]);
 
-		err = try_write(less, SP_STR(""), max_bytes, out);
+		err = try_write(less, NULL, 0, max_bytes, out);
 		sp_json_free(&less);
 	}
 	return err ? SP_ELIMIT : 0;

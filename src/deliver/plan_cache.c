@@ -63,9 +63,12 @@ struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared)
 	return sp_json_share(shared->evidence);
 }
 
-struct sp_str sp_shared_plan_text(const struct sp_shared_plan *shared)
+struct sp_json_known sp_shared_plan_known(const struct sp_shared_plan *shared)
 {
-	return sp_buf_str(&shared->text);
+	struct sp_json_known known = {.text = sp_buf_str(&shared->text)};
+
+	known.value = known.text.len ? shared->evidence : NULL;
+	return known;
 }
 
 struct sp_plan_cache *sp_plan_cache_new(void)

@@ -34,9 +34,9 @@ struct sp_shared_plan *sp_shared_plan_hold(struct sp_shared_plan *shared);
 void sp_shared_plan_drop(struct sp_shared_plan **shared);
 /* sp_evidence_plan, made once; the caller's, and not to be changed. */
 struct sp_json *sp_shared_plan_evidence(struct sp_shared_plan *shared);
-/* Its text, borrowed, where several attempts have asked for the evidence; else
- * empty. */
-struct sp_str sp_shared_plan_text(const struct sp_shared_plan *shared);
+/* It and its text, borrowed, where several attempts have asked for it; else
+ * none. */
+struct sp_json_known sp_shared_plan_known(const struct sp_shared_plan *shared);
 
 struct sp_plan_cache;
 

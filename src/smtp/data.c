@@ -31,6 +31,9 @@ enum data_state {
 /* The most that one byte of input can put out. */
 #define STEP_MAX 4
 
+/* How far one look for the end of a line goes. */
+#define LOOK_MAX 4096
+
 void sp_smtp_data_decoder_init(struct sp_smtp_data_decoder *d, bool dots,
                                size_t line_max_bytes)
 {
@@ -230,6 +233,43 @@ static void encode_end(struct sp_smtp_data_encoder *e, struct sp_buf *out)
 	e->state = LINE_START;
 }
 
+/* Of the line at the start of s, or of as much as is looked at, how much goes
+ * out as it is. */
+static size_t line_as_is(struct sp_str s, bool *ends_out)
+{
+	struct sp_str seen = sp_str_sub(s, 0, LOOK_MAX);
+	const char *lf = memchr(seen.ptr, '\n', seen.len);
+	size_t len = lf ? (size_t)(lf - seen.ptr) + 1 : seen.len;
+	const char *cr = memchr(seen.ptr, '\r', len);
+	size_t text_len = cr ? (size_t)(cr - seen.ptr) : len;
+
+	*ends_out = cr && lf && cr + 1 == lf;
+	if (*ends_out) {
+		return len;
+	}
+	return cr ? text_len : len - (lf != NULL);
+}
+
+/* Whole lines with CRLF and without a leading dot, and text: most of any
+ * message. The state behind them. */
+static size_t run_as_is(struct sp_smtp_data_encoder *e, struct sp_str s)
+{
+	size_t done = 0;
+
+	while (e->state != CR && done < s.len &&
+	       !(e->state == LINE_START && e->dots && s.ptr[done] == '.')) {
+		bool ends;
+		size_t len = line_as_is(sp_str_sub(s, done, s.len), &ends);
+
+		if (len == 0) {
+			break;
+		}
+		e->state = ends ? LINE_START : TEXT;
+		done += len;
+	}
+	return done;
+}
+
 int sp_smtp_data_encode(struct sp_smtp_data_encoder *e, struct sp_str bytes,
                         bool last, struct sp_buf *out)
 {
@@ -238,7 +278,7 @@ int sp_smtp_data_encode(struct sp_smtp_data_encoder *e, struct sp_str bytes,
 		return SP_ELIMIT;
 	}
 	while (bytes.len > 0) {
-		size_t n = e->state == TEXT ? plain_run(bytes) : 0;
+		size_t n = run_as_is(e, bytes);
 		if (n > 0) {
 			(void)sp_buf_append(out, bytes.ptr, n);
 		} else {

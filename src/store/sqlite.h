@@ -62,6 +62,8 @@ int sp__fail(struct sp__sqlite *s, int rc, const char *what);
 /* Before SQLite is used: the name of the VFS to open files with, or null for
  * the system's. sqlite_vfs.c */
 const char *sp__sqlite_setup(void);
+/* Where its memory comes from. sqlite_mem.c */
+const sqlite3_mem_methods *sp__sqlite_memory(void);
 
 /* The schema: creates or migrates (writer). sqlite_schema.c */
 int sp__migrate(struct sp__sqlite *s);

@@ -204,6 +204,7 @@ const char *sp__sqlite_setup(void)
 	 * then it is only slower. */
 	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	(void)sqlite3_config(SQLITE_CONFIG_MALLOC, sp__sqlite_memory());
 	system = sqlite3_vfs_find(NULL);
 	ours = *system;
 	ours.pNext = NULL;

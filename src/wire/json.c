@@ -390,14 +390,26 @@ static int append_piece(const char *piece, size_t len, void *arg)
 	return sp_buf_append(arg, piece, len) == 0 ? 0 : -1;
 }
 
-static void write_line(json_t *value, struct sp_buf *out);
-
 struct known {
-	const char *key;
-	struct sp_str text;
+	const struct sp_json_known *list;
+	size_t count;
 };
 
-/* known may be null. */
+static void write_line(json_t *value, const struct known *known,
+                       struct sp_buf *out);
+
+static bool write_as_known(json_t *value, const struct known *known,
+                           struct sp_buf *out)
+{
+	for (size_t i = 0; i < known->count; i++) {
+		if (value_of(known->list[i].value) == value) {
+			(void)sp_buf_append_str(out, known->list[i].text);
+			return true;
+		}
+	}
+	return false;
+}
+
 static void write_object(json_t *value, const struct known *known,
                          struct sp_buf *out)
 {
@@ -405,22 +417,22 @@ static void write_object(json_t *value, const struct known *known,
 	const char *key;
 	json_t *item;
 
+	if (write_as_known(value, known, out)) {
+		return;
+	}
 	json_object_foreach(value, key, item)
 	{
 		(void)sp_buf_append_char(out, before);
 		write_string(key, strlen(key), ':', out);
-		if (known && strcmp(key, known->key) == 0) {
-			(void)sp_buf_append_str(out, known->text);
-		} else {
-			write_line(item, out);
-		}
+		write_line(item, known, out);
 		before = ',';
 	}
 	(void)sp_buf_append(out, "{}", before == '{' ? 2 : 0);
 	(void)sp_buf_append(out, "}", before == '{' ? 0 : 1);
 }
 
-static void write_array(json_t *value, struct sp_buf *out)
+static void write_array(json_t *value, const struct known *known,
+                        struct sp_buf *out)
 {
 	json_t *item;
 	size_t i;
@@ -429,21 +441,22 @@ static void write_array(json_t *value, struct sp_buf *out)
 	json_array_foreach(value, i, item)
 	{
 		(void)sp_buf_append(out, ",", i > 0);
-		write_line(item, out);
+		write_line(item, known, out);
 	}
 	(void)sp_buf_append_char(out, ']');
 }
 
 /* As deep as what was built or parsed, which has a limit. Errors stick to the
  * buffer. */
-static void write_line(json_t *value, struct sp_buf *out)
+static void write_line(json_t *value, const struct known *known,
+                       struct sp_buf *out)
 {
 	switch (json_typeof(value)) {
 	case JSON_OBJECT:
-		write_object(value, NULL, out);
+		write_object(value, known, out);
 		break;
 	case JSON_ARRAY:
-		write_array(value, out);
+		write_array(value, known, out);
 		break;
 	case JSON_STRING:
 		write_string(json_string_value(value),
@@ -454,8 +467,7 @@ static void write_line(json_t *value, struct sp_buf *out)
 		break;
 	case JSON_REAL:
 		(void)json_dump_callback(value, append_piece, out,
-		                         JSON_ENCODE_ANY |
-		                                 JSON_REAL_PRECISION(15));
+		                         JSON_ENCODE_ANY);
 		break;
 	case JSON_TRUE:
 		(void)sp_buf_append(out, "true", 4);
@@ -469,10 +481,15 @@ static void write_line(json_t *value, struct sp_buf *out)
 	}
 }
 
-/* All of it, or nothing. */
-static int end_line(struct sp_buf *out, size_t before)
+int sp_json_write_known(const struct sp_json *value,
+                        const struct sp_json_known *known, size_t known_count,
+                        struct sp_buf *out)
 {
-	if (sp_buf_error(out)) {
+	const struct known k = {known, known_count};
+	size_t before = sp_buf_len(out);
+
+	write_line(value_of(value), &k, out);
+	if (sp_buf_error(out)) { /* all of it, or nothing */
 		sp_buf_truncate(out, sp_buf_len(out) - before);
 	}
 	return sp_buf_error(out);
@@ -480,20 +497,7 @@ static int end_line(struct sp_buf *out, size_t before)
 
 int sp_json_write(const struct sp_json *value, struct sp_buf *out)
 {
-	size_t before = sp_buf_len(out);
-
-	write_line(value_of(value), out);
-	return end_line(out, before);
-}
-
-int sp_json_write_known(const struct sp_json *obj, const char *key,
-                        struct sp_str text, struct sp_buf *out)
-{
-	const struct known known = {key, text};
-	size_t before = sp_buf_len(out);
-
-	write_object(value_of(obj), &known, out);
-	return end_line(out, before);
+	return sp_json_write_known(value, NULL, 0, out);
 }
 
 /* How many bytes of DEL or C1 stand at the start; 0: there is none. */

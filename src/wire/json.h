@@ -43,10 +43,15 @@ void sp_json_add_cstr(struct sp_json *array, const char *text);
 
 /* One line, keys in order of insertion, no trailing newline. */
 int sp_json_write(const struct sp_json *value, struct sp_buf *out);
-/* The same of an object with a member of which the text is known: it is taken
- * as it is. */
-int sp_json_write_known(const struct sp_json *obj, const char *key,
-                        struct sp_str text, struct sp_buf *out);
+/* The same where the texts of some objects in it are known: they are taken as
+ * they are. */
+struct sp_json_known {
+	const struct sp_json *value; /* an object; null: none */
+	struct sp_str text;
+};
+int sp_json_write_known(const struct sp_json *value,
+                        const struct sp_json_known *known, size_t known_count,
+                        struct sp_buf *out);
 /* Indented by two, for people; no trailing newline. */
 int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out);
 

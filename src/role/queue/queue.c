@@ -16,8 +16,8 @@
 #include "policy/worker.h"
 #include "role/queue/queue.h"
 
-#define GATHER_MS  2
-#define GATHER_MAX 16 /* outcomes; with more a turn hardly gets cheaper */
+#define GATHER_MS  3
+#define GATHER_MAX 32 /* outcomes; with more a turn hardly gets cheaper */
 
 /* ---- frames to ops ---- */
 
@@ -83,14 +83,15 @@ void sp_queue_wake(struct sp_queue *q)
 	sp_deferred_call(q->turn);
 }
 
-/* Nobody waits for the commit of an outcome, but every commit costs about as
- * much as a message. So while more attempts are under way than have ended, a
- * turn that has nothing but outcomes waits for more of them. */
+/* Nobody waits for the commit of an outcome, but each commit costs as much as
+ * some messages. So a turn that has nothing but outcomes waits for more of
+ * them, while twice as many attempts are under way: their workers have enough
+ * to do. */
 void sp_queue_wake_for_outcome(struct sp_queue *q)
 {
 	q->outcomes++;
 	if (q->ctx->stopping || q->outcomes >= GATHER_MAX ||
-	    q->outcomes >= sp_queue_in_flight(q)) {
+	    2 * q->outcomes >= sp_queue_in_flight(q)) {
 		sp_queue_wake(q);
 	} else if (q->outcomes == 1) {
 		sp_timer_set(q->gather, GATHER_MS);

@@ -105,8 +105,8 @@ void outcome_pack(const struct sp_msg_job *job,
 	}
 	fill_counts(&msg, job, result, arena);
 	sp_buf_init(&detail, SP_DETAIL_MAX);
-	if (sp_evidence_write(result->detail, result->plan_text, SP_DETAIL_MAX,
-	                      &detail)) {
+	if (sp_evidence_write(result->detail, result->known,
+	                      SP_ATTEMPT_KNOWN_MAX, SP_DETAIL_MAX, &detail)) {
 		sp_buf_append_cstr(&detail, "{\"cut\": \"all of it\"}");
 	}
 	msg.detail = sp_buf_str(&detail);

@@ -102,7 +102,7 @@ static struct sp_json *written(const struct shape *s)
 	struct sp_buf out;
 
 	sp_buf_init(&out, MAX);
-	assert_int_equal(sp_evidence_write(detail, SP_STR(""), MAX, &out), 0);
+	assert_int_equal(sp_evidence_write(detail, NULL, 0, MAX, &out), 0);
 	assert_true(sp_buf_len(&out) <= MAX);
 	assert_int_equal(sp_json_parse(sp_buf_str(&out),
 	                               &SP_JSON_LIMITS_DEFAULT, &read, NULL, 0),
@@ -192,10 +192,10 @@ static void test_no_room(void **state)
 
 	(void)state;
 	sp_buf_init(&out, MAX);
-	assert_int_equal(sp_evidence_write(detail, SP_STR(""), 100, &out),
+	assert_int_equal(sp_evidence_write(detail, NULL, 0, 100, &out),
 	                 SP_ELIMIT);
 	assert_int_equal(sp_buf_len(&out), 0);
-	assert_int_equal(sp_evidence_write(detail, SP_STR(""), 16384, &out), 0);
+	assert_int_equal(sp_evidence_write(detail, NULL, 0, 16384, &out), 0);
 	sp_buf_fini(&out);
 	sp_json_free(&detail);
 }

@@ -218,6 +218,45 @@ static void test_encode(void **state)
 	}
 }
 
+static void encode_in(struct sp_str text, size_t step, bool dots,
+                      struct sp_buf *out)
+{
+	struct sp_smtp_data_encoder e;
+
+	sp_smtp_data_encoder_init(&e, dots);
+	sp_buf_reset(out);
+	for (size_t i = 0; i < text.len; i += step) {
+		assert_int_equal(sp_smtp_data_encode(&e,
+		                                     sp_str_sub(text, i, step),
+		                                     i + step >= text.len, out),
+		                 0);
+	}
+}
+
+/* Lines that go out as they are, and bytes one by one, make the same. */
+static void test_encode_runs(void **state)
+{
+	static const char letters[] = {'.', '\r', '\n', 'x'};
+	struct sp_buf whole, bytes;
+	char text[6];
+
+	(void)state;
+	sp_buf_init(&whole, 256);
+	sp_buf_init(&bytes, 256);
+	for (unsigned n = 0; n < 2 * 4096; n++) {
+		struct sp_str s = {text, sizeof(text)};
+
+		for (size_t i = 0; i < sizeof(text); i++) {
+			text[i] = letters[n >> (2 * i) & 3];
+		}
+		encode_in(s, s.len, n >= 4096, &whole);
+		encode_in(s, 1, n >= 4096, &bytes);
+		assert_true(sp_str_eq(sp_buf_str(&whole), sp_buf_str(&bytes)));
+	}
+	sp_buf_fini(&whole);
+	sp_buf_fini(&bytes);
+}
+
 static void test_encode_room(void **state)
 {
 	struct sp_smtp_data_encoder e;
@@ -241,6 +280,7 @@ int main(void)
 		cmocka_unit_test(test_output_bound),
 		cmocka_unit_test(test_chunk),
 		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_encode_runs),
 		cmocka_unit_test(test_encode_room),
 	};
 

@@ -236,25 +236,32 @@ static void test_write_short(void **state)
 	sp_json_free(&value);
 }
 
+/* Objects of which the text is known, however deep they stand. */
 static void test_write_known(void **state)
 {
 	struct sp_json *value = sp_json_object();
+	struct sp_json *list = sp_json_array();
+	struct sp_json *first = sp_json_object();
+	struct sp_json *second = sp_json_object();
+	const struct sp_json_known known[] = {{first, SP_STR("{\"x\":2}")},
+	                                      {NULL, SP_STR("")},
+	                                      {second, SP_STR("{\"y\":3}")}};
 	struct sp_buf out;
 
 	(void)state;
 	sp_json_set_int(value, "a", 1);
-	sp_json_set_null(value, "b");
-	sp_json_set(value, "c", sp_json_object());
+	sp_json_set(value, "b", first);
+	sp_json_add(list, second);
+	sp_json_add(list, sp_json_object());
+	sp_json_set(value, "c", list);
 	sp_buf_init(&out, 100);
-	assert_int_equal(
-		sp_json_write_known(value, "b", SP_STR("{\"x\":2}"), &out), 0);
-	assert_true(sp_str_eq(sp_buf_str(&out),
-	                      SP_STR("{\"a\":1,\"b\":{\"x\":2},\"c\":{}}")));
+	assert_int_equal(sp_json_write_known(value, known, 3, &out), 0);
+	assert_true(sp_str_eq(
+		sp_buf_str(&out),
+		SP_STR("{\"a\":1,\"b\":{\"x\":2},\"c\":[{\"y\":3},{}]}")));
 	sp_buf_fini(&out);
-	sp_buf_init(&out, 10);
-	assert_int_equal(
-		sp_json_write_known(value, "b", SP_STR("{\"x\":2}"), &out),
-		SP_ELIMIT);
+	sp_buf_init(&out, 20);
+	assert_int_equal(sp_json_write_known(value, known, 3, &out), SP_ELIMIT);
 	assert_int_equal(sp_buf_len(&out), 0);
 	sp_buf_fini(&out);
 	sp_json_free(&value);
