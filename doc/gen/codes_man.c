@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* layer: policy */
-/* Writes sealpost-codes(7) from the table of causes. */
+/* layer: analyze */
+/* Writes sealpost-codes(7) from the tables of causes and of advice. */
 #include <stdio.h>
 
+#include "analyze/advice.h"
 #include "policy/cause.h"
 
 static const char HEAD[] =
-	".\\\" Made by doc/gen/codes_man.c from src/policy/cause.def.\n"
+	".\\\" Made by doc/gen/codes_man.c from src/policy/cause.def\n"
+	".\\\" and src/analyze/advice.def.\n"
 	".Dd $Mdocdate$\n"
 	".Dt SEALPOST-CODES 7\n"
 	".Os\n"
@@ -24,9 +26,22 @@ static const char HEAD[] =
 	".Sh SCENARIOS\n"
 	".Bl -tag -width Ds\n";
 
+static const char ADVICE[] =
+	".El\n"
+	".Sh ADVICE\n"
+	"What refuses no mail, but should be mended or is worth knowing:\n"
+	"the names that\n"
+	".Xr sealpost-check 1\n"
+	"uses beside those above.\n"
+	"They have no code.\n"
+	"What they are about stands in place of\n"
+	".Li <subject> .\n"
+	".Bl -tag -width Ds\n";
+
 static const char FOOT[] = ".El\n"
 			   ".Sh SEE ALSO\n"
 			   ".Xr sealpost 1 ,\n"
+			   ".Xr sealpost-check 1 ,\n"
 			   ".Xr sealpost.conf 5 ,\n"
 			   ".Xr sealpostd 8\n";
 
@@ -87,11 +102,31 @@ static void put_cause(const struct sp_cause *c)
 	}
 }
 
+static void put_advice(const struct sp_advice *a)
+{
+	static const char *const WEIGHT[] = {
+		[SP_STEP_SKIP] = "Worth knowing",
+		[SP_STEP_PASS] = "Worth knowing",
+		[SP_STEP_WARN] = "A warning",
+		[SP_STEP_FAIL] = "Fails the test",
+	};
+
+	printf(".It Cm %s\n%s.\n", a->name, WEIGHT[a->verdict]);
+	put(a->meaning);
+	printf(".Bl -enum -compact\n.It\n");
+	put(a->action);
+	printf(".El\n");
+}
+
 int main(void)
 {
 	fputs(HEAD, stdout);
 	for (int i = SP_CAUSE_NONE + 1; i < SP_CAUSE_COUNT; i++) {
 		put_cause(sp_cause_get((enum sp_cause_id)i));
+	}
+	fputs(ADVICE, stdout);
+	for (int i = SP_ADVICE_NONE + 1; i < SP_ADVICE_COUNT; i++) {
+		put_advice(sp_advice_get((enum sp_advice_id)i));
 	}
 	fputs(FOOT, stdout);
 	return 0;
