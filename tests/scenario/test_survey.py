@@ -12,7 +12,8 @@ import subprocess
 import pytest
 
 from lab.behaviour import HOLD, Behaviour
-from lab.destinations import destinations
+from lab.destinations import LAB_CA, destinations
+from lab.policy_host import Sts, policy
 from lab.procs import wait_until
 from lab.server import build_directory, tried
 from lab.world import Domain, Host
@@ -31,7 +32,16 @@ HELD = Host("mx.held.test.", tlsa=["3 1 1"], behaviour=Behaviour({"greeting": (H
 SHARING = [Domain("held.test", [HELD])] + [Domain(f"held{n}.test", [HELD]) for n in range(9)]
 ABSENT = Domain("absent.test", [], exists=False)
 
-pytestmark = pytest.mark.scenario(*MIXED, *SHARING, ABSENT)
+
+def with_policy(name: str, mx: str) -> Domain:
+    sts = Sts(policy("enforce", mx))
+    return Domain(name, [Host(certificate=LAB_CA)], signed=False, sts=sts)
+
+
+LISTED = with_policy("listed.test", "mx.listed.test")
+UNLISTED = with_policy("unlisted.test", "other.unlisted.test")
+
+pytestmark = pytest.mark.scenario(*MIXED, *SHARING, ABSENT, LISTED, UNLISTED)
 
 BLOCKED = {"wrong.test", "stripped.test", "servfail.test"}
 
@@ -107,6 +117,24 @@ def test_verdicts_are_those_of_delivery(survey, lab):
         assert found == said_by_delivery(trace), domain.name
         assert row["error"] is None
     assert {name for name, row in rows.items() if row["blocked"]} == BLOCKED
+
+
+def test_mta_sts_where_it_is_asked_for(survey, lab):
+    domains = [LISTED, UNLISTED]
+    for domain in domains:
+        lab.server.submit(SENDER, recipient(domain))
+    listed = survey.listed(*names(domains))
+    rows = by_domain(survey.rows("--sts", listed))
+    for domain in domains:
+        trace = lab.server.wait_trace(recipient(domain), tried)
+        row = rows[domain.name]
+        found = (row["verdict"], row["code"], row["scenario"], row["security"])
+        assert found == said_by_delivery(trace), domain.name
+    assert {row["sts"] for row in rows.values()} == {"enforce"}
+    assert (rows["listed.test"]["security"], rows["unlisted.test"]["blocked"]) == ("sts", True)
+    # and left out otherwise, at the price of another verdict
+    rows = by_domain(survey.rows(listed))
+    assert {(row["sts"], row["verdict"]) for row in rows.values()} == {(None, "deliver")}
 
 
 def test_no_mail_is_said(survey):

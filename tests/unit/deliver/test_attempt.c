@@ -125,8 +125,9 @@ static void probe_row(const struct row *row)
 		w.servers[k].tls = row->two_keys ? w.tls_two : w.tls;
 	}
 	send_one(&w);
-	if (w.got[0].class != e->class || strcmp(w.got[0].cause, e->cause) ||
-	    strcmp(w.security, row->security ? row->security : "") ||
+	if (w.got[0].class != e->class ||
+	    strcmp(w.got[0].cause, e->cause) != 0 ||
+	    strcmp(w.security, row->security ? row->security : "") != 0 ||
 	    probe_says_mail(&w)) {
 		fail_msg("%s: %s %s", row->name, w.codes[0], w.security);
 	}
