@@ -287,6 +287,7 @@ static void dial(struct sp_attempt *a)
 	};
 
 	a->stage = SP__ATTEMPT_DIAL;
+	a->dialled = true;
 	a->dialled_ms = sp_time_mono_ms();
 	a->curtailed = false;
 	a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
@@ -311,6 +312,7 @@ static void pass_over(struct sp_attempt *a,
 	v.address = sp_arena_str(&a->arena, sp_str_from(a->place_address));
 	v.evidence = sp_evidence_not_tried(failure, &a->arena);
 	a->busy |= v.cause == SP_CAUSE_HOST_BUSY;
+	a->passed_over = true;
 	a->reused = false;
 	sp__attempt_note_facts(a, &facts, &v);
 	sp__attempt_note_host(a, &v);

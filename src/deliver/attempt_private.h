@@ -39,10 +39,12 @@ struct sp_attempt {
 	char place_address[SP_ADDR_TEXT];
 	const char *key; /* of a connection there, in the arena */
 	bool reused;
-	bool ready;     /* a session came about under the host's rule */
-	bool anew;      /* no idle connection for the next try */
-	bool blocked;   /* a host failed that log-only mode would let pass */
-	bool busy;      /* a host was passed over for want of places */
+	bool ready;   /* a session came about under the host's rule */
+	bool anew;    /* no idle connection for the next try */
+	bool blocked; /* a host failed that log-only mode would let pass */
+	bool busy;    /* a host was passed over for want of places */
+	bool dialled; /* some address was tried, and not just passed over */
+	bool passed_over;
 	bool curtailed; /* hurried before it had most of the patience */
 	bool body_wanted;
 	struct sp_smtp_transaction transaction;

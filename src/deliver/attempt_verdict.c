@@ -275,10 +275,11 @@ bool sp__attempt_own_rule(const struct sp_attempt *a)
 
 /* A reply to the envelope or the data is about this message; a permanent
  * verdict of the plan is an answer as well. What is our own fault tells
- * nothing. */
+ * nothing, nor do addresses that were all passed over: that they failed was
+ * another domain's finding, and they may answer by now. */
 enum sp_attempt_news sp__attempt_news(const struct sp_attempt *a)
 {
-	bool ours = a->busy;
+	bool ours = a->busy || (a->passed_over && !a->dialled);
 
 	if (a->result.interrupted || sp__attempt_own_rule(a)) {
 		return SP_ATTEMPT_NO_NEWS;

@@ -272,7 +272,8 @@ void sp_count_plan(struct sp_counts *counts, const struct sp_plan *plan)
 {
 	counts->recipient = sp_arena_str(counts->arena, plan->domain);
 	count_trouble(counts, plan);
-	if (!failed(&plan->verdict)) {
+	if (!failed(&plan->verdict) ||
+	    plan->verdict.cause == SP_CAUSE_HOST_BUSY) { /* not yet made */
 		return;
 	}
 	for (size_t i = 0; i < plan->host_count; i++) {

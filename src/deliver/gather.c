@@ -148,7 +148,9 @@ static void on_finish(void *arg)
 
 	sp_timer_stop(g->deadline);
 	g->plan = NULL;
-	if (g->sts) {
+	if (g->sts && sp_sts_find_unready(g->sts)) {
+		sp_plan_await_sts(plan);
+	} else if (g->sts) {
 		uint32_t ttl_s = sp_sts_find_ttl_s(g->sts);
 
 		sp_plan_join_sts(plan, sp_sts_find_choice(g->sts));

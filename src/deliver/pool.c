@@ -145,15 +145,19 @@ static size_t connections_max(const struct sp_pool *pool)
 	return part(pool, pool->conf->smtp.max_connections);
 }
 
-static bool has_room(const struct site *site)
+/* without: so many idle connections less. Where an address has failed there
+ * are none. */
+static bool has_room(const struct site *site, size_t without)
 {
-	if (site->places >= places_max(site->pool)) {
+	size_t places = site->places - without;
+
+	if (places >= places_max(site->pool)) {
 		return false;
 	}
 	if (site->failed) {
 		return site->probes == 0;
 	}
-	return site->kind == HOST || site->places < site->share;
+	return site->kind == HOST || places < site->share;
 }
 
 static struct site *site_find(struct sp_pool *pool, enum kind kind,
@@ -428,18 +432,31 @@ static struct sp_pool_place *oldest_idle(struct site *site)
 	return SP_CONTAINER(first, struct sp_pool_place, idle[0]);
 }
 
-static bool make_room(struct site *site)
+/* Is there room, or would there be without the idle connections? */
+static bool may_have_room(const struct site *site)
 {
-	struct sp_pool_place *idle;
+	size_t idle = 0;
 
-	if (has_room(site)) {
-		return true;
+	SP_LIST_FOREACH (it, &site->idle) {
+		idle++;
 	}
-	idle = oldest_idle(site);
-	if (idle) {
-		place_free(idle);
+	return has_room(site, idle);
+}
+
+static void make_room(struct site *site)
+{
+	while (!has_room(site, 0)) {
+		place_free(oldest_idle(site));
 	}
-	return has_room(site);
+}
+
+/* Idle connections give way only here: where it is of use. */
+static void grant_new(struct sp_pool_ticket *t)
+{
+	make_room(t->at[ADDRESS]);
+	make_room(t->at[HOST]);
+	bound_idle(t->at[ADDRESS]->pool);
+	grant(t, place_new(t->at, t->group));
 }
 
 static void on_grow(void *arg)
@@ -471,11 +488,10 @@ static void serve(struct site *site)
 			refuse(t);
 		} else if (will_do(t->group)) {
 			wait_for_group(t);
-		} else if (!make_room(site)) {
+		} else if (!may_have_room(site)) {
 			return;
-		} else if (make_room(other)) {
-			bound_idle(site->pool);
-			grant(t, place_new(t->at, t->group));
+		} else if (may_have_room(other)) {
+			grant_new(t);
 		} else {
 			sp_list_remove(&t->node);
 			sp_list_append(&other->waiting, &t->node);

@@ -48,6 +48,9 @@ struct sp_sts_source {
 	uint64_t (*fetch)(struct sp_sts_source *source, struct sp_str domain,
 	                  sp_sts_fetch_fn *fn, void *arg);
 	void (*cancel)(struct sp_sts_source *source, uint64_t id);
+	/* The same, but the fetch goes on, and what it comes to is there for
+	 * who asks soon. */
+	void (*leave)(struct sp_sts_source *source, uint64_t id);
 	/* A newer row than the one that came with the job, if there is one
 	 * (borrowed until the next call); and where a fresh one is noted. May
 	 * be null. */

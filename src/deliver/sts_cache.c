@@ -3,8 +3,11 @@
  * An entry for each domain of which something is to be remembered:
  *
  *   ──fetch──▶ OPEN (id, waiters) ──a policy──▶ gone, or REMEMBERED (keep)
- *               │   └─nobody waits──▶ gone
+ *               │   │                    └─nobody waits──▶ GOT, for a while
+ *               │   └─all have gone (cancel), and none has left──▶ gone
  *               └─failed, or no policy──▶ PAUSED until its time ──▶ gone
+ *
+ * Who leaves will ask again: the fetch goes on without him.
  *
  * A row may be remembered in any of these states. Entries without an open
  * fetch are dropped, the longest untouched first, when there are too many or
@@ -22,6 +25,8 @@
 
 #define DOMAINS_MAX 5000
 #define BYTES_MAX   (4u * 1024 * 1024) /* of all rows */
+#define LEFT_MAX    200                /* open fetches nobody waits for */
+#define GOT_MS      20000
 
 struct entry {
 	struct sp_list node;  /* in entries, the last touched at the end */
@@ -31,13 +36,17 @@ struct entry {
 	int64_t paused_until_ms; /* monotonic */
 	char *why;               /* owned: of the pause */
 	struct sp_sts_row row;   /* owned; body null: none */
+	bool left;               /* the open fetch goes on without waiters */
+	struct sp_str got;       /* owned: a policy that nobody waited for */
+	int64_t got_until_ms;    /* monotonic */
 };
 
 struct waiter {
 	struct sp_list node; /* of an entry, or of paused */
 	uint64_t id;
-	struct entry *entry; /* null: paused */
+	struct entry *entry; /* null: paused, or got */
 	char *why;           /* owned, with paused */
+	struct sp_str got;   /* owned, with got */
 	sp_sts_fetch_fn *fn;
 	void *arg;
 };
@@ -50,6 +59,7 @@ struct sp_sts_cache {
 	struct sp_map waiters; /* struct waiter by id */
 	struct sp_list entries;
 	struct sp_list paused; /* struct waiter: told in a moment */
+	size_t left;           /* entries that are */
 	struct sp_deferred *tell;
 	size_t bytes;
 	uint64_t last_id; /* of fetches and waiters */
@@ -85,6 +95,35 @@ static void row_set(struct sp_sts_cache *c, struct entry *e,
 	c->bytes += copy.body.len;
 }
 
+/* ---- what nobody waited for ---- */
+
+static void got_drop(struct sp_sts_cache *c, struct entry *e)
+{
+	c->bytes -= e->got.len;
+	sp_free((char *)(uintptr_t)e->got.ptr);
+	e->got = (struct sp_str){NULL, 0};
+}
+
+static void got_set(struct sp_sts_cache *c, struct entry *e, struct sp_str body)
+{
+	got_drop(c, e);
+	e->got = dup(body);
+	e->got_until_ms = sp_time_mono_ms() + GOT_MS;
+	c->bytes += e->got.len;
+}
+
+static bool has_got(const struct entry *e)
+{
+	return e->got.ptr && e->got_until_ms > sp_time_mono_ms();
+}
+
+static void set_left(struct sp_sts_cache *c, struct entry *e, bool left)
+{
+	c->left += (size_t)left;
+	c->left -= (size_t)e->left;
+	e->left = left;
+}
+
 /* ---- entries ---- */
 
 static void entry_free(struct sp_sts_cache *c, struct entry *e)
@@ -92,6 +131,8 @@ static void entry_free(struct sp_sts_cache *c, struct entry *e)
 	sp_map_remove(&c->domains, e->domain);
 	sp_list_remove(&e->node);
 	row_drop(c, e);
+	got_drop(c, e);
+	set_left(c, e, false);
 	sp_free((char *)(uintptr_t)e->domain.ptr);
 	sp_free(e->why);
 	sp_free(e);
@@ -104,7 +145,7 @@ static bool is_paused(const struct entry *e)
 
 static void entry_tidy(struct sp_sts_cache *c, struct entry *e)
 {
-	if (!e->id && !e->row.body.ptr && !is_paused(e)) {
+	if (!e->id && !e->row.body.ptr && !is_paused(e) && !has_got(e)) {
 		entry_free(c, e);
 	}
 }
@@ -147,6 +188,7 @@ static void waiter_free(struct sp_sts_cache *c, struct waiter *w)
 	sp_map_remove(&c->waiters, sp_map_key_u64(&w->id));
 	sp_list_remove(&w->node);
 	sp_free(w->why);
+	sp_free((char *)(uintptr_t)w->got.ptr);
 	sp_free(w);
 }
 
@@ -175,14 +217,18 @@ static void on_tell(void *arg)
 	while ((it = sp_list_first(&now))) {
 		struct waiter *w = SP_CONTAINER(it, struct waiter, node);
 		char *why = w->why;
+		struct sp_str got = w->got;
 		const struct sp_sts_fetched fetched = {
-			.status = SP_STS_FETCH_BACKOFF,
+			.status = why ? SP_STS_FETCH_BACKOFF : SP_STS_FETCHED,
+			.body = got,
 			.why = sp_str_from(why),
 		};
 
 		w->why = NULL;
+		w->got = (struct sp_str){NULL, 0};
 		tell(c, w, &fetched);
 		sp_free(why);
+		sp_free((char *)(uintptr_t)got.ptr);
 	}
 }
 
@@ -198,8 +244,13 @@ static uint64_t fetch(struct sp_sts_source *source, struct sp_str domain,
 	w->arg = arg;
 	sp_list_init(&w->node);
 	sp_map_set(&c->waiters, sp_map_key_u64(&w->id), w);
-	if (!e->id && is_paused(e)) {
-		w->why = sp_strdup(e->why);
+	if (!e->id && (is_paused(e) || has_got(e))) {
+		if (is_paused(e)) {
+			w->why = sp_strdup(e->why);
+		} else {
+			w->got = dup(e->got);
+			got_drop(c, e); /* a later one may be of another id */
+		}
 		sp_list_append(&c->paused, &w->node);
 		sp_deferred_call(c->tell);
 		return w->id;
@@ -213,7 +264,7 @@ static uint64_t fetch(struct sp_sts_source *source, struct sp_str domain,
 	return w->id;
 }
 
-static void cancel(struct sp_sts_source *source, uint64_t id)
+static void go(struct sp_sts_source *source, uint64_t id, bool leave)
 {
 	struct sp_sts_cache *c = (struct sp_sts_cache *)source;
 	struct waiter *w = sp_map_find(&c->waiters, sp_map_key_u64(&id));
@@ -224,11 +275,27 @@ static void cancel(struct sp_sts_source *source, uint64_t id)
 	}
 	e = w->entry;
 	waiter_free(c, w);
-	if (e && e->id && sp_list_empty(&e->waiters)) {
+	if (!e || !e->id) {
+		return;
+	}
+	if (leave && c->left < LEFT_MAX) {
+		set_left(c, e, true);
+	}
+	if (sp_list_empty(&e->waiters) && !e->left) {
 		c->backend->cancel(c->backend, e->id);
 		e->id = 0;
 		entry_tidy(c, e);
 	}
+}
+
+static void cancel(struct sp_sts_source *source, uint64_t id)
+{
+	go(source, id, false);
+}
+
+static void leave(struct sp_sts_source *source, uint64_t id)
+{
+	go(source, id, true);
 }
 
 static const struct sp_sts_row *find(struct sp_sts_source *source,
@@ -306,7 +373,11 @@ void sp_sts_cache_done(struct sp_sts_cache *c, uint64_t id,
 		return;
 	}
 	e->id = 0;
+	set_left(c, e, false);
 	note_failure(c, e, fetched);
+	if (sp_list_empty(&e->waiters) && !e->why) {
+		got_set(c, e, fetched->body);
+	}
 	sp_list_init(&now);
 	while ((it = sp_list_first(&e->waiters))) {
 		sp_list_remove(it);
@@ -359,7 +430,7 @@ struct sp_sts_cache *sp_sts_cache_new(struct sp_loop *loop,
 {
 	struct sp_sts_cache *c = SP_NEW(struct sp_sts_cache);
 
-	c->source = (struct sp_sts_source){fetch, cancel, find, keep};
+	c->source = (struct sp_sts_source){fetch, cancel, leave, find, keep};
 	c->backend = backend;
 	c->back_off_ms = back_off_ms;
 	sp_map_init(&c->domains);

@@ -32,6 +32,7 @@ struct sp_sts_find {
 	uint32_t ttl_s;    /* of a good answer to TXT */
 	uint64_t question; /* of the lookup, in TXT */
 	uint64_t fetch;    /* of the source, in FETCH */
+	bool unready;
 	struct sp_deferred *tell;
 	sp_sts_find_fn *fn;
 	void *arg;
@@ -229,7 +230,12 @@ void sp_sts_find_end(struct sp_sts_find *f, bool fetch_too, const char *why)
 		f->facts.txt_why = sp_arena_str(&f->arena, sp_str_from(why));
 		decide(f);
 	} else if (f->stage == FETCH && fetch_too) {
-		f->source->cancel(f->source, f->fetch);
+		f->unready = !f->facts.kept;
+		if (f->unready) {
+			f->source->leave(f->source, f->fetch);
+		} else {
+			f->source->cancel(f->source, f->fetch);
+		}
 		f->fetch = 0;
 		fetch_failed(f, SP_CAUSE_STS_POLICY_FETCH_ERROR,
 		             sp_str_from(why));
@@ -278,6 +284,11 @@ void sp_sts_find_free(struct sp_sts_find **find)
 bool sp_sts_find_done(const struct sp_sts_find *f)
 {
 	return f->stage == DONE;
+}
+
+bool sp_sts_find_unready(const struct sp_sts_find *f)
+{
+	return f->unready;
 }
 
 uint32_t sp_sts_find_ttl_s(const struct sp_sts_find *f)

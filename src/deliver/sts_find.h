@@ -36,8 +36,13 @@ struct sp_sts_find *sp_sts_find_new(const struct sp_sts_find_ask *ask,
 void sp_sts_find_free(struct sp_sts_find **find); /* cancels */
 bool sp_sts_find_done(const struct sp_sts_find *find);
 
-/* No time is left: for the TXT record, or for the fetch as well. */
+/* No time is left: for the TXT record, or for the fetch as well. Where that
+ * would leave the domain without a policy that it announces, it is unready: the
+ * fetch goes on, for who comes later. */
 void sp_sts_find_end(struct sp_sts_find *find, bool fetch_too, const char *why);
+
+/* When done: there may be a policy, and it is not known yet. */
+bool sp_sts_find_unready(const struct sp_sts_find *find);
 
 /* When done; lives as long as find. A fresh policy was handed to the source
  * to be kept. */

@@ -578,6 +578,13 @@ void sp__plan_conclude(struct sp_plan *plan)
 {
 	const struct sp_verdict *worst = NULL;
 
+	if (plan->sts.awaited) {
+		plan->verdict = sp__verdict(
+			plan, SP_CAUSE_HOST_BUSY, (struct sp_str){0},
+			SP_STR("its MTA-STS policy is not there yet, and "
+		               "others need the place"));
+		return;
+	}
 	for (size_t i = 0; i < plan->host_count; i++) {
 		if (plan->hosts[i].rule != SP_RULE_SKIP) {
 			memset(&plan->verdict, 0, sizeof(plan->verdict));

@@ -169,6 +169,7 @@ struct sp_plan_sts {
 	bool known; /* a policy applies, be it of mode none */
 	struct sp_sts_kept policy;
 	bool fetched;             /* just now */
+	bool awaited;             /* sp_plan_await_sts */
 	enum sp_cause_id trouble; /* why a newer one could not be had */
 	struct sp_str note;       /* one line; or empty */
 };
@@ -221,6 +222,11 @@ bool sp_plan_done(const struct sp_plan *plan);
  * RFC 8461 2 (DANE goes first) and mail-flow section 3. The choice is
  * copied. */
 void sp_plan_join_sts(struct sp_plan *plan, const struct sp_sts_choice *choice);
+
+/* In its place where a policy may be announced that is not there yet, and
+ * nobody can wait for it now: no host is used, and mail comes up again
+ * (host-busy). */
+void sp_plan_await_sts(struct sp_plan *plan);
 
 /* Would another MTA-STS policy let the host pass, which has failed with this
  * cause? */

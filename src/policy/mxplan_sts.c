@@ -126,6 +126,13 @@ void sp_plan_join_sts(struct sp_plan *plan, const struct sp_sts_choice *choice)
 	sp__plan_conclude(plan);
 }
 
+void sp_plan_await_sts(struct sp_plan *plan)
+{
+	plan->sts.awaited = true;
+	plan->ttl_s = 0;
+	sp__plan_conclude(plan);
+}
+
 /* Without TLS half-DANE would fail as well; the other demands of an enforced
  * policy are its own. REQUIRETLS takes it for its proof. */
 bool sp_plan_sts_blamed(const struct sp_plan_host *host, enum sp_cause_id cause)

@@ -98,10 +98,15 @@ static void bind_lease(struct sp__use *u, uint64_t attempt_id)
 	}
 }
 
+static bool had_cause(struct sp__use *u, const struct sp_store_outcome_rcpt *r)
+{
+	return sp_str_eq(sp__str(u, 2, SP_STORE_CAUSE_MAX), r->cause);
+}
+
 /* SP_ENOTFOUND when it isn't leased under the attempt. */
 static int settle_find(struct sp__sqlite *s, const struct settling *st,
                        const struct sp_store_outcome_rcpt *r,
-                       struct sp__target *target_out)
+                       struct sp__target *target_out, bool *event_out)
 {
 	struct sp__use u = sp__use(s, SP__SQL_SETTLE_FIND);
 	bool found = false;
@@ -115,6 +120,7 @@ static int settle_find(struct sp__sqlite *s, const struct settling *st,
 		target_out->attempts =
 			(uint32_t)sp__int(&u, 1, 0, UINT32_MAX - 1) +
 			!r->uncounted;
+		*event_out = !r->uncounted || (r->noted && !had_cause(&u, r));
 	}
 	ret = sp__end(&u);
 	return ret || found ? ret : SP_ENOTFOUND;
@@ -123,13 +129,19 @@ static int settle_find(struct sp__sqlite *s, const struct settling *st,
 static int settle_row(struct sp__sqlite *s, const struct settling *st,
                       const struct sp_store_outcome_rcpt *r)
 {
-	struct sp__use u = sp__use(s, r->uncounted ? SP__SQL_SETTLE_UNCOUNTED
-	                                           : SP__SQL_SETTLE);
+	struct sp__use u = sp__use(s, !r->uncounted ? SP__SQL_SETTLE
+	                              : r->noted    ? SP__SQL_SETTLE_NOTED
+	                                            : SP__SQL_SETTLE_UNCOUNTED);
 
 	if (r->uncounted) {
 		sp__bind_int(&u, r->due_ms);
 	} else {
 		bind_outcome(&u, st, r);
+	}
+	if (r->uncounted && r->noted) {
+		sp__bind_str(&u, r->code);
+		sp__bind_str(&u, r->cause);
+		sp__bind_str(&u, r->reply);
 	}
 	sp__bind_int(&u, (int64_t)r->rcpt_id);
 	sp__count_state(
@@ -177,12 +189,13 @@ static int settle_one(struct sp__sqlite *s, struct settling *st,
                       const struct sp_store_outcome_rcpt *r)
 {
 	struct sp__target target = {0};
-	int ret = settle_find(s, st, r, &target);
+	bool event = false;
+	int ret = settle_find(s, st, r, &target, &event);
 
 	ret = ret ? ret : settle_row(s, st, r);
 	if (ret == 0) {
 		st->message = target.message;
-		if (!r->uncounted) {
+		if (event) {
 			ret = settle_event(s, st, r, target.attempts);
 		}
 	}

@@ -272,6 +272,8 @@ struct sp_store_outcome_rcpt {
 	uint64_t rcpt_id;
 	enum sp_store_state state; /* QUEUED, DELIVERED or FAILED */
 	bool uncounted;  /* with QUEUED: attempt was not made; no event */
+	bool noted;      /* with uncounted: code, cause and reply are kept, and
+	                  * there is an event where the cause is another one */
 	int64_t due_ms;  /* with QUEUED */
 	bool report_due; /* with FAILED, DELIVERED: a report is due */
 	struct sp_str code, cause, reply;

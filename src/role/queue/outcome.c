@@ -116,6 +116,7 @@ static void decide(struct sp_queue *q, const struct sp_store_lease_rcpt *lease,
 	if (m && m->retry_now) {
 		out->state = SP_STORE_QUEUED;
 		out->uncounted = true;
+		out->noted = is_busy(m);
 		out->due_ms = now_ms + (is_busy(m) ? BUSY_MS : 0);
 	} else if (m && m->class == SP_VERDICT_DELIVERED) {
 		out->state = SP_STORE_DELIVERED;

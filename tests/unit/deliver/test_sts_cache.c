@@ -227,6 +227,64 @@ static void test_cancel(void **state)
 	assert_int_equal(w->heard, 1);
 }
 
+/* Who leaves comes back for what the fetch came to. */
+static void test_leave(void **state)
+{
+	struct world *w = *state;
+
+	w->source->leave(w->source, ask(w, "d.test"));
+	assert_int_equal(w->cancelled, 0);
+	w->source->cancel(w->source, ask(w, "d.test")); /* shares it */
+	assert_int_equal(w->started, 1);
+	assert_int_equal(w->cancelled, 0);
+	answer(w, 0, SP_STS_FETCHED, POLICY);
+	assert_int_equal(w->heard, 0);
+	w->source->cancel(w->source, ask(w, "e.test"));
+	ask(w, "d.test");
+	turn(w, 0);
+	assert_int_equal(w->heard, 1);
+	assert_int_equal(w->status, SP_STS_FETCHED);
+	assert_non_null(strstr(w->text, "STSv1"));
+	assert_int_equal(w->started, 2);
+	/* once: behind it comes a new one */
+	w->source->cancel(w->source, ask(w, "d.test"));
+	assert_int_equal(w->started, 3);
+}
+
+static void test_leave_a_failure(void **state)
+{
+	struct world *w = *state;
+
+	w->source->leave(w->source, ask(w, "d.test"));
+	answer(w, 0, SP_STS_FETCH_FAILED, SP_STR("status 404"));
+	ask(w, "d.test");
+	turn(w, 0);
+	assert_int_equal(w->status, SP_STS_FETCH_BACKOFF);
+	assert_int_equal(w->started, 1);
+	/* with one waiting it is his; and open ones go with the cache */
+	w->source->leave(w->source, ask(w, "e.test"));
+	ask(w, "e.test");
+	answer(w, 1, SP_STS_FETCHED, POLICY);
+	assert_int_equal(w->heard, 2);
+	w->source->leave(w->source, ask(w, "f.test"));
+	w->source->leave(w->source, ask(w, "g.test"));
+	answer(w, 3, SP_STS_FETCHED, POLICY);
+}
+
+/* Nobody can make open fetches pile up. */
+static void test_leave_many(void **state)
+{
+	struct world *w = *state;
+	char domain[20];
+
+	for (int i = 0; i < 201; i++) {
+		snprintf(domain, sizeof(domain), "d%d.test", i);
+		w->started = 0;
+		w->source->leave(w->source, ask(w, domain));
+		assert_int_equal(w->cancelled, i < 200 ? 0 : w->ids[0]);
+	}
+}
+
 /* Who is told may cancel the next one, or ask again. */
 static void test_reentry(void **state)
 {
@@ -388,11 +446,12 @@ static void test_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_shared),           TEST(test_pause),
-		TEST(test_pause_ends),       TEST(test_cancel),
-		TEST(test_reentry),          TEST(test_rows),
-		TEST(test_bounded),          TEST(test_restart),
-		cmocka_unit_test(test_read),
+		TEST(test_shared),     TEST(test_pause),
+		TEST(test_pause_ends), TEST(test_cancel),
+		TEST(test_reentry),    TEST(test_rows),
+		TEST(test_bounded),    TEST(test_restart),
+		TEST(test_leave),      TEST(test_leave_a_failure),
+		TEST(test_leave_many), cmocka_unit_test(test_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

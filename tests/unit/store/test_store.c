@@ -302,6 +302,40 @@ static void test_settle_uncounted(void **state)
 	assert_int_equal(jobs[0].attempt, 1);
 }
 
+/* Why it waits is told, and not again each time. */
+static void test_settle_noted(void **state)
+{
+	struct world *w = *state;
+	struct sp_store_outcome_rcpt r = {.state = SP_STORE_QUEUED,
+	                                  .uncounted = true,
+	                                  .noted = true,
+	                                  .code = SP_STR("4.4.5"),
+	                                  .cause = SP_STR("host-busy"),
+	                                  .reply = SP_STR("busy")};
+	struct sp_store_job *jobs;
+
+	enqueue(w, "M1");
+	for (int again = 0; again < 3; again++) {
+		assert_int_equal(claim(w, NOW + again, 1, &jobs), 1);
+		assert_int_equal(jobs[0].attempt, 1);
+		r.rcpt_id = jobs[0].rcpts[0].rcpt_id;
+		r.due_ms = NOW + again + 1;
+		must(settle(w, jobs[0].attempt_id, r), w->store);
+		assert_int_equal(show(w, "M1").attempts, 0);
+		assert_string_equal(show(w, "M1").code, "4.4.5");
+		assert_string_equal(events(w, r.rcpt_id),
+		                    "receive/0 defer/0{\"tls\":1}");
+	}
+	assert_int_equal(claim(w, NOW + 3, 1, &jobs), 1);
+	must(settle(w, jobs[0].attempt_id, to(DEFERRED, r.rcpt_id)), w->store);
+	assert_int_equal(show(w, "M1").attempts, 1);
+	assert_int_equal(claim(w, NOW + 2 * HOUR, 1, &jobs), 1);
+	must(settle(w, jobs[0].attempt_id, r), w->store);
+	assert_string_equal(events(w, r.rcpt_id),
+	                    "receive/0 defer/0{\"tls\":1} defer/1{\"tls\":1} "
+	                    "defer/1{\"tls\":1}");
+}
+
 static void test_settle_unknown_attempt(void **state)
 {
 	struct world *w = *state;
@@ -585,6 +619,7 @@ int main(void)
 		TEST(test_settle_delivered),
 		TEST(test_settle_deferred),
 		TEST(test_settle_uncounted),
+		TEST(test_settle_noted),
 		TEST(test_settle_unknown_attempt),
 		TEST(test_settle_shared_detail),
 		TEST(test_failed_keeps_body),
