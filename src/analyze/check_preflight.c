@@ -119,7 +119,7 @@ static void put_preflight(struct sp_check_preflight *c, struct sp_step *step,
 		sp_json_add_str(remove, sp_matrix_line(owner, &p->remove[i],
 		                                       &c->arena));
 	}
-	sp_json_set(e, "remove_afterwards", remove);
+	sp_json_set(e, "other_records", remove);
 }
 
 /* Usage 2: names, dates and chain count (RFC 7672 3.2.3). */

@@ -293,6 +293,7 @@ static void check_hosts(struct sp_check_sts *c)
 		.conf = c->ask->conf,
 		.plan = plan,
 		.port = c->ask->route->plan.port,
+		.tries = c->ask->saw->tries,
 	};
 
 	for (size_t i = 0; i < plan->host_count; i++) {

@@ -8,10 +8,11 @@
 #include "policy/mxplan.h"
 
 /*
- * One connection to every address of every host that an MTA-STS policy
- * names, each under the rule of an enforced policy (RFC 8461 4.2): STARTTLS,
- * and a certificate of a public authority for the host's own name. One after
- * the other, QUIT said. Grows a step "sts.certificate" for each.
+ * Every address of every host that an MTA-STS policy names under the rule of
+ * an enforced policy (RFC 8461 4.2): STARTTLS, and a certificate of a public
+ * authority for the host's own name. What an earlier part has met there
+ * counts, with the same judgement; else there is a connection, one after the
+ * other, QUIT said. Grows a step "sts.certificate" for each.
  */
 
 struct sp_sts_dials;
@@ -21,6 +22,7 @@ struct sp_sts_dials_ask {
 	const struct sp_conf *conf;
 	const struct sp_plan *plan; /* done, with a policy */
 	uint16_t port;
+	const struct sp_json *tries; /* of an earlier part; or null */
 };
 
 /* All borrowed until done; fn is called once, never from inside. */

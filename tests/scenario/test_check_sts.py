@@ -46,6 +46,33 @@ def test_fine(check, mail):
     assert text.splitlines()[0] == "fine.test: PASS"
 
 
+MET = "met before, see the DANE validation"
+
+
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("met.test", ("pass", None)),
+        ("met-dane.test", ("warn", "sts-cert-untrusted")),
+        ("met-plain.test", ("warn", "starttls-not-offered")),
+        ("met-away.test", ("warn", "connection-refused")),
+    ],
+)
+@scenario(
+    sts("met.test"),
+    sts("met-dane.test", certificate=Certificate(), signed=True, host={"tlsa": ["3 1 1"]}),
+    sts("met-plain.test", host={"behaviour": NO_STARTTLS}),
+    sts("met-away.test", host={"listens": False}),
+)
+def test_an_address_is_met_once(mail, name, words):
+    found = analysis(mail._lab.server, "check", "--all", name)
+    assert found.words("sts.certificate") == words
+    assert found.step("sts.certificate")["evidence"]["note"] == MET
+    alone = analysis(mail._lab.server, "check", "--sts", name)
+    assert alone.words("sts.certificate") == words
+    assert "note" not in alone.step("sts.certificate")["evidence"]
+
+
 @scenario(sts("other.test", mx=["mx2.other.test"]))
 def test_policy_without_the_mx(check, mail):
     found = check("other.test")

@@ -157,7 +157,7 @@ def test_next_certificate(server, mail, workshop):
         assert step["evidence"]["record"] == new_line
         assert not step["evidence"]["published"]
         old = line("next.test", mail.domain.host.identity.tlsa("3 1 1"))
-        assert step["evidence"]["remove_afterwards"] == [old]
+        assert step["evidence"]["other_records"] == [old]
         assert step["evidence"]["ttl_s"] <= 3600
         assert step["action"].splitlines()[0].endswith(new_line)
     text = server.run("check", "--cert", new.chain_file, "next.test").stdout.decode()
@@ -170,7 +170,7 @@ def test_next_certificate_is_published(server, mail):
     for option, file in (("--cert", host.identity.chain_file), ("--key", host.identity.key_file)):
         found = analysis(server, "check", option, file, "--host", "mx.ready.test")
         assert found.words("preflight.host") == ("pass", "preflight-published")
-        (old,) = found.step("preflight.host")["evidence"]["remove_afterwards"]
+        (old,) = found.step("preflight.host")["evidence"]["other_records"]
         assert old == line("ready.test", host.identity.tlsa("3 1 1 wrong"))
         assert found.status == 0
 
