@@ -161,6 +161,7 @@ static void on_dial(void *arg, enum sp_dial_event event)
 		p->fn(p->arg);
 		break;
 	case SP_DIAL_WANT_BODY:
+	case SP_DIAL_TAKEN:
 		break; /* a probe has none */
 	}
 }

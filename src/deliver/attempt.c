@@ -153,6 +153,16 @@ static void want_body(struct sp_attempt *a)
 	}
 }
 
+/* Should another host have to be tried, it is pulled. */
+static void on_taken(struct sp_attempt *a)
+{
+	if (a->ask.taken) {
+		a->ask.inline_body = false;
+		a->ask.body = (struct sp_str){0};
+		a->ask.taken(a->arg);
+	}
+}
+
 /* A connection that was idle can have ended at the peer's side before it
  * heard of this message: that is no failure of the host. */
 static void try_anew(struct sp_attempt *a, const struct sp_verdict *v)
@@ -263,6 +273,9 @@ static void on_dial(void *arg, enum sp_dial_event event)
 		break;
 	case SP_DIAL_WANT_BODY:
 		want_body(a);
+		break;
+	case SP_DIAL_TAKEN:
+		on_taken(a);
 		break;
 	case SP_DIAL_SENT:
 		on_sent(a);
@@ -490,11 +503,26 @@ static bool may_share(const struct sp_attempt *a)
 	       !sp__attempt_own_rule(a) && !a->ask.lookup->validator_broken;
 }
 
+/* The plan that another message has made meanwhile; or null. */
+static struct sp_shared_plan *find_shared(const struct sp_attempt *a)
+{
+	return may_share(a) && !a->ask.fresh && !a->looked
+	               ? sp_plan_cache_find(a->ask.plans, a->ask.domain,
+	                                    sp_time_mono_ms())
+	               : NULL;
+}
+
 static void on_plan(void *arg, struct sp_plan *plan)
 {
 	struct sp_attempt *a = arg;
+	struct sp_shared_plan *shared = find_shared(a);
 
 	sp_gather_free(&a->gather);
+	if (shared) { /* one of the two is enough to keep */
+		sp_plan_free(&plan);
+		begin(a, sp_shared_plan_hold(shared));
+		return;
+	}
 	if (a->looked && !take_update(a, &plan)) {
 		give_up(a, NULL);
 		return;
@@ -534,12 +562,8 @@ static void on_deadline(void *arg)
 
 static void start(struct sp_attempt *a)
 {
-	struct sp_shared_plan *shared = NULL;
+	struct sp_shared_plan *shared = find_shared(a);
 
-	if (may_share(a) && !a->ask.fresh) {
-		shared = sp_plan_cache_find(a->ask.plans, a->ask.domain,
-		                            a->start_ms);
-	}
 	if (shared) {
 		begin(a, sp_shared_plan_hold(shared));
 	} else {

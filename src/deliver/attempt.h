@@ -54,8 +54,12 @@ struct sp_attempt_ask {
 	                          * destination now; empty: they are not */
 	struct sp_str body;      /* all of it, when inline_body */
 	bool inline_body;
-	/* Otherwise: ask for chunk seq; it comes by sp_attempt_body. */
+	/* Otherwise, and after taken: ask for chunk seq; it comes by
+	 * sp_attempt_body. */
 	void (*pull)(void *arg, uint32_t seq);
+	/* Or null. What there is of the body here may be freed: it waits for
+	 * the answer to its end, and would be pulled for another host. */
+	void (*taken)(void *arg);
 };
 
 struct sp_attempt_rcpt {

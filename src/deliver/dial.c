@@ -283,6 +283,7 @@ static void push_body(struct sp_dial *d)
 		d->body = sp_str_sub(d->body, part.len, d->body.len);
 		if (last) {
 			d->body_wanted = false;
+			sp__dial_tell(d, SP_DIAL_TAKEN);
 		} else if (!d->body.len) {
 			d->body_told = false;
 		}

@@ -47,6 +47,7 @@ enum sp_dial_event {
 	SP_DIAL_READY,     /* under the rule: a message may be sent */
 	SP_DIAL_WANT_BODY, /* the next chunk is wanted */
 	SP_DIAL_SENT,      /* sp_dial_result */
+	SP_DIAL_TAKEN,     /* all of the body: its bytes are not needed here */
 	SP_DIAL_FAILED,    /* sp_dial_verdict says why; free it */
 	SP_DIAL_GONE,      /* an idle connection has ended; free it */
 };

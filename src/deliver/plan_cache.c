@@ -126,6 +126,22 @@ struct sp_shared_plan *sp_plan_cache_find(struct sp_plan_cache *cache,
 	return entry && now_ms < entry->until_ms ? entry->shared : NULL;
 }
 
+static struct entry *oldest(struct sp_plan_cache *cache)
+{
+	struct sp_list *first = sp_list_first(&cache->order);
+
+	return first ? SP_CONTAINER(first, struct entry, node) : NULL;
+}
+
+void sp_plan_cache_age(struct sp_plan_cache *cache, int64_t now_ms)
+{
+	struct entry *entry;
+
+	while ((entry = oldest(cache)) && now_ms >= entry->until_ms) {
+		entry_end(cache, entry);
+	}
+}
+
 static int64_t good_for_ms(const struct sp_plan *plan)
 {
 	int64_t ttl_ms = (int64_t)plan->ttl_s * 1000;
@@ -145,8 +161,7 @@ void sp_plan_cache_keep(struct sp_plan_cache *cache, struct sp_str domain,
 	if (entry) {
 		entry_end(cache, entry);
 	} else if (cache->entries.count >= SP_PLAN_CACHE_MAX) {
-		entry_end(cache, SP_CONTAINER(sp_list_first(&cache->order),
-		                              struct entry, node));
+		entry_end(cache, oldest(cache));
 	}
 	if (good_ms <= 0) {
 		return;

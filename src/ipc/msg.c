@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The field tables of all frames; limits on every string and array. */
+#include <string.h>
+
 #include "ipc/channel.h"
 #include "ipc/msg.h"
 #include "wire/address.h"
@@ -258,3 +260,31 @@ const struct sp_pack_field SP_MSG_COMMAND_FIELDS[] = {
 	SP_PACK_LIM(STR, struct sp_msg_command, json, SP_FRAME_MAX - 64),
 	SP_PACK_END,
 };
+
+int sp_msg_job_unpack(struct sp_str payload, struct sp_arena *arena,
+                      char **frame_out, char **body_out,
+                      struct sp_msg_job *job_out)
+{
+	struct sp_arena aside = {0};
+	uint32_t none = 0;
+	struct sp_str body;
+	size_t len;
+	int err;
+
+	sp_arena_init(&aside);
+	err = sp_unpack(SP_MSG_JOB_FIELDS, payload, false, &aside, job_out);
+	sp_arena_fini(&aside);
+	body = job_out->body;
+	if (err) {
+		return err;
+	}
+	/* It is the last field, behind its length. */
+	len = payload.len - body.len;
+	*frame_out = sp_str_dup(sp_str_sub(payload, 0, len));
+	memcpy(*frame_out + len - sizeof(none), &none, sizeof(none));
+	*body_out = sp_str_dup(body);
+	err = sp_unpack(SP_MSG_JOB_FIELDS, sp_str_slice(*frame_out, len), false,
+	                arena, job_out);
+	job_out->body = sp_str_slice(*body_out, body.len);
+	return err;
+}

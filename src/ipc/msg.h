@@ -183,6 +183,12 @@ struct sp_msg_job {
 	struct sp_str body; /* whole when inline_body */
 };
 
+/* Unpacks a job into memory of its own: the body apart from the frame, which
+ * is needed longer. Both are the caller's, whatever is returned. */
+int sp_msg_job_unpack(struct sp_str payload, struct sp_arena *arena,
+                      char **frame_out, char **body_out,
+                      struct sp_msg_job *job_out);
+
 struct sp_msg_body_pull {
 	uint64_t attempt_id;
 	struct sp_str id;

@@ -41,7 +41,7 @@
 #include "net/resolver_failures.h"
 #include "net/resolver_packet.h"
 
-#define IN_FLIGHT_MAX 512  /* questions in libunbound's hands */
+#define IN_FLIGHT_MAX 256  /* questions in libunbound's hands */
 #define DROPPED_MAX   1024 /* more that it still works on, for nobody */
 /* More than all attempts of a busy server ask at once (smtp.max_connections
  * with a handful each): after an outage they are all due together. */

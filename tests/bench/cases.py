@@ -162,7 +162,7 @@ CASES = [
         "10,000 concurrent deliveries to servers that answer after 60 s",
         "memory",
         13000,
-        {"sealpost": {"smtp": "max_connections = 12000"}},
+        {"sealpost": {"smtp": "max_connections = 10000"}},
         targets="wide",  # four or five at a time for each to begin with
         sink={"final_ms": 60000},
         warm=True,

@@ -61,11 +61,12 @@ struct job {
 	uint64_t attempt_id;
 	struct sp_arena arena; /* the frame's content */
 	char *frame;           /* owned: strings of msg point here */
+	char *body;            /* owned; that of msg, until it has left */
 	struct sp_msg_job msg;
 	struct sp_envelope_rcpt *rcpts;
 	struct sp_sts_row sts_row;  /* of msg */
 	struct sp_attempt *attempt; /* null: unsettled */
-	struct sp_str chunk;        /* owned */
+	char *chunk;                /* owned */
 	uint32_t pull_seq;
 	bool pull_open;        /* asked, not yet come */
 	struct sp_buf outcome; /* packed, when unsettled */
@@ -141,14 +142,25 @@ static int on_chunk(struct transport *role, struct sp_str payload)
 		return 0; /* late */
 	}
 	job->pull_open = false;
-	sp_free((char *)(uintptr_t)job->chunk.ptr);
-	job->chunk = (struct sp_str){sp_str_dup(msg.data), msg.data.len};
+	sp_free(job->chunk);
+	job->chunk = sp_str_dup(msg.data);
 	if (!msg.data.len && !msg.last) { /* removed while it was under way */
 		sp_attempt_body_failed(job->attempt);
 	} else {
-		sp_attempt_body(job->attempt, job->chunk, msg.last);
+		sp_attempt_body(job->attempt,
+		                sp_str_slice(job->chunk, msg.data.len),
+		                msg.last);
 	}
 	return 0;
+}
+
+static void taken(void *arg)
+{
+	struct job *job = arg;
+
+	SP_FREE(&job->body);
+	SP_FREE(&job->chunk);
+	job->msg.body = (struct sp_str){0};
 }
 
 /* --- hurry --- */
@@ -234,13 +246,19 @@ static void on_look(void *arg)
 
 static void job_free(struct job *job)
 {
-	sp_map_remove(&job->role->jobs, sp_map_key_u64(&job->attempt_id));
 	sp_attempt_free(&job->attempt);
-	sp_free((char *)(uintptr_t)job->chunk.ptr);
 	sp_buf_fini(&job->outcome);
 	sp_arena_fini(&job->arena);
+	sp_free(job->chunk);
+	sp_free(job->body);
 	sp_free(job->frame);
 	sp_free(job);
+}
+
+static void job_end(struct job *job)
+{
+	sp_map_remove(&job->role->jobs, sp_map_key_u64(&job->attempt_id));
+	job_free(job);
 }
 
 static void start_attempt(struct job *job)
@@ -265,6 +283,7 @@ static void start_attempt(struct job *job)
 		.body = msg->body,
 		.inline_body = msg->inline_body,
 		.pull = pull,
+		.taken = taken,
 	};
 
 	role->attempts++;
@@ -282,16 +301,12 @@ static int on_job(struct transport *role, struct sp_str payload)
 	job->role = role;
 	sp_arena_init(&job->arena);
 	sp_buf_init(&job->outcome, SP_FRAME_MAX);
-	job->frame = sp_str_dup(payload);
-	r = sp_unpack(SP_MSG_JOB_FIELDS, sp_str_slice(job->frame, payload.len),
-	              false, &job->arena, &job->msg);
+	r = sp_msg_job_unpack(payload, &job->arena, &job->frame, &job->body,
+	                      &job->msg);
 	job->attempt_id = job->msg.attempt_id;
 	if (r || !job->msg.rcpt_count ||
 	    sp_map_find(&role->jobs, sp_map_key_u64(&job->attempt_id))) {
-		sp_buf_fini(&job->outcome);
-		sp_arena_fini(&job->arena);
-		sp_free(job->frame);
-		sp_free(job);
+		job_free(job);
 		return SP_EPROTO;
 	}
 	sp_map_set(&role->jobs, sp_map_key_u64(&job->attempt_id), job);
@@ -330,7 +345,8 @@ static int on_settled(struct transport *role, struct sp_str payload)
 		sp_log(&role->ctx->log, SP_LOG_WARN, "attempt.withdrawn",
 		       SP_F_STR("id", job->msg.id));
 	}
-	job_free(job);
+	job_end(job);
+	sp_plan_cache_age(role->plans, sp_time_mono_ms());
 	stop_if_done(role);
 	return 0;
 }
@@ -560,7 +576,7 @@ static void finish(struct sp_role_ctx *ctx)
 	void *value;
 
 	while (sp_map_next(&role->jobs, &it, &key, &value)) {
-		job_free(value);
+		job_end(value);
 		it = (struct sp_map_iter){0};
 	}
 	sp_map_fini(&role->jobs);

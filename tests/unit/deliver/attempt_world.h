@@ -50,6 +50,7 @@ struct world {
 	unsigned hurries; /* at most */
 	enum sp_attempt_news news;
 	size_t chunks_left; /* of a body that is pulled */
+	char *body;         /* given inline, and taken; null: a constant */
 	bool finished;
 	struct expect got[2];
 	char codes[2][32];
@@ -346,6 +347,13 @@ static void on_attempt(void *arg, const struct sp_attempt_result *result)
 
 static void pull(void *arg, uint32_t seq);
 
+static void taken(void *arg)
+{
+	struct world *w = arg;
+
+	SP_FREE(&w->body); /* the first time */
+}
+
 static struct sp_envelope_rcpt RCPTS[2] = {
 	{.address = {"a@d.example", 11}, .domain = {"d.example", 9}},
 	{.address = {"b@d.example", 11}, .domain = {"d.example", 9}},
@@ -369,11 +377,15 @@ static void begin(struct world *w, bool inline_body)
 		.body = SP_STR("Subject: x\r\n\r\nhello\r\n"),
 		.inline_body = inline_body,
 		.pull = pull,
+		.taken = w->body ? taken : NULL,
 		.probe = w->probe,
 		.bare = w->probe,
 		.probed = w->probed,
 	};
 
+	if (w->body) {
+		how.body = sp_str_from(w->body);
+	}
 	w->finished = false;
 	w->attempt = sp_attempt_new(&how, on_attempt, w);
 }

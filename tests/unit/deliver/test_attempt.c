@@ -362,6 +362,26 @@ static void test_chunks(void **state)
 	world_close(&w);
 }
 
+/* What was inline is gone with its last byte, and is pulled for the second
+ * host. */
+static void test_taken(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "");
+	w.servers[0].script.dot = "451 no\r\n";
+	w.body = sp_str_dup(SP_STR("Subject: x\r\n\r\nhello\r\n"));
+	send_one(&w);
+	assert_null(w.body);
+	assert_int_equal(w.got[0].class, SP_VERDICT_DELIVERED);
+	assert_int_equal(w.servers[0].messages, 1);
+	assert_int_equal(w.servers[1].messages, 1);
+	assert_true(w.servers[0].body_bytes < 100);
+	assert_true(w.servers[1].body_bytes > 20 * 90000);
+	world_close(&w);
+}
+
 /* --- ends from our side --- */
 
 static void test_deadline(void **state)
@@ -633,6 +653,7 @@ int main(void)
 		cmocka_unit_test(test_log_only_is_not_reused),
 		cmocka_unit_test(test_requiretls_has_its_own),
 		cmocka_unit_test(test_chunks),
+		cmocka_unit_test(test_taken),
 		cmocka_unit_test(test_deadline),
 		cmocka_unit_test(test_deadline_behind_the_dot),
 		cmocka_unit_test(test_stop),

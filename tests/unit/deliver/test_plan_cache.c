@@ -105,6 +105,24 @@ static void text(void **state)
 	sp_shared_plan_drop(&shared);
 }
 
+static void ages(void **state)
+{
+	struct sp_plan_cache *cache = sp_plan_cache_new();
+	struct sp_shared_plan *first = plan_with(60), *second = plan_with(60);
+
+	(void)state;
+	sp_plan_cache_keep(cache, DOMAIN, first, 0);
+	sp_plan_cache_keep(cache, SP_STR("other.test"), second, 1);
+	sp_plan_cache_age(cache, SP_PLAN_SHARE_MS - 1);
+	assert_int_equal(first->holders, 2);
+	sp_plan_cache_age(cache, SP_PLAN_SHARE_MS);
+	assert_int_equal(first->holders, 1);
+	assert_int_equal(second->holders, 2);
+	sp_plan_cache_free(&cache);
+	sp_shared_plan_drop(&first);
+	sp_shared_plan_drop(&second);
+}
+
 static void bounded(void **state)
 {
 	struct sp_plan_cache *cache = sp_plan_cache_new();
@@ -128,9 +146,8 @@ static void bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lives),
-		cmocka_unit_test(held),
-		cmocka_unit_test(text),
+		cmocka_unit_test(lives),   cmocka_unit_test(held),
+		cmocka_unit_test(text),    cmocka_unit_test(ages),
 		cmocka_unit_test(bounded),
 	};
 
