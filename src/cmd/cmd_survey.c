@@ -526,6 +526,7 @@ static int survey_run(struct survey *s, const struct sp_args *args)
 	if (status) {
 		return status;
 	}
+	signal(SIGPIPE, SIG_IGN); /* a reader that leaves is an error */
 	s->loop = sp_loop_new();
 	s->list = sp_survey_list_new();
 	s->seen = sp_survey_seen_new();

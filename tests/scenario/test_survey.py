@@ -14,7 +14,7 @@ import pytest
 from lab.behaviour import HOLD, Behaviour
 from lab.destinations import LAB_CA, destinations
 from lab.policy_host import Sts, policy
-from lab.procs import wait_until
+from lab.procs import children, wait_until
 from lab.server import build_directory, tried
 from lab.world import Domain, Host
 from tests.support.delivery import SENDER, recipient
@@ -281,6 +281,53 @@ def test_interrupted(survey):
     assert b"not finished" in said
     assert not json.loads(summary.read_text())["finished"]
     assert set(by_domain(survey.written())) == set(names(MIXED))
+
+
+def kill_workers(process: subprocess.Popen, count: int) -> None:
+    for pid in sorted(children(process.pid))[:count]:
+        os.kill(pid, signal.SIGKILL)
+
+
+def test_a_process_that_dies_costs_what_it_had(survey):
+    receiver = HELD.receiver
+    before = len(receiver.sessions)
+    process = survey.start("--workers", "2", "-o", str(survey.out), survey.listed(*names(SHARING)))
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 60)
+    kill_workers(process, 1)
+    wait_until(lambda: len(survey.written()) > 0, "the rows of the one that died", 60)
+    lost = survey.written()
+    assert {row["verdict"] for row in lost} == {None}
+    assert "has ended" in lost[0]["error"]
+    receiver.release()
+    process.communicate(timeout=60)
+    receiver._released.clear()
+    assert process.returncode == 0
+    rows = by_domain(survey.written())
+    assert set(rows) == set(names(SHARING))
+    assert sum(row["verdict"] == "deliver" for row in rows.values()) == len(rows) - len(lost)
+
+
+def test_no_process_is_left(survey):
+    receiver = HELD.receiver
+    before = len(receiver.sessions)
+    process = survey.start("--workers", "2", "-o", str(survey.out), survey.listed(*names(SHARING)))
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 60)
+    kill_workers(process, 2)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 75
+    assert b"no process is left" in said and b"not finished" in said
+    assert set(by_domain(survey.written())) == set(names(SHARING))
+
+
+def test_a_reader_that_leaves(survey):
+    process = survey.start(survey.listed(*names(MIXED), *names(SHARING)))
+    process.stdout.readline()
+    process.stdout.close()
+    HELD.receiver.release()
+    said = process.stderr.read()
+    process.wait(60)
+    HELD.receiver._released.clear()
+    assert process.returncode == 74 and b"standard output" in said
 
 
 def test_progress_on_a_terminal(survey):
