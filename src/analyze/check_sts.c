@@ -18,6 +18,7 @@
 
 #define MAX_AGE_LOW_S  86400  /* below, an attacker only has to wait a day */
 #define MAX_AGE_GOOD_S 604800 /* RFC 8461 3.2 speaks of weeks */
+#define UNUSED_MAX     16     /* shown one by one */
 
 struct sp_check_sts {
 	const struct sp_check_ask *ask;
@@ -238,13 +239,15 @@ static void grow_unused(struct sp_check_sts *c)
 {
 	const struct sp_plan *plan = c->ask->plan;
 	const struct sp_sts_policy *p = &plan->sts.policy.policy;
+	size_t shown = 0;
 
-	for (size_t i = 0; i < p->mx_count; i++) {
+	for (size_t i = 0; i < p->mx_count && shown < UNUSED_MAX; i++) {
 		struct sp_step *step;
 
 		if (is_used(plan, p->mx[i])) {
 			continue;
 		}
+		shown++;
 		step = sp_step_begin(c->step, "sts.unused",
 		                     "Policy names " SP_STR_FMT,
 		                     SP_STR_ARG(p->mx[i]));

@@ -13,7 +13,8 @@
 #include "wire/address.h"
 #include "wire/tlsrpt_txt.h"
 
-#define ANSWER_MAX 65536 /* bytes; HEAD has none */
+#define ANSWER_MAX  65536 /* bytes; HEAD has none */
+#define IGNORED_MAX 16    /* shown one by one */
 
 struct sp_check_tlsrpt {
 	const struct sp_check_ask *ask;
@@ -164,7 +165,8 @@ static void read_records(struct sp_check_tlsrpt *c, struct sp_step *step,
 
 static void grow_ignored(struct sp_check_tlsrpt *c)
 {
-	for (size_t i = 0; i < c->record.ignored_count; i++) {
+	for (size_t i = 0; i < c->record.ignored_count && i < IGNORED_MAX;
+	     i++) {
 		const struct sp_tlsrpt_ignored *one = &c->record.ignored[i];
 		struct sp_step *step = sp_step_begin(c->step, "tlsrpt.ignored",
 		                                     "Not used: " SP_STR_FMT,

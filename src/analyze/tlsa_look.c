@@ -269,7 +269,8 @@ static void on_literal(void *arg)
 	struct sp_tlsa_look *l = arg;
 
 	sp_json_set_cstr(sp_step_evidence(l->step), "note",
-	                 "an address has no TLSA records");
+	                 "an address, or a name too long, has no TLSA "
+	                 "records");
 	sp_step_end(l->step, SP_STEP_SKIP);
 	l->fn(l->arg);
 }
