@@ -12,6 +12,7 @@ from typing import Callable
 
 from lab.server import ROOT
 from tests.bench import postfix
+from tests.bench.survey import PARALLEL
 from tests.support import debian
 
 FILE = ROOT / "doc" / "performance.md"
@@ -278,6 +279,9 @@ is that of the sender alone.
   intake" adds the processor time of filling it.
 - Handshakes are counted at the sink, in the first run. Before anything is
   measured each system has refused a host whose key does not match its TLSA.
+- In the cases of `survey` a message stands for a domain that is looked at, by
+  `sealpost survey` or by posttls-finger (`-c -l dane`, {parallel} at a time, with
+  Unbound); all caches are empty when a run begins.
 - Memory is the sum of proportional set sizes, resolver included.
 - **floor**: a bare OpenSSL client with threads (tests/bench/floor.c) that does
   the same handshakes and sends the same messages, and nothing else: no queue,
@@ -351,6 +355,7 @@ def write_doc(rows: list[dict], cases: list, arguments: str, domains: int) -> No
             meter=_meters(rows),
             others=others,
             domains=f"{domains:,}",
+            parallel=PARALLEL,
             postfix="Postfix is tuned:\n\n" + _tuning(),
             targets=target_table(results),
             titles=titles,

@@ -23,6 +23,8 @@ CONFIGURATION = """\
 hostname = "mail.sender.test"
 resolver {{ trust_anchor = "{anchor}" root_hints = "{hints}" }}
 """
+#: How many posttls-finger run at one time.
+PARALLEL = 50
 VERIFIED = "Verified TLS connection established"
 
 
@@ -89,7 +91,7 @@ class Survey:
 class Finger(Postfix):
     """posttls-finger, so many at one time, with the Unbound of Postfix."""
 
-    def __init__(self, world: BenchWorld, name: str = "finger", parallel: int = 50) -> None:
+    def __init__(self, world: BenchWorld, name: str = "finger", parallel: int = PARALLEL) -> None:
         super().__init__(world, name)
         self._parallel = parallel
         self._log = self.directory / "finger.log"
