@@ -34,6 +34,7 @@
  *   console   -> any role   COMMAND
  *   any role  -> console    COMMAND_REPLY
  *   parent    -> any role   LINK (with a descriptor), RELOAD, STOP
+ *   parent    -> transport  ALONE (in a stop: queue does not come back)
  *   `sealpost survey` -> its workers    SURVEY
  *   its workers -> `sealpost survey`    SURVEY_ROW
  *   any role  -> parent     READY, STOPPED, LINK (one that broke)
@@ -44,6 +45,7 @@
 	X(LINK, 1)                                                             \
 	X(RELOAD, 2)                                                           \
 	X(STOP, 3)                                                             \
+	X(ALONE, 6)                                                            \
 	X(READY, 4)                                                            \
 	X(STOPPED, 5)                                                          \
 	X(SUBMIT, 10)                                                          \

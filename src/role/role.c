@@ -196,7 +196,7 @@ static int on_control_frame(void *arg, uint16_t type, struct sp_str payload,
 	} else if (type == SP_MSG_STOP) {
 		begin_stop(ctx);
 		r = 0;
-	} else if (type == SP_MSG_COMMAND_REPLY) {
+	} else if (type == SP_MSG_COMMAND_REPLY || type == SP_MSG_ALONE) {
 		r = ctx->ops->frame(ctx, &parent, type, payload);
 	}
 	return r;

@@ -2,6 +2,7 @@
 """Reload, stop, restart, and the death of the parent."""
 
 import itertools
+import os
 import signal
 import smtplib
 import socket
@@ -27,6 +28,7 @@ def domains() -> list[Domain]:
         Domain("strict.test", [Host()]),
         Domain("slow.test", [Host(tlsa=["3 1 1"], behaviour=slow)]),
         Domain("stuck.test", [Host(tlsa=["3 1 1"], behaviour=stuck)]),
+        Domain("held.test", [Host(tlsa=["3 1 1"], behaviour=slow)]),
     ]
 
 
@@ -130,6 +132,25 @@ def test_stop_finishes_what_is_being_sent(lab):
     assert lab.server.stop() == 0 and receiver.taken == 1
     lab.server.start()
     assert lab.server.trace("bob@slow.test")["status"] == "delivered"
+
+
+def test_stop_without_queue_waits_for_nothing(lab):
+    """What would be an outcome can't be stored any more."""
+    receiver = lab.world.domains[4].host.receiver
+    processes = lab.server.json("stats")["processes"]
+    (queue,) = [p["pid"] for p in processes if p["role"] == "queue"]
+    lab.server.submit(SENDER, "bob@held.test")
+    receiver.wait_for(lambda: any("DATA" in s.verbs() for s in receiver.sessions))
+    log = lab.server.log
+    said = log.read_text().count("server.stopping")
+    lab.server.process.terminate()
+    wait_until(lambda: log.read_text().count("server.stopping") > said, "the stop")
+    os.kill(queue, signal.SIGKILL)
+    wait_until(lambda: "transport.stop_alone" in log.read_text(), "the end", 15)
+    assert lab.server.stop() == 0
+    receiver.release()
+    lab.server.start()
+    lab.server.wait_trace("bob@held.test", lambda t: t["status"] == "delivered")
 
 
 @pytest.mark.long

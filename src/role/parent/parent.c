@@ -317,6 +317,27 @@ static void spawn(struct sp_child *child)
 	}
 }
 
+/* In a stop nobody is started anew: without queue the workers need not wait
+ * for their outcomes to be settled. */
+static void tell_alone(struct sp_parent *p)
+{
+	bool queue = false;
+
+	for (size_t i = 0; i < p->child_count; i++) {
+		const struct sp_child *c = &p->children[i];
+
+		queue |=
+			c->role == SP_ROLE_QUEUE && c->state != SP_CHILD_ABSENT;
+	}
+	for (size_t i = 0; !queue && i < p->child_count; i++) {
+		const struct sp_child *c = &p->children[i];
+
+		if (c->role == SP_ROLE_TRANSPORT && c->control) {
+			sp_channel_send(c->control, SP_MSG_ALONE, NULL, NULL);
+		}
+	}
+}
+
 static void begin_stop(struct sp_parent *p, int status)
 {
 	if (p->stop_stage >= 0) {
@@ -331,6 +352,7 @@ static void begin_stop(struct sp_parent *p, int status)
 	}
 	p->listener_count = 0;
 	sp_timer_set(p->stop_timer, STOP_STAGE_MS);
+	tell_alone(p);
 	advance_stop(p);
 }
 
@@ -398,6 +420,9 @@ static void on_death(struct sp_parent *p, struct sp_child *child, int status)
 	int64_t pause_ms = sp_child_buried(child);
 
 	if (p->stop_stage >= 0) {
+		if (child->role == SP_ROLE_QUEUE) {
+			tell_alone(p);
+		}
 		advance_stop(p);
 		return;
 	}

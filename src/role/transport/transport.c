@@ -50,6 +50,7 @@ struct transport {
 	struct sp_timer *grace;
 	struct sp_timer *look; /* set while all places are taken */
 	bool looks;
+	bool alone; /* in a stop: queue does not come back */
 	uint64_t attempts;
 	uint64_t hurried;
 	uint64_t verdicts[3]; /* recipients by enum sp_verdict_class */
@@ -497,6 +498,11 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
 		return on_command(role, link, payload);
 	}
+	if (link->role == SP_ROLE_PARENT && type == SP_MSG_ALONE) {
+		role->alone = true;
+		sp_timer_set(role->grace, 0);
+		return 0;
+	}
 	return SP_EPROTO;
 }
 
@@ -504,7 +510,8 @@ static void on_grace(void *arg)
 {
 	struct transport *role = arg;
 
-	sp_log(&role->ctx->log, SP_LOG_WARN, "transport.stop_late",
+	sp_log(&role->ctx->log, SP_LOG_WARN,
+	       role->alone ? "transport.stop_alone" : "transport.stop_late",
 	       SP_F_INT("jobs", role->jobs.count));
 	sp_role_stopped(role->ctx);
 }
@@ -557,7 +564,7 @@ static void stop(struct sp_role_ctx *ctx)
 	struct sp_str key;
 	void *value;
 
-	sp_timer_set(role->grace, STOP_GRACE_MS);
+	sp_timer_set(role->grace, role->alone ? 0 : STOP_GRACE_MS);
 	while (sp_map_next(&role->jobs, &it, &key, &value)) {
 		struct job *job = value;
 
