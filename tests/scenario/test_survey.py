@@ -18,6 +18,7 @@ from lab.procs import children, wait_until
 from lab.server import build_directory, tried
 from lab.world import Domain, Host
 from tests.support.delivery import SENDER, recipient
+from tests.support.stage import SANITIZER
 
 LIMIT = 4
 SETTINGS = {
@@ -72,6 +73,7 @@ class Survey:
         argv = self.argv(*arguments, config=config)
         done = subprocess.run(argv, capture_output=True, timeout=120, **options)
         assert done.returncode == status, done.stderr.decode()
+        assert not SANITIZER.search(done.stderr.decode(errors="replace"))
         return done
 
     def rows(self, *arguments: str, **options) -> list[dict]:
@@ -278,7 +280,7 @@ def test_interrupted(survey):
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 75
-    assert b"not finished" in said
+    assert b"not finished" in said and not SANITIZER.search(said.decode())
     assert not json.loads(summary.read_text())["finished"]
     assert set(by_domain(survey.written())) == set(names(MIXED))
 
