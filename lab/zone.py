@@ -45,7 +45,7 @@ class Zone:
     (name, type): those get another signature window, or signatures that do
     not verify. `ds` is what the parent says: good, none, or wrong (a digest
     of a key that is not there). `address` is that of the zone's name server.
-    `ttl` is that of all records.
+    `ttl` is that of all records. `serial` is that of the SOA record.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Zone:
     ds: str = "good"
     address: str = ""
     ttl: int = TTL
+    serial: int = 1
 
     def __post_init__(self) -> None:
         self.origin = dns.name.from_text(self.name)
@@ -108,7 +109,9 @@ class Zone:
         return dns.zone.from_text(text, self.origin, relativize=False)
 
     def _lines(self, children: list["Zone"]) -> list[str]:
-        soa = f"@ SOA ns hostmaster 1 {DAY} {HOUR} {30 * DAY} {self.ttl}"
+        soa = (
+            f"@ SOA ns hostmaster {self.serial} {DAY} {HOUR} {30 * DAY} {self.ttl}"
+        )
         lines = [f"$TTL {self.ttl}", soa, "@ NS ns", f"ns A {self.address}"]
         lines += self.records
         for child in children:

@@ -30,8 +30,8 @@ struct sp_advice {
 	enum sp_step_verdict verdict; /* PASS: worth knowing; or WARN; FAIL only
 	                               * where the test itself asks for it (a
 	                               * preflight, an open relay) */
-	const char *meaning;          /* "<subject>" is replaced */
-	const char *action; /* steps, separated by "\n"; "<subject>" too */
+	const char *meaning; /* "<subject>" and "<detail>" are replaced */
+	const char *action;  /* steps, separated by "\n"; there too */
 };
 
 /* Never null: an id out of range gives one without words. */

@@ -16,6 +16,7 @@
 
 #include "analyze/check.h"
 #include "analyze/check_dane.h"
+#include "analyze/check_dnssec.h"
 #include "analyze/check_plan.h"
 #include "analyze/check_preflight.h"
 #include "analyze/check_retry.h"
@@ -32,6 +33,7 @@
  * analyze/check_<name>.h; it joins by a line here. */
 #define PARTS(X)                                                               \
 	X(DANE, dane)                                                          \
+	X(DNSSEC, dnssec)                                                      \
 	X(SMTP, smtp)                                                          \
 	X(STS, sts)                                                            \
 	X(TLSRPT, tlsrpt)                                                      \

@@ -232,8 +232,19 @@ void sp_step_cause(struct sp_step *step, const struct sp_verdict *verdict)
 	sp_json_set_cstr(step->evidence, "who", who_text(cause->culprit));
 }
 
-void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
-                    struct sp_str subject)
+/* Both placeholders of the table of advice. */
+static char *fill_advice(const char *words, struct sp_str subject,
+                         struct sp_str detail)
+{
+	char *half = fill(words, "<subject>", subject);
+	char *whole = fill(half, "<detail>", detail);
+
+	sp_free(half);
+	return whole;
+}
+
+void sp_step_advice_detail(struct sp_step *step, enum sp_advice_id advice,
+                           struct sp_str subject, struct sp_str detail)
 {
 	const struct sp_advice *a = sp_advice_get(advice);
 
@@ -241,9 +252,15 @@ void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
 		return;
 	}
 	step->scenario = sp_strdup(a->name);
-	step->meaning = fill(a->meaning, "<subject>", subject);
-	step->action = fill(a->action, "<subject>", subject);
+	step->meaning = fill_advice(a->meaning, subject, detail);
+	step->action = fill_advice(a->action, subject, detail);
 	step->worst = a->verdict;
+}
+
+void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
+                    struct sp_str subject)
+{
+	sp_step_advice_detail(step, advice, subject, (struct sp_str){0});
 }
 
 static char *dup_or_null(const char *text)

@@ -57,6 +57,9 @@ void sp_step_cause(struct sp_step *step, const struct sp_verdict *verdict);
  * in its words for "<subject>". */
 void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
                     struct sp_str subject);
+/* With a second fact, for "<detail>". */
+void sp_step_advice_detail(struct sp_step *step, enum sp_advice_id advice,
+                           struct sp_str subject, struct sp_str detail);
 
 /* The cause of one step for another that stands for it (the root for what
  * speaks for all); its evidence is not taken along. */

@@ -23,7 +23,7 @@ SETTINGS = {
     "retry": '"1h"',
     "expire": "4h",
     "smtp": 'greeting_timeout = "2s"  command_timeout = "2s"  connect_timeout = "4s"',
-    "resolver": 'timeout = "2s"',
+    "resolver": 'timeout = "5s"',
     "extra": """
 route "mandatory.test" { dane = "mandatory" }
 route "off.test" { dane = "off" }

@@ -171,13 +171,14 @@ static void test_rrsig_window(void **state)
 
 static struct sp_seen_record example_key(struct sp_arena *arena)
 {
+	static const unsigned char head[4] = {1, 0, 3, 5};
 	struct sp_seen_record key;
 	struct sp_str bytes;
 	char *rdata;
 
 	assert_int_equal(sp_base64_decode(SP_STR(KEY_TEXT), arena, &bytes), 0);
 	rdata = sp_arena_alloc(arena, bytes.len + 4);
-	memcpy(rdata, "\1\0\3\5", 4);
+	memcpy(rdata, head, sizeof(head));
 	memcpy(rdata + 4, bytes.ptr, bytes.len);
 	assert_int_equal(sp_seen_from_rdata(SP_STR("dskey.example.com"),
 	                                    SP_DNS_TYPE_DNSKEY,
