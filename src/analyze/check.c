@@ -3,11 +3,14 @@
  * The order of an analysis.
  *
  *   new ──▶ PLAN ──(gathered)──▶ PART 0 ──done──▶ PART 1 ... ──▶ end: fn
+ *            └──────────time is over──┴───────────────┴───────────▲
  *
  * Invariants
  * - One part at a time: manners towards the peers, and a tree in order.
  * - A part is freed between its word that it is done and the next one's
  *   beginning, never inside its own callback.
+ * - When the time is over the part at work is freed where it stands: its open
+ *   steps are those that were not finished.
  * - The root ends last; what it shows as cause is the cause of the first of
  *   the steps nearest to it that are as bad as it is, in the branch dane if
  *   there is one.
@@ -26,6 +29,7 @@
 #include "analyze/check_tlsrpt.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/time.h"
 #include "deliver/gather.h"
 #include "deliver/sts_direct.h"
 
@@ -59,16 +63,17 @@ PARTS(ADAPT)
 
 struct part {
 	unsigned bit;
+	const char *name; /* the id of its first step */
 	void *(*new)(const struct sp_check_ask *ask, struct sp_step *root,
 	             sp_check_fn *fn, void *arg);
 	void (*free)(void *part);
 };
 
 static const struct part parts[] = {
-#define ROW(bit_, name_) {SP_CHECK_##bit_, new_##name_, free_##name_},
+#define ROW(bit_, name_) {SP_CHECK_##bit_, #name_, new_##name_, free_##name_},
 	PARTS(ROW)
 #undef ROW
-		{0, NULL, NULL},
+		{0, NULL, NULL, NULL},
 };
 
 /* The tests whose answer depends on how mail would be delivered. */
@@ -90,6 +95,7 @@ struct sp_check {
 	struct sp_step *plan_step; /* null: not shown */
 	struct sp_check_saw saw;
 	struct sp_deferred *turn; /* owned: the next part, or the end */
+	struct sp_timer *timer;   /* owned; null: no limit of time */
 
 	const struct part *part; /* the one at work, or the next */
 	void *at_work;           /* owned by way of part->free; or null */
@@ -146,19 +152,27 @@ static const struct sp_step *speaker_of_all(const struct sp_step *root,
 	return found ? found : speaker(root, verdict);
 }
 
-static void end(struct sp_check *check)
+/* note: why it ends before all was seen; null: it does not. */
+static void end(struct sp_check *check, const char *note)
 {
 	struct sp_step *root = sp_tree_root(check->tree);
 	enum sp_step_verdict verdict = sp_step_verdict(root);
 	const struct sp_step *from = NULL;
 
-	if (verdict >= SP_STEP_WARN) {
+	/* Of what was not all seen only a failure is known. */
+	if (verdict >= (note ? SP_STEP_FAIL : SP_STEP_WARN)) {
 		from = speaker_of_all(root, verdict);
 	}
 	if (from) {
 		sp_step_cause_from(root, from);
 	}
-	sp_step_end(root, verdict == SP_STEP_SKIP ? SP_STEP_PASS : verdict);
+	if (note) {
+		sp_step_end_cut(root, note);
+	} else {
+		sp_step_end(root,
+		            verdict == SP_STEP_SKIP ? SP_STEP_PASS : verdict);
+	}
+	sp_timer_free(&check->timer);
 	check->fn(check->arg);
 }
 
@@ -189,7 +203,7 @@ static void next_part(void *arg)
 		check->part++;
 	}
 	if (!check->part->new) {
-		end(check);
+		end(check, NULL);
 		return;
 	}
 	check->at_work = check->part->new (
@@ -206,6 +220,55 @@ void sp_check_saw_delivery(const struct sp_check_ask *ask,
 	check->saw.verdict = sp_verdict_keep(&check->arena, verdict);
 	sp_json_free(&check->saw.tries);
 	check->saw.tries = tries;
+}
+
+/* ---- the time is over ---- */
+
+/* What was seen till now is told. */
+static void cut_part(struct sp_check *check)
+{
+	if (check->at_work && check->part->bit == SP_CHECK_DANE) {
+		sp_check_dane_cut(check->at_work);
+	} else if (check->at_work && check->part->bit == SP_CHECK_SMTP) {
+		sp_check_smtp_cut(check->at_work);
+	}
+	end_part(check);
+}
+
+static void skip_the_rest(struct sp_check *check)
+{
+	struct sp_step *root = sp_tree_root(check->tree);
+
+	for (; check->part->new; check->part++) {
+		if (check->part->bit & check->ask.tests &&
+		    check->part->bit != SP_CHECK_RETRY) {
+			(void)sp_step_begin(root, check->part->name,
+			                    "Test %s, not begun",
+			                    check->part->name);
+		}
+	}
+}
+
+static void on_time(void *arg)
+{
+	struct sp_check *check = arg;
+	char limit[SP_TIME_TEXT];
+
+	sp_deferred_free(&check->turn);
+	sp_gather_free(&check->gather);
+	cut_part(check);
+	skip_the_rest(check);
+	sp_duration_format(check->ask.timeout_ms, limit);
+	end(check,
+	    sp_arena_printf(&check->arena, "not finished within %s", limit));
+}
+
+static void limit_time(struct sp_check *check)
+{
+	if (check->ask.timeout_ms > 0) {
+		check->timer = sp_timer_new(check->ask.loop, on_time, check);
+		sp_timer_set(check->timer, check->ask.timeout_ms);
+	}
 }
 
 /* ---- the plan ---- */
@@ -274,6 +337,7 @@ struct sp_check *sp_check_new(const struct sp_check_ask *ask,
 		check->plan_step = sp_check_plan_begin(root, ask->target);
 	}
 	begin(check);
+	limit_time(check);
 	return check;
 }
 
@@ -288,6 +352,7 @@ void sp_check_free(struct sp_check **check)
 	sp_gather_free(&c->gather);
 	sp_sts_direct_free(&c->sts);
 	sp_deferred_free(&c->turn);
+	sp_timer_free(&c->timer);
 	sp_json_free(&c->saw.tries);
 	sp_plan_free(&c->plan);
 	sp_arena_fini(&c->arena);

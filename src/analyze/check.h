@@ -55,6 +55,9 @@ struct sp_check_ask {
 	struct sp_str dkim_selector; /* empty: none given */
 	struct sp_str new_cert_pem;  /* preflight; one of both, or none */
 	struct sp_str new_key_pem;
+	int64_t timeout_ms; /* of the whole analysis; 0: none. What is not
+	                     * finished by then shows as SKIP, and so does the
+	                     * root, unless it is known to fail. */
 	/* Set by sp_check itself before the parts run: */
 	const struct sp_route *route;
 	const struct sp_plan *plan;

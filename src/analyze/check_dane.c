@@ -295,6 +295,15 @@ struct sp_check_dane *sp_check_dane_new(const struct sp_check_ask *ask,
 	return d;
 }
 
+void sp_check_dane_cut(struct sp_check_dane *part)
+{
+	for (size_t i = 0; i < part->pace.count; i++) {
+		if (part->pace.jobs[i].state == SP_PACE_OVER) {
+			sp_dane_address_end(part->jobs[i].work, SP_STEP_WARN);
+		}
+	}
+}
+
 void sp_check_dane_free(struct sp_check_dane **part)
 {
 	struct sp_check_dane *d = *part;

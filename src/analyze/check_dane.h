@@ -21,6 +21,8 @@ struct sp_check_dane;
 struct sp_check_dane *sp_check_dane_new(const struct sp_check_ask *ask,
                                         struct sp_step *parent, sp_check_fn *fn,
                                         void *arg);
+/* Before it is freed at work: ends the steps of the addresses that are done. */
+void sp_check_dane_cut(struct sp_check_dane *part);
 void sp_check_dane_free(struct sp_check_dane **part);
 
 #endif

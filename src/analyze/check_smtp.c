@@ -251,6 +251,15 @@ struct sp_check_smtp *sp_check_smtp_new(const struct sp_check_ask *ask,
 	return s;
 }
 
+void sp_check_smtp_cut(struct sp_check_smtp *part)
+{
+	for (size_t i = 0; i < part->pace.count; i++) {
+		if (part->pace.jobs[i].state == SP_PACE_OVER) {
+			sp_smtp_address_end(part->jobs[i].work, SP_STEP_WARN);
+		}
+	}
+}
+
 void sp_check_smtp_free(struct sp_check_smtp **part)
 {
 	struct sp_check_smtp *s = *part;

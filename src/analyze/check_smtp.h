@@ -19,6 +19,8 @@ struct sp_check_smtp;
 struct sp_check_smtp *sp_check_smtp_new(const struct sp_check_ask *ask,
                                         struct sp_step *parent, sp_check_fn *fn,
                                         void *arg);
+/* Before it is freed at work: ends the steps of the addresses that are done. */
+void sp_check_smtp_cut(struct sp_check_smtp *part);
 void sp_check_smtp_free(struct sp_check_smtp **part);
 
 #endif

@@ -27,6 +27,7 @@ struct sp_step {
 	struct sp_json *evidence; /* owned */
 	int depth;
 	bool ended;
+	bool cut; /* not all of it was seen */
 	enum sp_step_verdict own;
 	int64_t began_ms; /* mono */
 	int64_t elapsed_ms;
@@ -303,6 +304,13 @@ void sp_step_end(struct sp_step *step, enum sp_step_verdict verdict)
 	tell(step);
 }
 
+void sp_step_end_cut(struct sp_step *step, const char *note)
+{
+	sp_json_set_cstr(step->evidence, "note", note);
+	step->cut = true;
+	sp_step_end(step, SP_STEP_SKIP);
+}
+
 void sp_step_finish(struct sp_step *step)
 {
 	sp_step_end(step, step->worst);
@@ -339,7 +347,7 @@ enum sp_step_verdict sp_step_verdict(const struct sp_step *step)
 
 		worst = below > worst ? below : worst;
 	}
-	return worst;
+	return step->cut && worst < SP_STEP_FAIL ? SP_STEP_SKIP : worst;
 }
 
 enum sp_step_verdict sp_step_own_verdict(const struct sp_step *step)

@@ -68,6 +68,9 @@ void sp_step_cause_from(struct sp_step *step, const struct sp_step *from);
 /* Children that are still open are ended as SKIP, with "not finished" in
  * their evidence ("note"). */
 void sp_step_end(struct sp_step *step, enum sp_step_verdict verdict);
+/* Ends it where not all of it was seen: it shows SKIP, for what is missing
+ * might have been worse, unless it shows FAIL. */
+void sp_step_end_cut(struct sp_step *step, const char *note);
 /* By the cause (fail) or the advice (its own) that was given, else pass. */
 void sp_step_finish(struct sp_step *step);
 

@@ -232,7 +232,13 @@ static void put_header(const struct page *p, const struct sp_json *check)
 	put_name(p, sp_json_get(check, "tree"));
 	fputs("</p>\n<p class=\"dim\">", p->f);
 	put(p, sp_text_time(sp_json_get_str(check, "started"), when));
-	fprintf(p->f, ", took %s</p>\n</header>\n", took);
+	fprintf(p->f, ", took %s</p>\n", took);
+	put_in(p, "<p>",
+	       sp_json_get_str(
+		       sp_json_get(sp_json_get(check, "tree"), "evidence"),
+		       "note"),
+	       "</p>\n");
+	fputs("</header>\n", p->f);
 }
 
 static void put_where(const struct page *p, const struct sp_finding *f)

@@ -42,7 +42,7 @@ static const struct style *style_of(struct sp_str verdict)
 		{"fail", "[FAIL]", "FAIL", "\033[1;31m"},
 		{"warn", "[warn]", "WARN", "\033[1;33m"},
 		{"pass", "[pass]", "PASS", "\033[1;32m"},
-		{"skip", "[skip]", "SKIP", "\033[2m"},
+		{"skip", "[skip]", "NOT FINISHED", "\033[2m"},
 	};
 	size_t i = 0;
 
@@ -125,6 +125,8 @@ static void put_head(const struct page *p, const struct sp_json *check)
 	const struct style *s = style_of(sp_json_get_str(check, "verdict"));
 	struct sp_str code = sp_json_get_str(tree, "code");
 	struct sp_str scenario = sp_json_get_str(tree, "scenario");
+	struct sp_str note =
+		sp_json_get_str(sp_json_get(tree, "evidence"), "note");
 	char took[32];
 
 	sp_text_put(p->f, p->target);
@@ -140,6 +142,9 @@ static void put_head(const struct page *p, const struct sp_json *check)
 	sp_check_duration(sp_json_get_int(check, "elapsed_ms", 0), took);
 	sp_text_put(p->f, sp_check_test_title(sp_json_get_str(check, "test")));
 	fprintf(p->f, ", took %s\n", took);
+	if (note.len) {
+		put_wrapped(p, note, 0, 0);
+	}
 }
 
 /* Where it was seen: the step, its host and address, how many more. */

@@ -22,6 +22,7 @@
 #include "wire/address.h"
 
 #define PEM_BYTES_MAX (1024u * 1024)
+#define TIMEOUT_MS    (10 * 60 * 1000)
 
 enum { /* exit status of this command, beside those of all */
 	EXIT_PASS = 0,
@@ -43,6 +44,7 @@ static const struct sp_option OPTIONS[] = {
 	{"key", 0, "FILE", "the same by its key"},
 	{"from", 0, "ADDRESS", "sender of the probe (none: the null sender)"},
 	{"to", 0, "ADDRESS", "its recipient (postmaster@TARGET)"},
+	{"timeout", 0, "TIME", "for the whole of it (10m); 0: no limit"},
 	{"html", 0, "[=FILE]", "one page of HTML, to standard output or FILE"},
 	{0},
 };
@@ -148,6 +150,20 @@ static int read_address(const struct run *r, const char *option,
 	               : 0;
 }
 
+static int read_timeout(struct run *r)
+{
+	const char *text = sp_args_get(r->ctx->args, "timeout");
+	int64_t *timeout_ms = &r->ask.timeout_ms;
+
+	*timeout_ms = TIMEOUT_MS;
+	return text && (sp_duration_parse(sp_str_from(text), timeout_ms) ||
+	                *timeout_ms < 0)
+	               ? sp_cmd_fail(SP_EXIT_USAGE,
+	                             "--timeout: %s: not a time, as 90s or 5m",
+	                             text)
+	               : 0;
+}
+
 static int read_pem(struct run *r)
 {
 	const char *cert = sp_args_get(r->ctx->args, "cert");
@@ -187,6 +203,9 @@ static int read_options(struct run *r)
 	}
 	if (!status) {
 		status = read_address(r, "to", &r->ask.recipient);
+	}
+	if (!status) {
+		status = read_timeout(r);
 	}
 	if (!status) {
 		status = read_pem(r);
@@ -321,6 +340,14 @@ static int show(const struct run *r)
 	}
 	if (status) {
 		return status;
+	}
+	if (sp_str_eq(verdict, SP_STR("skip"))) {
+		return sp_cmd_fail(
+			EXIT_NOT_RUN, "check: " SP_STR_FMT,
+			SP_STR_ARG(sp_json_get_str(
+				sp_json_get(sp_json_get(r->json, "tree"),
+		                            "evidence"),
+				"note")));
 	}
 	return sp_str_eq(verdict, SP_STR("fail"))   ? EXIT_FAIL
 	       : sp_str_eq(verdict, SP_STR("warn")) ? EXIT_WARN

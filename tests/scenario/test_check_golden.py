@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from lab import front, zone
+from lab.behaviour import SILENCE, replying
 from lab.server import ROOT, build_directory
 from lab.world import Domain, Host
 from tests.support import browser
@@ -37,6 +38,13 @@ def domains() -> list[Domain]:
             signing={"windows": {("@", "MX"): zone.EXPIRED}},
         ),
         Domain("unsigned.test", [Host(tlsa=["3 1 1"])], signed=False),
+        Domain(
+            "hangs.test",
+            [
+                Host("mx1", 10, ["3 1 1 wrong"]),
+                Host("mx2", 20, ["3 1 1"], behaviour=replying("greeting", SILENCE)),
+            ],
+        ),
         Domain("slow.test", [Host()], faults={("@", "MX"): front.Fault(delay=1.0)}),
     ]
 
@@ -66,6 +74,7 @@ STATUSES = {
     "not of a host": (64, ["--sts", "--host", "mx.good.test"]),
     "no mail address": (64, ["--from", "nobody", "good.test"]),
     "two documents": (64, ["--json", "--html", "good.test"]),
+    "no time": (64, ["--timeout", "soon", "good.test"]),
     "no such file": (66, ["--cert", "/nowhere", "good.test"]),
 }
 
@@ -111,6 +120,35 @@ def test_json_shape(lab):
         ]
         assert (found["target"], found["test"]) == (name, "dane")
         check_step(found["tree"])
+
+
+def steps(step: dict) -> list[dict]:
+    return [step] + [below for child in step["children"] for below in steps(child)]
+
+
+def test_time_is_over(lab, tmp_path):
+    """One of two servers never greets: what was seen is told, no verdict."""
+    page = tmp_path / "page.html"
+    done = check(lab, "--timeout=10s", "--json", f"--html={page}", "--all", "hangs.test")
+    found = json.loads(done.stdout)
+    assert done.returncode == 3 and b"not finished within 10s" in done.stderr, done
+    assert found["verdict"] == found["tree"]["verdict"] == "skip"
+    assert found["tree"]["scenario"] is None
+    check_step(found["tree"])
+    assert "not finished within 10s" in page.read_text()
+    at = {step["title"]: step for step in steps(found["tree"])}
+    hanging = next(step for title, step in at.items() if title.startswith("mx2."))
+    assert hanging["verdict"] == "skip"
+    assert hanging["evidence"]["note"] == "not finished"
+    assert any(step["scenario"] == "tlsa-mismatch" for step in at.values())
+    assert at["Test smtp, not begun"]["id"] == "smtp"
+
+
+def test_time_is_over_in_words(lab):
+    done = check(lab, "--timeout=1s", "hangs.test")
+    first, _, note, *_ = done.stdout.decode().splitlines()
+    assert done.returncode == 3
+    assert (first, note) == ("hangs.test: NOT FINISHED", "not finished within 1s")
 
 
 # ---- a terminal

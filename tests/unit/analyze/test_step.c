@@ -223,6 +223,35 @@ static void test_json(void **state)
 	sp_tree_free(&tree);
 }
 
+/* What is missing may be worse than what is there, but for a failure. */
+static void test_cut(void **state)
+{
+	static const struct {
+		enum sp_step_verdict below, shown;
+	} rows[] = {
+		{SP_STEP_PASS, SP_STEP_SKIP},
+		{SP_STEP_WARN, SP_STEP_SKIP},
+		{SP_STEP_FAIL, SP_STEP_FAIL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sp_tree *tree = tree_new();
+		struct sp_step *root = sp_tree_root(tree);
+		char *text;
+
+		sp_step_end(sp_step_begin(root, "a", "seen"), rows[i].below);
+		(void)sp_step_begin(root, "b", "open");
+		sp_step_end_cut(root, "no time");
+		assert_int_equal(sp_step_verdict(root), rows[i].shown);
+		text = json_of(tree);
+		assert_non_null(strstr(text, "{\"note\":\"no time\"}"));
+		assert_non_null(strstr(text, "{\"note\":\"not finished\"}"));
+		sp_free(text);
+		sp_tree_free(&tree);
+	}
+}
+
 static void test_subject(void **state)
 {
 	struct sp_tree *tree = tree_new();
@@ -267,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_finish),
 		cmocka_unit_test(test_told),
 		cmocka_unit_test(test_json),
+		cmocka_unit_test(test_cut),
 		cmocka_unit_test(test_subject),
 		cmocka_unit_test(test_advices),
 	};
