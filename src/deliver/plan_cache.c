@@ -133,13 +133,14 @@ static struct entry *oldest(struct sp_plan_cache *cache)
 	return first ? SP_CONTAINER(first, struct entry, node) : NULL;
 }
 
-void sp_plan_cache_age(struct sp_plan_cache *cache, int64_t now_ms)
+bool sp_plan_cache_age(struct sp_plan_cache *cache, int64_t now_ms)
 {
 	struct entry *entry;
 
 	while ((entry = oldest(cache)) && now_ms >= entry->until_ms) {
 		entry_end(cache, entry);
 	}
+	return entry != NULL;
 }
 
 static int64_t good_for_ms(const struct sp_plan *plan)

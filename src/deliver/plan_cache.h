@@ -2,6 +2,7 @@
 #ifndef SP_DELIVER_PLAN_CACHE_H
 #define SP_DELIVER_PLAN_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,8 +52,8 @@ struct sp_shared_plan *sp_plan_cache_find(struct sp_plan_cache *cache,
  * answer was bogus or missing, and such a domain is asked about each time. */
 void sp_plan_cache_keep(struct sp_plan_cache *cache, struct sp_str domain,
                         struct sp_shared_plan *shared, int64_t now_ms);
-/* Gives back what is good no longer. */
-void sp_plan_cache_age(struct sp_plan_cache *cache, int64_t now_ms);
+/* Gives back what is good no longer; true: some are left. */
+bool sp_plan_cache_age(struct sp_plan_cache *cache, int64_t now_ms);
 /* The plan of a domain has led nowhere; or the rules have changed. */
 void sp_plan_cache_forget(struct sp_plan_cache *cache, struct sp_str domain);
 void sp_plan_cache_clear(struct sp_plan_cache *cache);

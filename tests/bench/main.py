@@ -48,6 +48,11 @@ def arguments() -> argparse.Namespace:
         help="a shell command that runs while a delivery is measured, with $PIDS, "
         "and is interrupted then: exec perf record -o FILE -p $PIDS",
     )
+    parser.add_argument(
+        "--first",
+        action="store_true",
+        help="what takes part runs before what else this machine does (Linux autogroup)",
+    )
     parser.add_argument("--directory", default="/var/tmp", help="where queues are (a disk)")
     return parser.parse_args()
 
@@ -167,6 +172,7 @@ def main() -> int:
     netns.enter(real_users=True)
     procs.exit_on_signals()
     Span.during = options.during
+    Span.first = options.first
     failed = 0
     with Bench(options) as bench:
         for case in cases:

@@ -77,6 +77,8 @@ class Span:
 
     #: A shell command that runs while a system is measured, with $PIDS.
     during = ""
+    #: What takes part runs before what else the machine does.
+    first = False
 
     def __init__(self, world: BenchWorld, system) -> None:
         self._world = world
@@ -108,7 +110,8 @@ class Span:
 
     def _round(self, messages: int, until_sink: bool):
         board = self._world.board
-        go_first()
+        if self.first:
+            go_first()
         board.reset_peak()
         counts, cpu, began = board.counts(), self._system.cpu(), time.monotonic()
         yield
@@ -318,7 +321,8 @@ class Runner:
         targets = self.world.targets_one if case.targets == "one" else self.world.targets
         argv = [str(BENCH / "floor"), "-n", str(self.messages(case)), *arguments]
         argv += [str(targets), self.world.tlsa]
-        go_first()
+        if Span.first:
+            go_first()
         done = subprocess.run(argv, capture_output=True, text=True, timeout=600)
         if done.returncode != 0:
             raise Incomplete(f"floor: {done.stderr.strip()}")

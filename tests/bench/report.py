@@ -266,8 +266,6 @@ with an MTU of 1500: senders, sink, name servers and injector share its
 processors, which limits the messages a second; the processor time of a message
 is that of the sender alone.
 
-- All processes that take part run before whatever else the machine does, where
-  its kernel schedules by sessions (autogroup).
 - Systems take turns: A B A B. Numbers are medians of the runs, ratios medians
   of the ratios of neighbours.
 - **CPU ms**: processor time of a message, user and system, of all processes of

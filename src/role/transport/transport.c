@@ -46,6 +46,8 @@ struct transport {
 	struct sts_role *sts;
 	struct sp_pool *pool;
 	struct sp_plan_cache *plans;
+	struct sp_timer *ages; /* set while there may be plans */
+	bool aging;
 	struct sp_map jobs; /* by attempt id */
 	struct sp_timer *grace;
 	struct sp_timer *look; /* set while all places are taken */
@@ -262,6 +264,25 @@ static void job_end(struct job *job)
 	job_free(job);
 }
 
+/* Plans of a burst are large, with their evidence, and good for a while. */
+static void on_age(void *arg)
+{
+	struct transport *role = arg;
+
+	role->aging = sp_plan_cache_age(role->plans, sp_time_mono_ms());
+	if (role->aging) {
+		sp_timer_set(role->ages, SP_PLAN_SHARE_MS);
+	}
+}
+
+static void age_later(struct transport *role)
+{
+	if (!role->aging) {
+		role->aging = true;
+		sp_timer_set(role->ages, SP_PLAN_SHARE_MS);
+	}
+}
+
 static void start_attempt(struct job *job)
 {
 	struct transport *role = job->role;
@@ -317,6 +338,7 @@ static int on_job(struct transport *role, struct sp_str payload)
 		job->rcpts[i] = job->msg.rcpts[i].rcpt;
 	}
 	start_attempt(job);
+	age_later(role);
 	if (!role->looks) {
 		look_later(role);
 	}
@@ -347,7 +369,6 @@ static int on_settled(struct transport *role, struct sp_str payload)
 		       SP_F_STR("id", job->msg.id));
 	}
 	job_end(job);
-	sp_plan_cache_age(role->plans, sp_time_mono_ms());
 	stop_if_done(role);
 	return 0;
 }
@@ -540,6 +561,7 @@ static int start(struct sp_role_ctx *ctx)
 	role->pool = sp_pool_new(ctx->loop, ctx->conf, ctx->worker_count);
 	role->grace = sp_timer_new(ctx->loop, on_grace, role);
 	role->look = sp_timer_new(ctx->loop, on_look, role);
+	role->ages = sp_timer_new(ctx->loop, on_age, role);
 	if (sp_tls_setup()) {
 		return SP_ETLS;
 	}
@@ -593,6 +615,7 @@ static void finish(struct sp_role_ctx *ctx)
 	sp_lookup_role_free(&role->lookup);
 	sp_timer_free(&role->grace);
 	sp_timer_free(&role->look);
+	sp_timer_free(&role->ages);
 	sp_tls_teardown();
 	sp_free(role);
 }

@@ -113,11 +113,12 @@ static void ages(void **state)
 	(void)state;
 	sp_plan_cache_keep(cache, DOMAIN, first, 0);
 	sp_plan_cache_keep(cache, SP_STR("other.test"), second, 1);
-	sp_plan_cache_age(cache, SP_PLAN_SHARE_MS - 1);
+	assert_true(sp_plan_cache_age(cache, SP_PLAN_SHARE_MS - 1));
 	assert_int_equal(first->holders, 2);
-	sp_plan_cache_age(cache, SP_PLAN_SHARE_MS);
+	assert_true(sp_plan_cache_age(cache, SP_PLAN_SHARE_MS));
 	assert_int_equal(first->holders, 1);
 	assert_int_equal(second->holders, 2);
+	assert_false(sp_plan_cache_age(cache, SP_PLAN_SHARE_MS + 1));
 	sp_plan_cache_free(&cache);
 	sp_shared_plan_drop(&first);
 	sp_shared_plan_drop(&second);
