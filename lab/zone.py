@@ -62,8 +62,11 @@ class Zone:
 
     def __post_init__(self) -> None:
         self.origin = dns.name.from_text(self.name)
-        self._private = ec.generate_private_key(ec.SECP256R1())
-        self.dnskey = self._public(self._private)
+        tag = 0
+        while tag < 10000:  # five digits: texts that name it are of one width
+            self._private = ec.generate_private_key(ec.SECP256R1())
+            self.dnskey = self._public(self._private)
+            tag = dns.dnssec.key_id(self.dnskey)
 
     def server(self) -> str:
         """The name of the zone's name server, which is inside the zone."""

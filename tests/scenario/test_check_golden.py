@@ -24,6 +24,7 @@ from tests.support.stage import Lab
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITES = os.environ.get("SEALPOST_GOLDEN") == "write"
+SETTINGS_OF_SERVER = {"retry": '"15m", "15m", "1h"', "expire": "24h"}
 KEYS = ["id", "title", "verdict", "elapsed_ms", "evidence", "code", "scenario"]
 KEYS += ["meaning", "action", "children"]
 
@@ -51,7 +52,7 @@ def domains() -> list[Domain]:
 
 @pytest.fixture
 def lab(stage) -> Lab:
-    return stage.lab("check-golden", domains)
+    return stage.lab("check-golden", domains, **SETTINGS_OF_SERVER)
 
 
 def check(lab: Lab, *arguments: str) -> subprocess.CompletedProcess:
@@ -149,6 +150,42 @@ def test_time_is_over_in_words(lab):
     first, _, note, *_ = done.stdout.decode().splitlines()
     assert done.returncode == 3
     assert (first, note) == ("hangs.test: NOT FINISHED", "not finished within 1s")
+
+
+# ---- golden files
+
+
+EQUAL = [  # what differs from run to run
+    (r"took [\d.]+ m?s", "took N ms"),
+    (r"\b\d+ ms\b", "N ms"),
+    (r"(_ms\": )\d+", r"\g<1>0"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", "TIME"),
+    (r"[A-Z][a-z]{2}, \d\d? [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d \+0000", "TIME"),
+    (r"\b[0-9a-f]{32,128}\b", "HEX"),
+    (r"\b[0-9a-f]{16}\.\.\.", "HEX..."),
+    (r"\b[1-9]\d{4}\b", "TAG"),
+]
+
+
+def equal(text: str) -> str:
+    for pattern, same in EQUAL:
+        text = re.sub(pattern, same, text)
+    return text
+
+
+@pytest.mark.parametrize("form", ["txt", "json"])
+@pytest.mark.parametrize("name", ["good", "wrong", "expired"])
+def test_golden(lab, name, form):
+    if form == "json":
+        found = json.loads(check(lab, "--json", f"{name}.test").stdout)
+        text = json.dumps(found, indent=1) + "\n"
+    else:
+        text = check(lab, f"{name}.test").stdout.decode()
+    file = GOLDEN / f"{name}.{form}"
+    if WRITES:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(equal(text))
+    assert equal(text) == file.read_text()
 
 
 # ---- a terminal
