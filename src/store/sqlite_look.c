@@ -142,7 +142,7 @@ static const struct {
                         " ORDER BY m.received_ms DESC, m.id DESC, r.id"},
 	[BY_OPEN] = {" FROM recipient r INDEXED BY recipient_open"
                      " CROSS JOIN message m ON m.id = r.message"
-                     " WHERE r.state <= 2",
+                     " WHERE r.done_ms IS NULL AND r.state <= 2",
                      " ORDER BY r.message DESC, r.id"},
 	[BY_RECIPIENT] = {" FROM recipient r INDEXED BY recipient_address"
                           " CROSS JOIN message m ON m.id = r.message"

@@ -452,14 +452,10 @@ static int act_on(struct sp__sqlite *s, enum sp_store_action action,
 	if (ret) {
 		return ret;
 	}
-	u = sp__use(s, SP__SQL_ACT_STATE);
+	u = sp__use(s, ACTIONS[action].done ? SP__SQL_ACT_DONE
+	                                    : SP__SQL_ACT_STATE);
 	sp__bind_int(&u, ACTIONS[action].to);
 	sp__bind_int(&u, now_ms);
-	if (ACTIONS[action].done) {
-		sp__bind_int(&u, now_ms);
-	} else {
-		sp__bind_null(&u);
-	}
 	sp__bind_int(&u, target->rcpt);
 	ret = sp__run(&u);
 	ret = ret ? ret : sp__event_insert(s, &event);

@@ -47,8 +47,8 @@ class Limit:
 
 
 LIMITS = (
-    Limit("intake", REUSED, 20, 220, False, 400_000, 20),
-    Limit("delivery, connection reused", REUSED, 40, 180, True, 900_000, 18),
+    Limit("intake", REUSED, 20, 220, False, 360_000, 20),
+    Limit("delivery, connection reused", REUSED, 40, 180, True, 700_000, 17),
     Limit("delivery, new connection", NEW, 20, 70, True, 8_000_000, 56),
 )
 
