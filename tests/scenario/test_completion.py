@@ -58,7 +58,7 @@ def test_bash_all_commands():
     assert complete("sealpost ") == set(re.findall(r"(?m)^  ([a-z]\S*)  ", text))
 
 
-def until(terminal: int, wanted: str, limit: float = 30) -> str:
+def until(terminal: int, wanted: str, limit: float = 120) -> str:
     """What the shell writes, until the text is there."""
     seen, end = "", time.monotonic() + limit
     while wanted not in seen and time.monotonic() < end:
