@@ -95,8 +95,11 @@ static struct sp_json *keys_json(const struct sp_chain_link *link)
 
 		set_key(obj, &link->keys[i]);
 		sp_json_set_int(obj, "flags", link->keys[i].flags);
-		sp_json_set_bool(obj, "named_by_ds",
-		                 sp_chain_key_named(link, &link->keys[i]));
+		if (link->ds_count > 0) { /* not so for the root */
+			sp_json_set_bool(
+				obj, "named_by_ds",
+				sp_chain_key_named(link, &link->keys[i]));
+		}
 		sp_json_add(list, obj);
 	}
 	return list;
@@ -192,13 +195,10 @@ static void server_evidence(struct sp_json *obj,
 /* One step for each; the first may have its own place already. */
 static void note(struct sp_step *parent, const struct sp_chain_finding *finding)
 {
-	const struct sp_advice *advice = sp_advice_get(finding->advice);
-	struct sp_step *step =
-		sp_step_begin(parent, "dnssec.note", "%s: " SP_STR_FMT,
-	                      advice->name, SP_STR_ARG(finding->detail));
+	struct sp_step *step = sp_step_begin(parent, "dnssec.note", SP_STR_FMT,
+	                                     SP_STR_ARG(finding->detail));
 
 	sp_json_set_str(sp_step_evidence(step), "subject", finding->subject);
-	sp_json_set_str(sp_step_evidence(step), "detail", finding->detail);
 	sp_step_advice_detail(step, finding->advice, finding->subject,
 	                      finding->detail);
 	sp_step_finish(step);
@@ -301,6 +301,8 @@ static void tell_link(struct sp_chain_story *story, struct sp_step *parent,
                       const struct sp_chain_zone *zone,
                       const struct sp_chain_link *link)
 {
+	struct sp_str above =
+		zone->parent ? zone->parent->name : SP_STR("the trust anchor");
 	struct sp_step *step;
 	struct sp_verdict verdict;
 
@@ -308,8 +310,9 @@ static void tell_link(struct sp_chain_story *story, struct sp_step *parent,
 	    link->state != SP_CHAIN_BROKEN) {
 		return;
 	}
-	step = sp_step_begin(parent, "dnssec.link", "Link to " SP_STR_FMT,
-	                     SP_STR_ARG(zone->name));
+	step = sp_step_begin(parent, "dnssec.link",
+	                     "Link from " SP_STR_FMT " to " SP_STR_FMT,
+	                     SP_STR_ARG(above), SP_STR_ARG(zone->name));
 	sp_json_set_text(sp_step_evidence(step), "why", link->why);
 	if (link->state == SP_CHAIN_UNSIGNED) {
 		sp_step_advice_detail(step, link->advice, zone->name,
@@ -361,19 +364,17 @@ static const char *zone_words(enum sp_chain_state state)
 	return words[state];
 }
 
-static const char *zone_title(const struct sp_chain_zone *zone)
-{
-	return sp_str_eq(zone->name, SP_STR(".")) ? "Root zone " : "Zone ";
-}
-
 static void tell_zone(struct sp_chain_story *story, struct sp_step *parent,
                       const struct sp_chain_zone *zone,
                       const struct sp_chain_link *link)
 {
 	struct sp_chain_finding found[SP_CHAIN_FINDINGS_MAX];
-	struct sp_step *step = sp_step_begin(
-		parent, "dnssec.zone", "%s" SP_STR_FMT ": %s", zone_title(zone),
-		SP_STR_ARG(zone->name), zone_words(link->state));
+	bool root = sp_str_eq(zone->name, SP_STR("."));
+	struct sp_step *step =
+		sp_step_begin(parent, "dnssec.zone", "%s" SP_STR_FMT ": %s",
+	                      root ? "Root zone" : "Zone ",
+	                      SP_STR_ARG(root ? SP_STR("") : zone->name),
+	                      zone_words(link->state));
 	size_t count;
 
 	zone_evidence(sp_step_evidence(step), zone, link);
@@ -406,7 +407,32 @@ void sp_chain_tell_zones(struct sp_chain_story *story, struct sp_step *parent)
 
 /* --- rounds --- */
 
+/* Takes out what was said of the server itself already. */
+static size_t leave_news(struct sp_chain_story *story,
+                         const struct sp_chain_zone *zone, size_t index,
+                         struct sp_chain_finding *found, size_t count)
+{
+	struct sp_chain_finding known[SP_CHAIN_FINDINGS_MAX];
+	size_t known_count = sp_chain_judge_server(
+		zone, sp_chain_story_link(story, zone), index,
+		sp_time_wall_ms(), &story->arena, known);
+	size_t left = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		bool old = false;
+
+		for (size_t k = 0; k < known_count; k++) {
+			old = old || known[k].advice == found[i].advice;
+		}
+		if (!old) {
+			found[left++] = found[i];
+		}
+	}
+	return left;
+}
+
 static void tell_answer(struct sp_chain_story *story, struct sp_step *parent,
+                        const struct sp_chain_zone *zone, size_t index,
                         const struct sp_chain_answer *answer)
 {
 	struct sp_chain_finding found[SP_CHAIN_FINDINGS_MAX];
@@ -414,6 +440,8 @@ static void tell_answer(struct sp_chain_story *story, struct sp_step *parent,
 	                                     &story->arena, found);
 	char type[16];
 	struct sp_step *step;
+
+	count = leave_news(story, zone, index, found, count);
 
 	if (count == 0) {
 		return;
@@ -451,6 +479,6 @@ void sp_chain_tell_round(struct sp_chain_story *story, struct sp_step *parent,
 		answer.server =
 			sp_chain_server_text(&zone->servers[i], &story->arena);
 		answer.reply = sp_chain_round_reply(story->chain, i);
-		tell_answer(story, parent, &answer);
+		tell_answer(story, parent, zone, i, &answer);
 	}
 }
