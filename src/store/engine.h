@@ -113,6 +113,11 @@ struct sp_store_ops {
 	int (*tls_out_find)(struct sp_store *, int64_t day,
 	                    struct sp_str domain, struct sp_str uri,
 	                    enum sp_store_tls_out_state *);
+	int (*tls_outs_of)(struct sp_store *, int64_t day, struct sp_str domain,
+	                   sp_store_tls_out_fn *, void *);
+	int (*tls_outs_to)(struct sp_store *, int64_t first_day,
+	                   int64_t last_day, struct sp_str uri,
+	                   sp_store_tls_out_fn *, void *);
 	int (*tls_outs)(struct sp_store *, int64_t first_day, int64_t last_day,
 	                sp_store_tls_out_fn *, void *);
 	int (*tls_in_add)(struct sp_store *, const struct sp_store_tls_in *,

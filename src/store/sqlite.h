@@ -315,6 +315,10 @@ int sp__tls_counts(struct sp_store *, int64_t first_day, int64_t last_day,
 int sp__tls_out_set(struct sp_store *, const struct sp_store_tls_out *);
 int sp__tls_out_find(struct sp_store *, int64_t day, struct sp_str domain,
                      struct sp_str uri, enum sp_store_tls_out_state *);
+int sp__tls_outs_of(struct sp_store *, int64_t day, struct sp_str domain,
+                    sp_store_tls_out_fn *, void *);
+int sp__tls_outs_to(struct sp_store *, int64_t first_day, int64_t last_day,
+                    struct sp_str uri, sp_store_tls_out_fn *, void *);
 int sp__tls_outs(struct sp_store *, int64_t first_day, int64_t last_day,
                  sp_store_tls_out_fn *, void *);
 int sp__tls_in_add(struct sp_store *, const struct sp_store_tls_in *,

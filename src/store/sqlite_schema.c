@@ -345,11 +345,17 @@ static const char SCHEMA_OPEN[] =
 	"CREATE INDEX recipient_open ON recipient (message, domain)"
 	"  WHERE done_ms IS NULL;";
 
+/* What belongs to one report, or to one address of reports, is found without
+ * reading all of a day. */
+static const char SCHEMA_TLS_FOUND[] =
+	"CREATE INDEX tls_policy_recipient ON tls_policy (recipient);"
+	"CREATE INDEX tls_report_out_uri ON tls_report_out (uri, day);";
+
 static const char *const MIGRATIONS[] = {
 	SCHEMA_1,         SCHEMA_NOTICE,      SCHEMA_TLS_OPTIONAL,
 	SCHEMA_EXCEPTION, SCHEMA_DESTINATION, SCHEMA_SIGNATURE,
 	SCHEMA_STS,       SCHEMA_COUNTED,     SCHEMA_TLS_REPORT,
-	SCHEMA_TLS_TOLD,  SCHEMA_OPEN};
+	SCHEMA_TLS_TOLD,  SCHEMA_OPEN,        SCHEMA_TLS_FOUND};
 
 #define VERSION ((int64_t)(sizeof(MIGRATIONS) / sizeof(MIGRATIONS[0])))
 

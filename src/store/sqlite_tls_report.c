@@ -75,7 +75,9 @@ static struct sp_str text(struct sp__use *u, int column)
 int sp__tls_counts(struct sp_store *store, int64_t first_day, int64_t last_day,
                    struct sp_str domain, sp_store_tls_count_fn *fn, void *arg)
 {
-	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_COUNTS);
+	struct sp__use u =
+		sp__use(sp__sqlite_of(store), domain.len ? SP__SQL_TLS_COUNTS_OF
+	                                                 : SP__SQL_TLS_COUNTS);
 	int stop = 0;
 	int ret;
 
@@ -143,15 +145,17 @@ int sp__tls_out_find(struct sp_store *store, int64_t day, struct sp_str domain,
 	return ret || found ? ret : SP_ENOTFOUND;
 }
 
-int sp__tls_outs(struct sp_store *store, int64_t first_day, int64_t last_day,
-                 sp_store_tls_out_fn *fn, void *arg)
+static int list_outs(struct sp_store *store, enum sp__sql sql,
+                     int64_t first_day, int64_t last_day, struct sp_str of,
+                     sp_store_tls_out_fn *fn, void *arg)
 {
-	struct sp__use u = sp__use(sp__sqlite_of(store), SP__SQL_TLS_OUTS);
+	struct sp__use u = sp__use(sp__sqlite_of(store), sql);
 	int stop = 0;
 	int ret;
 
 	sp__bind_int(&u, first_day);
 	sp__bind_int(&u, last_day);
+	sp__bind_str(&u, of);
 	while (stop == 0 && sp__row(&u)) {
 		const struct sp_store_tls_out o = {
 			.day = sp__int(&u, 0, 0, INT64_MAX),
@@ -173,6 +177,26 @@ int sp__tls_outs(struct sp_store *store, int64_t first_day, int64_t last_day,
 	}
 	ret = sp__end(&u);
 	return ret ? ret : stop;
+}
+
+int sp__tls_outs(struct sp_store *store, int64_t first_day, int64_t last_day,
+                 sp_store_tls_out_fn *fn, void *arg)
+{
+	return list_outs(store, SP__SQL_TLS_OUTS, first_day, last_day,
+	                 SP_STR(""), fn, arg);
+}
+
+int sp__tls_outs_of(struct sp_store *store, int64_t day, struct sp_str domain,
+                    sp_store_tls_out_fn *fn, void *arg)
+{
+	return list_outs(store, SP__SQL_TLS_OUTS_OF, day, day, domain, fn, arg);
+}
+
+int sp__tls_outs_to(struct sp_store *store, int64_t first_day, int64_t last_day,
+                    struct sp_str uri, sp_store_tls_out_fn *fn, void *arg)
+{
+	return list_outs(store, SP__SQL_TLS_OUTS_TO, first_day, last_day, uri,
+	                 fn, arg);
 }
 
 /* ---- reports that we got ---- */

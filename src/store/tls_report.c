@@ -82,6 +82,21 @@ int sp_store_tls_outs(struct sp_store *store, int64_t first_day,
 	return store->ops->tls_outs(store, first_day, last_day, fn, arg);
 }
 
+int sp_store_tls_outs_of(struct sp_store *store, int64_t day,
+                         struct sp_str domain, sp_store_tls_out_fn *fn,
+                         void *arg)
+{
+	return store->ops->tls_outs_of(store, day, domain, fn, arg);
+}
+
+int sp_store_tls_outs_to(struct sp_store *store, int64_t first_day,
+                         int64_t last_day, struct sp_str uri,
+                         sp_store_tls_out_fn *fn, void *arg)
+{
+	return store->ops->tls_outs_to(store, first_day, last_day, uri, fn,
+	                               arg);
+}
+
 int sp_store_tls_in_add(struct sp_store *store,
                         const struct sp_store_tls_in *in, bool *known_out,
                         bool *first_out)

@@ -94,6 +94,14 @@ int sp_store_tls_out_find(struct sp_store *store, int64_t day,
 typedef int sp_store_tls_out_fn(void *arg, const struct sp_store_tls_out *out);
 int sp_store_tls_outs(struct sp_store *store, int64_t first_day,
                       int64_t last_day, sp_store_tls_out_fn *fn, void *arg);
+/* Of one report; and those to one address, the newest day first: a result of
+ * fn that is not 0 ends the list and is returned. */
+int sp_store_tls_outs_of(struct sp_store *store, int64_t day,
+                         struct sp_str domain, sp_store_tls_out_fn *fn,
+                         void *arg);
+int sp_store_tls_outs_to(struct sp_store *store, int64_t first_day,
+                         int64_t last_day, struct sp_str uri,
+                         sp_store_tls_out_fn *fn, void *arg);
 
 /* ---- reports that we got ---- */
 

@@ -22,6 +22,7 @@ struct build_domain { /* that a report of the day is about */
 	struct sp_str name;
 	uint64_t successful;
 	uint64_t failed;
+	int64_t due_ms; /* of its job; not set here */
 	bool recipient; /* mail was for it; else only a host of others */
 };
 

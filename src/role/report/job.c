@@ -54,7 +54,8 @@ struct job *job_new(struct report *role, int64_t day, struct sp_str domain,
 	job->domain = sp_arena_str(&job->arena, domain);
 	job->recipient = recipient;
 	job->due_ms = due_ms;
-	sp_list_append(&role->jobs, &job->node);
+	sp_list_init(&job->node);
+	report_enter(job);
 	return job;
 }
 
@@ -78,7 +79,7 @@ void job_free(struct job **pointer)
 	}
 	forget_ask(job);
 	job->role->running -= job->running;
-	sp_list_remove(&job->node);
+	report_remove(job);
 	sp_arena_fini(&job->arena);
 	sp_free(job);
 }
@@ -104,8 +105,9 @@ static void rest(struct job *job, int64_t due_ms)
 	forget_ask(job);
 	job->role->running -= job->running;
 	job->running = false;
-	job->tried = true;
+	report_set_tried(job, true);
 	job->due_ms = due_ms;
+	report_queue(job);
 	report_wake(job->role);
 }
 
@@ -384,9 +386,6 @@ static int on_past(void *arg, const struct sp_store_tls_out *o)
 	struct sp_store_filter filter = {.id = o->queue_id, .limit = 1};
 	int ret = 0;
 
-	if (!sp_str_eq(o->uri, l->uri)) {
-		return 0;
-	}
 	l->alive |= o->state == SP_STORE_TLS_OUT_SENT;
 	l->failed = o->state == SP_STORE_TLS_OUT_DROPPED && o->tries > 0;
 	if (o->state == SP_STORE_TLS_OUT_QUEUED) {
@@ -397,7 +396,7 @@ static int on_past(void *arg, const struct sp_store_tls_out *o)
 		l->dead++; /* an address of many domains has one bad day */
 		l->dead_day = o->day;
 	}
-	return ret;
+	return ret ? ret : l->alive; /* enough is known */
 }
 
 static bool is_dead(struct job *job, struct sp_str uri)
@@ -406,36 +405,27 @@ static bool is_dead(struct job *job, struct sp_str uri)
 	struct sp_store *store = report_store(job->role);
 
 	return store &&
-	       sp_store_tls_outs(store, job->day - DEAD_DAYS, job->day - 1,
-	                         on_past, &l) == 0 &&
+	       sp_store_tls_outs_to(store, job->day - DEAD_DAYS, job->day - 1,
+	                            uri, on_past, &l) == 0 &&
 	       l.dead >= DEAD_TIMES && !l.alive;
 }
 
 struct covering {
 	struct job *job;
-	struct sp_map recipients; /* not yet covered */
 	struct sp_str uri;
+	bool covered;
 };
 
 static int on_recipient(void *arg, int64_t day,
                         const struct sp_store_tls_count *c)
 {
 	struct covering *cover = arg;
+	enum sp_store_tls_out_state state = SP_STORE_TLS_OUT_DROPPED;
+	int ret = sp_store_tls_out_find(report_store(cover->job->role), day,
+	                                c->recipient, cover->uri, &state);
 
-	(void)day;
-	(void)sp_map_set(&cover->recipients, c->recipient, cover);
-	return 0;
-}
-
-static int on_covered(void *arg, const struct sp_store_tls_out *o)
-{
-	struct covering *cover = arg;
-
-	if (sp_str_eq(o->uri, cover->uri) &&
-	    o->state != SP_STORE_TLS_OUT_DROPPED) {
-		(void)sp_map_remove(&cover->recipients, o->domain);
-	}
-	return 0;
+	cover->covered = ret == 0 && state != SP_STORE_TLS_OUT_DROPPED;
+	return !cover->covered; /* one that was not told is enough */
 }
 
 /* The sessions with a host that only serves others were told to this address
@@ -444,20 +434,11 @@ static bool is_covered(struct job *job, struct sp_str uri)
 {
 	struct covering cover = {.job = job, .uri = uri};
 	struct sp_store *store = report_store(job->role);
-	bool covered = false;
 
-	if (job->recipient || !store) {
-		return false;
-	}
-	sp_map_init(&cover.recipients);
-	if (sp_store_tls_counts(store, job->day, job->day, job->domain,
-	                        on_recipient, &cover) == 0 &&
-	    sp_store_tls_outs(store, job->day, job->day, on_covered, &cover) ==
-	            0) {
-		covered = cover.recipients.count == 0;
-	}
-	sp_map_fini(&cover.recipients);
-	return covered;
+	return !job->recipient && store &&
+	       sp_store_tls_counts(store, job->day, job->day, job->domain,
+	                           on_recipient, &cover) == 0 &&
+	       cover.covered;
 }
 
 /* ---- the steps ---- */
@@ -615,9 +596,6 @@ static int on_row(void *arg, const struct sp_store_tls_out *o)
 	struct job *job = r->job;
 	struct target *t;
 
-	if (!sp_str_eq(o->domain, job->domain)) {
-		return 0;
-	}
 	r->any = true;
 	if (o->state == SP_STORE_TLS_OUT_WAITING &&
 	    job->target_count < SP_TLSRPT_RUA_MAX) {
@@ -654,10 +632,12 @@ void job_start(struct job *job)
 
 	job->running = true;
 	job->role->running++;
+	report_queue(job);
 	job->target_count = job->at = 0;
 	job->noted = false;
 	if (store) {
-		ret = sp_store_tls_outs(store, job->day, job->day, on_row, &r);
+		ret = sp_store_tls_outs_of(store, job->day, job->domain, on_row,
+		                           &r);
 	}
 	if (ret == 0 && r.any && job->target_count == 0) {
 		end(job); /* all of it was told */

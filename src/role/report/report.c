@@ -9,6 +9,7 @@
  * jobs go with it, and are made anew from the store.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -71,17 +72,28 @@ static void answer_waiter(struct waiter *w, size_t pending)
 	waiter_free(w);
 }
 
-/* Jobs of the day that were not yet tried. */
-static size_t pending_of(const struct report *role, int64_t day)
+static struct day_count *count_of(struct report *role, int64_t day)
 {
-	size_t count = 0;
+	struct day_count *count;
 
-	SP_LIST_FOREACH (it, &role->jobs) {
-		const struct job *job = SP_CONTAINER(it, struct job, node);
-
-		count += job->day == day && !job->tried;
+	SP_LIST_FOREACH (it, &role->days) {
+		count = SP_CONTAINER(it, struct day_count, node);
+		if (count->day == day) {
+			return count;
+		}
 	}
+	count = SP_NEW(struct day_count);
+	count->day = day;
+	sp_list_append(&role->days, &count->node);
 	return count;
+}
+
+/* Jobs of the day that were not yet tried. */
+static size_t pending_of(struct report *role, int64_t day)
+{
+	const struct day_count *count = count_of(role, day);
+
+	return count->recipients + count->others;
 }
 
 static void on_patience(void *arg)
@@ -93,34 +105,87 @@ static void on_patience(void *arg)
 
 /* ---- jobs ---- */
 
+static struct sp_str name_of(int64_t day, struct sp_str domain,
+                             struct sp_arena *arena)
+{
+	return sp_str_from(sp_arena_printf(arena, "%lld " SP_STR_FMT,
+	                                   (long long)day, SP_STR_ARG(domain)));
+}
+
 struct job *report_find_job(struct report *role, int64_t day,
                             struct sp_str domain)
 {
-	SP_LIST_FOREACH (it, &role->jobs) {
-		struct job *job = SP_CONTAINER(it, struct job, node);
+	struct sp_arena arena;
+	struct job *job;
 
-		if (job->day == day && sp_str_eq(job->domain, domain)) {
-			return job;
-		}
-	}
-	return NULL;
+	sp_arena_init(&arena);
+	job = sp_map_find(&role->by_name, name_of(day, domain, &arena));
+	sp_arena_fini(&arena);
+	return job;
 }
 
-static bool waits_for_recipients(const struct report *role,
-                                 const struct job *job)
+static void count_untried(struct job *job, bool more)
 {
-	if (job->recipient) {
-		return false;
-	}
-	SP_LIST_FOREACH (it, &role->jobs) {
-		const struct job *other = SP_CONTAINER(it, struct job, node);
+	struct day_count *count = count_of(job->role, job->day);
+	size_t *of = job->recipient ? &count->recipients : &count->others;
 
-		if (other->day == job->day && other->recipient &&
-		    !other->tried) {
-			return true;
+	*of += more ? 1 : (size_t)-1;
+}
+
+void report_set_tried(struct job *job, bool tried)
+{
+	if (job->tried != tried) {
+		job->tried = tried;
+		count_untried(job, !tried);
+	}
+}
+
+/* From the end: those of a later day, or in order, are entered at once. */
+void report_queue(struct job *job)
+{
+	struct report *role = job->role;
+	struct sp_list *at = &role->jobs;
+	const struct job *first;
+
+	sp_list_remove(&job->node);
+	if (job->running) {
+		sp_list_append(&role->under_way, &job->node);
+		return;
+	}
+	if (sp_list_first(&role->jobs)) {
+		first = SP_CONTAINER(sp_list_first(&role->jobs), struct job,
+		                     node);
+		if (job->due_ms <= first->due_ms) {
+			sp_list_prepend(&role->jobs, &job->node);
+			return;
 		}
 	}
-	return false;
+	while (at->prev != &role->jobs &&
+	       SP_CONTAINER(at->prev, struct job, node)->due_ms > job->due_ms) {
+		at = at->prev;
+	}
+	sp_list_insert_before(at, &job->node);
+}
+
+void report_enter(struct job *job)
+{
+	(void)sp_map_set(&job->role->by_name,
+	                 name_of(job->day, job->domain, &job->arena), job);
+	count_untried(job, true);
+	report_queue(job);
+}
+
+void report_remove(struct job *job)
+{
+	(void)sp_map_remove(&job->role->by_name,
+	                    name_of(job->day, job->domain, &job->arena));
+	report_set_tried(job, true);
+	sp_list_remove(&job->node);
+}
+
+static bool waits_for_recipients(struct report *role, const struct job *job)
+{
+	return !job->recipient && count_of(role, job->day)->recipients > 0;
 }
 
 /* Starts what is due; says when to look again. */
@@ -129,17 +194,18 @@ static int64_t start_due(struct report *role)
 	int64_t now_ms = sp_time_wall_ms();
 	int64_t delay_ms = TICK_MS;
 
-	SP_LIST_FOREACH_SAFE (it, next, &role->jobs) {
+	SP_LIST_FOREACH (it, &role->jobs) {
 		struct job *job = SP_CONTAINER(it, struct job, node);
 
-		if (job->running || role->running >= JOBS_RUNNING_MAX) {
-			continue;
+		if (role->running >= JOBS_RUNNING_MAX) {
+			break;
 		}
 		if (job->due_ms > now_ms) {
-			if (job->due_ms - now_ms < delay_ms) {
-				delay_ms = job->due_ms - now_ms;
-			}
-		} else if (!waits_for_recipients(role, job)) {
+			return job->due_ms - now_ms < delay_ms
+			               ? job->due_ms - now_ms
+			               : delay_ms;
+		}
+		if (!waits_for_recipients(role, job)) {
 			job_start(job);
 			return 0; /* the list may be another one now */
 		}
@@ -160,6 +226,14 @@ static int64_t due_of(const struct report *role, int64_t day,
 	       (spread_ms > 0 ? (int64_t)(hash % (uint64_t)spread_ms) : 0);
 }
 
+static int by_due(const void *a, const void *b)
+{
+	int64_t x = ((const struct build_domain *)a)->due_ms;
+	int64_t y = ((const struct build_domain *)b)->due_ms;
+
+	return (x > y) - (x < y);
+}
+
 /* A job for each domain of the day that has none; now: due at once. */
 static int load_day(struct report *role, int64_t day, struct sp_str only,
                     bool now)
@@ -176,6 +250,12 @@ static int load_day(struct report *role, int64_t day, struct sp_str only,
 	sp_arena_init(&arena);
 	ret = build_domains(store, day, &arena, &domains, &count);
 	for (size_t i = 0; ret == 0 && i < count; i++) {
+		domains[i].due_ms = due_of(role, day, domains[i].name);
+	}
+	if (ret == 0 && count) { /* entered in order */
+		qsort(domains, count, sizeof(*domains), by_due);
+	}
+	for (size_t i = 0; ret == 0 && i < count; i++) {
 		struct sp_str name = domains[i].name;
 		struct job *job;
 
@@ -185,12 +265,13 @@ static int load_day(struct report *role, int64_t day, struct sp_str only,
 		job = report_find_job(role, day, name);
 		if (!job) {
 			job = job_new(role, day, name, domains[i].recipient,
-			              due_of(role, day, name));
+			              domains[i].due_ms);
 		}
 		if (now && !job->running) {
 			job->due_ms = 0;
-			job->tried = false;
 			job->by_hand = true;
+			report_set_tried(job, false);
+			report_queue(job);
 		}
 	}
 	sp_arena_fini(&arena);
@@ -226,12 +307,22 @@ void report_wake(struct report *role)
 	sp_timer_set(role->tick, 0);
 }
 
-static void drop_jobs(struct report *role)
+static void drop_list(struct sp_list *list)
 {
-	SP_LIST_FOREACH_SAFE (it, next, &role->jobs) {
+	SP_LIST_FOREACH_SAFE (it, next, list) {
 		struct job *job = SP_CONTAINER(it, struct job, node);
 
 		job_free(&job);
+	}
+}
+
+static void drop_jobs(struct report *role)
+{
+	drop_list(&role->jobs);
+	drop_list(&role->under_way);
+	SP_LIST_FOREACH_SAFE (it, next, &role->days) {
+		sp_list_remove(it);
+		sp_free(SP_CONTAINER(it, struct day_count, node));
 	}
 	role->loaded_day = -1;
 }
@@ -520,6 +611,9 @@ static int start(struct sp_role_ctx *ctx)
 	role->lookup = sp_lookup_role_new();
 	role->tick = sp_timer_new(ctx->loop, on_tick, role);
 	sp_list_init(&role->jobs);
+	sp_list_init(&role->under_way);
+	sp_list_init(&role->days);
+	sp_map_init(&role->by_name);
 	sp_list_init(&role->waiters);
 	sp_map_init(&role->asked);
 	warn(ctx);
@@ -546,6 +640,7 @@ static void finish(struct sp_role_ctx *ctx)
 	sp_lookup_role_free(&role->lookup);
 	sp_store_close(&role->store);
 	sp_map_fini(&role->asked);
+	sp_map_fini(&role->by_name);
 	sp_free(role);
 	ctx->state = NULL;
 }

@@ -24,13 +24,22 @@ struct report {
 	struct sp_role_link *queue; /* null while away */
 	struct sp_role_link *fetch;
 	struct sp_timer *tick;
-	struct sp_list jobs;
-	struct sp_list waiters; /* of close-day */
-	struct sp_map asked;    /* id of a frame -> job */
+	struct sp_list jobs;      /* that wait, by due time */
+	struct sp_list under_way; /* that run */
+	struct sp_map by_name;    /* day and domain -> job */
+	struct sp_list days;      /* struct day_count */
+	struct sp_list waiters;   /* of close-day */
+	struct sp_map asked;      /* id of a frame -> job */
 	uint64_t last_id;
 	size_t running;
 	int64_t loaded_day; /* whose jobs were made; -1: none */
 	uint64_t sent, failed;
+};
+
+struct day_count { /* jobs of a day that were not yet tried */
+	struct sp_list node;
+	int64_t day;
+	size_t recipients, others;
 };
 
 struct target { /* an address of the report */
@@ -67,6 +76,10 @@ struct job {
 struct sp_store *report_store(struct report *role); /* null: not now */
 struct job *report_find_job(struct report *role, int64_t day,
                             struct sp_str domain);
+void report_enter(struct job *job); /* a new one */
+void report_queue(struct job *job); /* its due time has changed, or it runs */
+void report_remove(struct job *job);
+void report_set_tried(struct job *job, bool tried);
 void report_wake(struct report *role); /* jobs may start, or have ended */
 
 /* job.c */

@@ -121,6 +121,29 @@ static void test_outs(void **state)
 	assert_true(sp_str_eq(sp_buf_str(&out),
 	                      SP_STR("0 d.test https://d.test/ queued 1;"
 	                             "0 d.test mailto:a@d.test queued 1;")));
+	begin(w);
+	o.domain = SP_STR("e.test");
+	must(sp_store_tls_out_set(w->store, &o), w->store);
+	o.day = TODAY - 1;
+	must(sp_store_tls_out_set(w->store, &o), w->store);
+	commit(w);
+	sp_buf_reset(&out);
+	must(sp_store_tls_outs_of(w->store, TODAY, o.domain, write_out, &out),
+	     w->store);
+	assert_true(sp_str_eq(sp_buf_str(&out),
+	                      SP_STR("0 e.test https://d.test/ queued 1;")));
+	sp_buf_reset(&out);
+	must(sp_store_tls_outs_to(w->store, TODAY - 1, TODAY,
+	                          SP_STR("mailto:a@d.test"), write_out, &out),
+	     w->store);
+	assert_true(sp_str_eq(sp_buf_str(&out),
+	                      SP_STR("0 d.test mailto:a@d.test queued 1;")));
+	sp_buf_reset(&out);
+	must(sp_store_tls_outs_to(w->store, TODAY - 1, TODAY - 1, o.uri,
+	                          write_out, &out),
+	     w->store);
+	assert_true(sp_str_eq(sp_buf_str(&out),
+	                      SP_STR("-1 e.test https://d.test/ queued 1;")));
 	sp_buf_fini(&out);
 }
 
