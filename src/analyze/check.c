@@ -265,9 +265,12 @@ static void on_time(void *arg)
 
 static void limit_time(struct sp_check *check)
 {
-	if (check->ask.timeout_ms > 0) {
-		check->timer = sp_timer_new(check->ask.loop, on_time, check);
-		sp_timer_set(check->timer, check->ask.timeout_ms);
+	const struct sp_check_ask *ask = &check->ask;
+	int64_t left_ms = ask->began_ms + ask->timeout_ms - sp_time_mono_ms();
+
+	if (ask->timeout_ms > 0) {
+		check->timer = sp_timer_new(ask->loop, on_time, check);
+		sp_timer_set(check->timer, left_ms > 0 ? left_ms : 0);
 	}
 }
 

@@ -58,6 +58,7 @@ struct sp_check_ask {
 	int64_t timeout_ms; /* of the whole analysis; 0: none. What is not
 	                     * finished by then shows as SKIP, and so does the
 	                     * root, unless it is known to fail. */
+	int64_t began_ms;   /* mono: from when that counts */
 	/* Set by sp_check itself before the parts run: */
 	const struct sp_route *route;
 	const struct sp_plan *plan;

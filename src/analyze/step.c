@@ -229,7 +229,9 @@ void sp_step_cause(struct sp_step *step, const struct sp_verdict *verdict)
 	set_text(step, "host", verdict->host);
 	set_text(step, "address", verdict->address);
 	set_text(step, "why", verdict->evidence);
-	set_text(step, "reply", sp_str_from(line));
+	if (verdict->text.len) {
+		set_text(step, "reply", sp_str_from(line));
+	}
 	sp_json_set_cstr(step->evidence, "who", who_text(cause->culprit));
 }
 

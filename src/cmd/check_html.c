@@ -302,11 +302,13 @@ static void put_also(const struct page *p)
 /* The rule at each mail server, where mail goes at all. */
 static void put_rules(const struct page *p, const struct sp_json *tree)
 {
+	const char *word = word_of(sp_json_get_str(tree, "verdict"));
 	const struct sp_json *host;
 	size_t at = 0;
 
-	fputs("<section class=\"card pass\">\n", p->f);
-	if (!p->found.count) {
+	fprintf(p->f, "<section class=\"card %s\">\n",
+	        strcmp(word, "skip") == 0 ? word : "pass");
+	if (!p->found.count && strcmp(word, "skip") != 0) {
 		fputs("<p>Nothing was found that would have to be "
 		      "mended.</p>\n",
 		      p->f);
@@ -314,10 +316,10 @@ static void put_rules(const struct page *p, const struct sp_json *tree)
 	fputs("<dl>\n", p->f);
 	while ((host = sp_check_next_host(tree, &at))) {
 		struct sp_str rule =
-			sp_json_get_str(sp_json_get(host, "evidence"), "rule");
+			sp_plan_rule_meaning(sp_json_get(host, "evidence"));
 
 		put_in(p, "<dt>", sp_json_get_str(host, "title"), "</dt>");
-		put_in(p, "<dd>", sp_plan_rule_meaning(rule), "</dd>\n");
+		put_in(p, "<dd>", rule, "</dd>\n");
 	}
 	fputs("</dl>\n</section>\n", p->f);
 }

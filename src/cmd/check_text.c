@@ -220,12 +220,12 @@ static void put_rules(const struct page *p, const struct sp_json *check)
 	sp_buf_init(&line, TEXT_BYTES);
 	while ((host = sp_check_next_host(tree, &at))) {
 		struct sp_str rule =
-			sp_json_get_str(sp_json_get(host, "evidence"), "rule");
+			sp_plan_rule_meaning(sp_json_get(host, "evidence"));
 
 		sp_buf_reset(&line);
 		(void)sp_buf_printf(&line, SP_STR_FMT ": " SP_STR_FMT,
 		                    SP_STR_ARG(sp_json_get_str(host, "title")),
-		                    SP_STR_ARG(sp_plan_rule_meaning(rule)));
+		                    SP_STR_ARG(rule));
 		put_labelled(p, at > 2 ? "" : "The rule", sp_buf_str(&line));
 	}
 	sp_buf_fini(&line);

@@ -287,7 +287,8 @@ static int prepare_and_analyze(struct run *r)
 		return status;
 	}
 	status = r->is_address ? sp_cmd_dns_init_untested(&r->dns, r->ctx->conf)
-	                       : sp_cmd_dns_init(&r->dns, r->ctx->conf);
+	                       : sp_cmd_dns_init_within(&r->dns, r->ctx->conf,
+	                                                r->ask.timeout_ms);
 	if (!status && r->dns.direct.lookup.validator_broken) {
 		status = EXIT_NOT_RUN; /* said by the self-test */
 	}
@@ -363,6 +364,7 @@ static int run(struct sp_cmd_ctx *ctx)
 	sp_buf_init(&r.pem, 1);
 	r.started_ms = sp_time_wall_ms();
 	r.began_ms = sp_time_mono_ms();
+	r.ask.began_ms = r.began_ms;
 	status = read_target(&r);
 	if (!status) {
 		status = read_options(&r);

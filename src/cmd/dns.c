@@ -33,24 +33,47 @@ static int set_up(struct sp_cmd_dns *dns, const struct sp_conf *conf, bool says)
 	return 0;
 }
 
-int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
-                        bool says)
+static void on_time(void *arg)
+{
+	on_self_test(arg, -1, "the time was over");
+}
+
+static int set_up_and_test(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                           bool says, int64_t limit_ms)
 {
 	int status = set_up(dns, conf, says);
+	struct sp_timer *timer;
 
 	if (status) {
 		return status;
 	}
-	sp_resolver_self_test(dns->resolver, on_self_test, dns);
-	if (sp_loop_run(dns->loop)) {
-		return sp_cmd_fail(SP_EXIT_AGAIN, "event loop failed");
+	timer = sp_timer_new(dns->loop, on_time, dns);
+	if (limit_ms > 0) {
+		sp_timer_set(timer, limit_ms);
 	}
-	return 0;
+	sp_resolver_self_test(dns->resolver, on_self_test, dns);
+	status = sp_loop_run(dns->loop)
+	                 ? sp_cmd_fail(SP_EXIT_AGAIN, "event loop failed")
+	                 : 0;
+	sp_timer_free(&timer);
+	return status;
+}
+
+int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                        bool says)
+{
+	return set_up_and_test(dns, conf, says, 0);
 }
 
 int sp_cmd_dns_init(struct sp_cmd_dns *dns, const struct sp_conf *conf)
 {
-	return sp_cmd_dns_init_for(dns, conf, true);
+	return set_up_and_test(dns, conf, true, 0);
+}
+
+int sp_cmd_dns_init_within(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                           int64_t limit_ms)
+{
+	return set_up_and_test(dns, conf, true, limit_ms);
 }
 
 int sp_cmd_dns_init_untested(struct sp_cmd_dns *dns, const struct sp_conf *conf)

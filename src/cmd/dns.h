@@ -25,6 +25,9 @@ int sp_cmd_dns_init(struct sp_cmd_dns *dns, const struct sp_conf *conf);
  * nothing. */
 int sp_cmd_dns_init_for(struct sp_cmd_dns *dns, const struct sp_conf *conf,
                         bool says);
+/* The self-test fails where it takes longer; 0: no limit. */
+int sp_cmd_dns_init_within(struct sp_cmd_dns *dns, const struct sp_conf *conf,
+                           int64_t limit_ms);
 /* Without the self-test, for what needs no name. */
 int sp_cmd_dns_init_untested(struct sp_cmd_dns *dns,
                              const struct sp_conf *conf);

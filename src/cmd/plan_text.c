@@ -13,7 +13,23 @@ static const struct meaning RULES[] = {
 	{"half-dane", "TLS, and the certificate must match a TLSA record; "
                       "the MX records themselves are not signed"},
 	{"encrypt", "TLS, whatever the certificate"},
-	{"opportunistic", "TLS if it is offered, else clear text"},
+	{"opportunistic", "TLS if it is offered, else clear text; no DANE: "
+                          "nothing checks who reads the mail"},
+	{"skip", "not used"},
+	{NULL, NULL},
+};
+
+/* The same where the host's MTA-STS policy is enforced. */
+static const struct meaning ENFORCED[] = {
+	{"dane", "TLS, and the certificate must match a TLSA record"},
+	{"half-dane",
+         "TLS, and the certificate must match a TLSA record and be "
+         "one that MTA-STS trusts"},
+	{"encrypt", "TLS, with a certificate that a known authority issued for "
+                    "this name (MTA-STS)"},
+	{"opportunistic",
+         "TLS, with a certificate that a known authority issued "
+         "for this name (MTA-STS)"},
 	{"skip", "not used"},
 	{NULL, NULL},
 };
@@ -59,9 +75,13 @@ static struct sp_str meaning_of(const struct meaning *rows, struct sp_str word)
 	return word;
 }
 
-struct sp_str sp_plan_rule_meaning(struct sp_str rule)
+struct sp_str sp_plan_rule_meaning(const struct sp_json *host)
 {
-	return meaning_of(RULES, rule);
+	struct sp_str rule = sp_json_get_str(host, "rule");
+	bool enforced =
+		sp_str_eq(sp_json_get_str(host, "sts"), SP_STR("enforce"));
+
+	return meaning_of(enforced ? ENFORCED : RULES, rule);
 }
 
 void sp_put(FILE *f, const char *before, struct sp_str text, const char *after)
@@ -181,7 +201,7 @@ static void put_host(FILE *f, int indent, const struct sp_json *host)
 	indent += 2;
 	fprintf(f, "%*srule ", indent, "");
 	sp_text_put(f, rule);
-	sp_put(f, ": ", meaning_of(RULES, rule), "");
+	sp_put(f, ": ", sp_plan_rule_meaning(host), "");
 	if (!sp_str_eq(why, SP_STR("none"))) {
 		sp_put(f, " (", meaning_of(REASONS, why), ")");
 	}

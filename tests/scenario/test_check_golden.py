@@ -100,6 +100,11 @@ def test_not_run(lab, tmp_path):
     done = subprocess.run(argv, capture_output=True, timeout=120)
     assert (done.returncode, done.stdout) == (3, b""), done
     assert b"self-test" in done.stderr
+    broken.write_text(broken.read_text().replace('"200ms"', '"5m"'))
+    argv[2:2] = ["--timeout", "1s"]
+    done = subprocess.run(argv, capture_output=True, timeout=120)
+    assert (done.returncode, done.stdout) == (3, b""), done
+    assert b"the time was over" in done.stderr
 
 
 def check_step(step: dict) -> None:

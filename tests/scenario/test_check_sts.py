@@ -44,6 +44,8 @@ def test_fine(check, mail):
     assert (evidence["host"], evidence["address"]) == ("mx.fine.test", address)
     text = mail._lab.server.run("check", "--sts", "fine.test").stdout.decode()
     assert text.splitlines()[0] == "fine.test: PASS"
+    assert "a known authority issued for this name (MTA-STS)" in " ".join(text.split())
+    assert "whatever the certificate" not in text and "clear text" not in text
 
 
 MET = "met before, see the DANE validation"

@@ -16,6 +16,7 @@
 
 #include "base/mem.h"
 #include "cmd/check_text.h"
+#include "cmd/plan_text.h"
 
 #define STEP(id, verdict, code, scenario, evidence, children)                  \
 	"{\"id\":\"" id "\",\"title\":\"Title of " id                          \
@@ -235,6 +236,34 @@ static size_t count(const char *text, const char *what)
 	return n;
 }
 
+/* What holds for a host depends on its policy, too. */
+static void test_rule(void **state)
+{
+	static const struct {
+		const char *host, *found;
+	} rows[] = {
+		{"{\"rule\":\"opportunistic\",\"sts\":null}", "clear text"},
+		{"{\"rule\":\"encrypt\"}", "whatever the certificate"},
+		{"{\"rule\":\"encrypt\",\"sts\":\"enforce\"}", "MTA-STS"},
+		{"{\"rule\":\"encrypt\",\"sts\":\"testing\"}", "whatever"},
+		{"{\"rule\":\"new\",\"sts\":\"enforce\"}", "new"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct sp_json *host = NULL;
+		struct sp_str said;
+
+		assert_int_equal(sp_json_parse(sp_str_from(rows[i].host),
+		                               &SP_JSON_LIMITS_DEFAULT, &host,
+		                               NULL, 0),
+		                 0);
+		said = sp_plan_rule_meaning(host);
+		assert_non_null(strstr(said.ptr, rows[i].found));
+		sp_json_free(&host);
+	}
+}
+
 static void test_page(void **state)
 {
 	static const char *const elements[] = {"details", "summary", "div",
@@ -267,6 +296,7 @@ int main(void)
 		cmocka_unit_test(test_first_screen),
 		cmocka_unit_test(test_colour),
 		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_rule),
 		cmocka_unit_test(test_page),
 	};
 
