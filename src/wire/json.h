@@ -52,7 +52,7 @@ struct sp_json_known {
 int sp_json_write_known(const struct sp_json *value,
                         const struct sp_json_known *known, size_t known_count,
                         struct sp_buf *out);
-/* Indented by two, for people; no trailing newline. */
+/* Indented by two, for people: reals have 15 digits. No trailing newline. */
 int sp_json_write_pretty(const struct sp_json *value, struct sp_buf *out);
 
 struct sp_json_limits {
