@@ -41,6 +41,14 @@ static void end_by(struct sp_step *step, const struct growing *g,
 	            failed(&g->plan->verdict) ? SP_STEP_FAIL : SP_STEP_WARN);
 }
 
+/* A warning of the plan: not all that is published was taken. */
+static void advise_cut(struct sp_step *step, struct sp_str warning)
+{
+	if (sp_str_ends_nocase(warning, SP_STR(" than the limit"))) {
+		sp_step_advice(step, SP_ADVICE_PLAN_CUT, warning);
+	}
+}
+
 /* ---- MX ---- */
 
 static void grow_mx(struct sp_step *parent, const struct growing *g)
@@ -63,6 +71,7 @@ static void grow_mx(struct sp_step *parent, const struct growing *g)
 		end_by(step, g, failed(&plan->verdict) ? &plan->verdict : NULL);
 		return;
 	}
+	advise_cut(step, plan->warning);
 	if (plan->hosts[0].implicit) {
 		sp_step_advice(step, SP_ADVICE_MX_IMPLICIT, plan->domain);
 	}
@@ -174,6 +183,7 @@ static void grow_tlsa(struct sp_step *parent, const struct growing *g,
 		end_not_asked(step, host);
 		break;
 	case SP_TLSA_RECORDS:
+		advise_cut(step, host->warning);
 		end_records(step, host);
 		break;
 	case SP_TLSA_NODATA:

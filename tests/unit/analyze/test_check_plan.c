@@ -16,6 +16,10 @@ struct step_case {
 #define BOGUS1 "TLSA _25._tcp.mx1.d.test b scenario=rrsig-expired\n"
 #define BOGUS2 "TLSA _25._tcp.mx2.d.test b scenario=denial-unproven\n"
 
+#define EMPTY                                                                  \
+	"plan.host fail -, plan.host.address fail host-without-address, "      \
+	"plan.host.tlsa skip -, "
+
 static const struct step_case cases[] = {
 	{{"row 1", MX1 A1 T1, NULL}, ""},
 	{{"row 2", MX1 A1 "TLSA _25._tcp.mx1.d.test s 1.1.1\n", NULL},
@@ -54,6 +58,12 @@ static const struct step_case cases[] = {
 	{{"row 15", "A d.test s 192.0.2.1\nTLSA _25._tcp.d.test s 3.1.1\n",
           NULL},
          "plan.mx pass mx-implicit, "},
+	{{"more than the limit",
+          "MX d.test s 1:a.test 2:b.test 3:c.test 4:d.test 5:e.test "
+          "6:f.test 7:g.test 8:h.test 9:i.test 10:j.test 11:k.test\n",
+          NULL},
+         "plan fail host-without-address, plan.mx warn plan-cut, " EMPTY EMPTY
+                 EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY},
 	{{"row 17", "MX d.test s 0:.\n", NULL},
          "plan fail null-mx, plan.mx fail null-mx, "},
 	{{"a route that demands DANE", MX1 A1, NULL, MANDAT},
