@@ -7,7 +7,7 @@
 #define SETTINGS                                                               \
 	"hostname = \"mail.s.test\"\n"                                         \
 	"postmaster = \"postmaster@s.test\"\n"
-#define DIGEST  SETTINGS "report { digest = \"300ms\" }\n"
+#define DIGEST  SETTINGS "report { digest = \"1500ms\" }\n"
 #define AT_ONCE SETTINGS "report { digest = \"1ms\" }\n"
 
 static bool contains(struct sp_str text, const char *part)
@@ -124,7 +124,7 @@ static void test_digest(void **state)
 	hello(w, 0);
 	import(w, "a.test", "1", true, true);
 	has(mail(w).body, "Subject: TLS failures are reported for a.test\r\n");
-	go_on(w, 400);
+	go_on(w, 1700);
 	assert_int_equal(in_state(w, "messages"), 1); /* nothing new */
 	import(w, "a.test", "2", true, false);
 	import(w, "a.test", "3", true, false);
@@ -134,7 +134,7 @@ static void test_digest(void **state)
 	has(j.body, "\r\na.test\r\n"
 	            "    10 tlsa-invalid, Org??X: y (o.test)\r\n"
 	            "    4 type not told, Org??X: y (o.test)\r\n");
-	go_on(w, 400);
+	go_on(w, 1700);
 	assert_int_equal(in_state(w, "messages"), 2);
 	finish(w);
 }
