@@ -125,7 +125,8 @@ static void make_groups(struct reporting *r, size_t *group_of_rcpt)
 		sp_arena_array(&r->arena, count, sizeof(*rows));
 
 	r->groups = sp_arena_array(&r->arena, count, sizeof(*r->groups));
-	r->firsts = sp_arena_array(&r->arena, count, sizeof(*r->firsts));
+	r->firsts = sp_arena_array(&r->arena, count,
+	                           sizeof(struct sp_store_report_rcpt *));
 	for (size_t i = 0; i < count; i++) {
 		const struct sp_store_report_rcpt *rcpt = &r->report.rcpts[i];
 		struct sp_notice_group *g = group_of(r, rcpt);
