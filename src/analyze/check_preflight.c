@@ -5,19 +5,14 @@
  */
 #include "analyze/check_preflight.h"
 #include "analyze/matrix.h"
+#include "analyze/part.h"
 #include "analyze/preflight.h"
-#include "analyze/questions.h"
 #include "base/mem.h"
 #include "base/time.h"
 
 struct sp_check_preflight {
-	const struct sp_check_ask *ask;
-	sp_check_fn *fn;
-	void *arg;
-	struct sp_step *step;
-	struct sp_arena arena;
-	struct sp_questions *questions; /* owned */
-	int *numbers;                   /* of the hosts' questions; arena */
+	struct sp_part part;
+	int *numbers; /* of the hosts' questions; arena */
 	struct sp_preflight_new fresh;
 	int64_t now_ms;
 };
@@ -41,9 +36,9 @@ static void put_certificate(struct sp_check_preflight *c, struct sp_step *step,
 	}
 	sp_time_rfc3339(seen->not_before_ms, from);
 	sp_time_rfc3339(seen->not_after_ms, to);
-	sp_step_advice(
-		step, SP_ADVICE_PREFLIGHT_DATES,
-		sp_str_from(sp_arena_printf(&c->arena, "%s to %s", from, to)));
+	sp_step_advice(step, SP_ADVICE_PREFLIGHT_DATES,
+	               sp_str_from(sp_arena_printf(&c->part.arena, "%s to %s",
+	                                           from, to)));
 }
 
 /* False: it can't be read. */
@@ -52,7 +47,7 @@ static bool grow_material(struct sp_check_preflight *c)
 	bool cert = c->fresh.cert_pem.len > 0;
 	const struct sp_tls_client nothing = {0};
 	struct sp_step *step =
-		sp_step_begin(c->step, "preflight.material",
+		sp_step_begin(c->part.step, "preflight.material",
 	                      cert ? "The new certificate" : "The new key");
 	struct sp_tls_seen seen;
 	struct sp_tlsa record;
@@ -61,10 +56,10 @@ static bool grow_material(struct sp_check_preflight *c)
 
 	err = sp_tls_tlsa_make(cert ? c->fresh.cert_pem : c->fresh.key_pem,
 	                       SP_TLSA_DANE_EE, SP_TLSA_SPKI, SP_TLSA_SHA256,
-	                       &c->arena, &record, why, sizeof(why));
+	                       &c->part.arena, &record, why, sizeof(why));
 	if (!err && cert) {
 		err = sp_tls_verify_chain(c->fresh.cert_pem, &nothing,
-		                          c->now_ms, &c->arena, &seen, why,
+		                          c->now_ms, &c->part.arena, &seen, why,
 		                          sizeof(why));
 	}
 	if (err) {
@@ -72,7 +67,7 @@ static bool grow_material(struct sp_check_preflight *c)
 		               sp_str_from(why));
 	} else {
 		sp_json_set_cstr(sp_step_evidence(step), "record",
-		                 sp_tlsa_format(&record, &c->arena));
+		                 sp_tlsa_format(&record, &c->part.arena));
 	}
 	if (!err && cert) {
 		put_certificate(c, step, &seen);
@@ -89,8 +84,8 @@ static struct sp_str owner_of(struct sp_check_preflight *c,
 	return host->tlsa_owner.len
 	               ? host->tlsa_owner
 	               : sp_str_from(sp_arena_printf(
-				 &c->arena, "_%u._tcp." SP_STR_FMT,
-				 (unsigned)c->ask->route->plan.port,
+				 &c->part.arena, "_%u._tcp." SP_STR_FMT,
+				 (unsigned)c->part.ask->route->plan.port,
 				 SP_STR_ARG(host->name)));
 }
 
@@ -98,7 +93,7 @@ static void put_times(struct sp_check_preflight *c, struct sp_json *e,
                       size_t index)
 {
 	const struct sp_dns_answer *a =
-		sp_questions_answer(c->questions, c->numbers[index]);
+		sp_questions_answer(c->part.questions, c->numbers[index]);
 
 	if (sp_answer_has(a)) {
 		sp_json_set_int(e, "ttl_s", a->ttl_s);
@@ -113,11 +108,12 @@ static void put_preflight(struct sp_check_preflight *c, struct sp_step *step,
 	struct sp_json *e = sp_step_evidence(step);
 	struct sp_json *remove = sp_json_array();
 
-	sp_json_set_str(e, "record", sp_matrix_line(owner, &p->add, &c->arena));
+	sp_json_set_str(e, "record",
+	                sp_matrix_line(owner, &p->add, &c->part.arena));
 	sp_json_set_bool(e, "published", p->own);
 	for (size_t i = 0; i < p->remove_count; i++) {
 		sp_json_add_str(remove, sp_matrix_line(owner, &p->remove[i],
-		                                       &c->arena));
+		                                       &c->part.arena));
 	}
 	sp_json_set(e, "other_records", remove);
 }
@@ -144,7 +140,7 @@ static void grow_issuer(struct sp_check_preflight *c, struct sp_step *parent,
 		return;
 	}
 	sp_json_set_str(sp_step_evidence(step), "record",
-	                sp_matrix_line(owner, &p->issuer_of, &c->arena));
+	                sp_matrix_line(owner, &p->issuer_of, &c->part.arena));
 	sp_json_set_bool(sp_step_evidence(step), "passes",
 	                 p->issuer == SP_PREFLIGHT_ISSUER_PASSES);
 	sp_step_cause(step, &p->issuer_verdict);
@@ -155,9 +151,9 @@ static void grow_issuer(struct sp_check_preflight *c, struct sp_step *parent,
 
 static void grow_host(struct sp_check_preflight *c, size_t index)
 {
-	const struct sp_plan_host *host = &c->ask->plan->hosts[index];
+	const struct sp_plan_host *host = &c->part.ask->plan->hosts[index];
 	struct sp_str owner = owner_of(c, host);
-	struct sp_step *step = sp_step_begin(c->step, "preflight.host",
+	struct sp_step *step = sp_step_begin(c->part.step, "preflight.host",
 	                                     "The change at " SP_STR_FMT,
 	                                     SP_STR_ARG(host->name));
 	struct sp_preflight p;
@@ -165,9 +161,9 @@ static void grow_host(struct sp_check_preflight *c, size_t index)
 
 	sp_json_set_str(sp_step_evidence(step), "host", host->name);
 	if (host->rule == SP_RULE_SKIP ||
-	    sp_preflight_look(&c->fresh, host,
-	                      sp_route_judge(c->ask->conf).profile, c->now_ms,
-	                      &c->arena, &p, why, sizeof(why))) {
+	    sp_preflight_look(
+		    &c->fresh, host, sp_route_judge(c->part.ask->conf).profile,
+		    c->now_ms, &c->part.arena, &p, why, sizeof(why))) {
 		sp_json_set_cstr(sp_step_evidence(step), "note",
 		                 "this host is not used, see the plan");
 		sp_step_end(step, SP_STEP_SKIP);
@@ -180,7 +176,7 @@ static void grow_host(struct sp_check_preflight *c, size_t index)
 		sp_step_cause(step, &p.verdict);
 	} else {
 		sp_step_advice(step, sp_preflight_advice(&p),
-		               sp_matrix_line(owner, &p.add, &c->arena));
+		               sp_matrix_line(owner, &p.add, &c->part.arena));
 	}
 	sp_step_finish(step);
 }
@@ -193,12 +189,11 @@ static void on_answers(void *arg)
 
 	c->now_ms = sp_time_wall_ms();
 	if (grow_material(c)) {
-		for (size_t i = 0; i < c->ask->plan->host_count; i++) {
+		for (size_t i = 0; i < c->part.ask->plan->host_count; i++) {
 			grow_host(c, i);
 		}
 	}
-	sp_step_finish(c->step);
-	c->fn(c->arg);
+	sp_part_end(&c->part);
 }
 
 struct sp_check_preflight *
@@ -208,35 +203,31 @@ sp_check_preflight_new(const struct sp_check_ask *ask, struct sp_step *parent,
 	struct sp_check_preflight *c = SP_NEW(struct sp_check_preflight);
 	const struct sp_plan *plan = ask->plan;
 
-	c->ask = ask;
-	c->fn = fn;
-	c->arg = arg;
 	c->fresh =
 		(struct sp_preflight_new){ask->new_cert_pem, ask->new_key_pem};
-	sp_arena_init(&c->arena);
-	c->questions = sp_questions_new(ask->loop, ask->lookup);
-	c->step = sp_step_begin(parent, "preflight",
-	                        "Before a change of certificate");
-	c->numbers = sp_arena_array(&c->arena, plan->host_count + 1,
+	sp_part_init(&c->part, ask,
+	             sp_step_begin(parent, "preflight",
+	                           "Before a change of certificate"),
+	             fn, arg);
+	c->numbers = sp_arena_array(&c->part.arena, plan->host_count + 1,
 	                            sizeof(*c->numbers));
 	for (size_t i = 0; i < plan->host_count; i++) {
 		struct sp_str owner = owner_of(c, &plan->hosts[i]);
 
 		c->numbers[i] =
 			sp_dns_name_valid(owner) && !plan->hosts[i].literal
-				? sp_questions_add(c->questions, owner,
+				? sp_questions_add(c->part.questions, owner,
 		                                   SP_DNS_TYPE_TLSA)
 				: -1;
 	}
-	sp_questions_go(c->questions, on_answers, c);
+	sp_questions_go(c->part.questions, on_answers, c);
 	return c;
 }
 
 void sp_check_preflight_free(struct sp_check_preflight **part)
 {
 	if (*part) {
-		sp_questions_free(&(*part)->questions);
-		sp_arena_fini(&(*part)->arena);
+		sp_part_fini(&(*part)->part);
 		SP_FREE(part);
 	}
 }

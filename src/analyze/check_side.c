@@ -5,7 +5,8 @@
  * top-level domain is not asked.
  */
 #include "analyze/check_side.h"
-#include "analyze/questions.h"
+#include "analyze/part.h"
+#include "analyze/txt_record.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "wire/address.h"
@@ -15,12 +16,7 @@
 #define ABOVE_MAX 8 /* domains asked for DMARC */
 
 struct sp_check_side {
-	const struct sp_check_ask *ask;
-	sp_check_fn *fn;
-	void *arg;
-	struct sp_step *step;
-	struct sp_arena arena;
-	struct sp_questions *questions; /* owned */
+	struct sp_part part;
 	int spf;
 	int dmarc[ABOVE_MAX];
 	size_t dmarc_count;
@@ -29,55 +25,20 @@ struct sp_check_side {
 
 /* ---- records ---- */
 
-struct records {
-	struct sp_str *list;
-	size_t count;
-};
-
-static struct records records_of(struct sp_check_side *c,
-                                 const struct sp_dns_answer *a)
+/* Those of a kind; other TXT records are nobody's business here. */
+static void put_kind(struct sp_check_side *c, struct sp_step *step,
+                     const struct sp_txt_records *all, struct sp_str begin)
 {
-	struct records r = {.count = a->record_count};
+	struct sp_txt_records some = {0};
 
-	r.list = sp_arena_array(&c->arena, r.count + 1, sizeof(*r.list));
-	for (size_t i = 0; i < r.count; i++) {
-		r.list[i] = a->records[i].data;
-	}
-	return r;
-}
-
-static void put_records(struct sp_step *step, const struct records *r,
-                        struct sp_str begin)
-{
-	struct sp_json *list = sp_json_array();
-
-	for (size_t i = 0; i < r->count; i++) {
-		if (sp_str_starts_nocase(r->list[i], begin)) {
-			sp_json_add_str(list, r->list[i]);
+	some.list = sp_arena_array(&c->part.arena, all->count + 1,
+	                           sizeof(*some.list));
+	for (size_t i = 0; i < all->count; i++) {
+		if (sp_str_starts_nocase(all->list[i], begin)) {
+			some.list[some.count++] = all->list[i];
 		}
 	}
-	sp_json_set(sp_step_evidence(step), "records", list);
-}
-
-/* An answer that says something; else the step is ended. */
-static bool is_answered(struct sp_step *step, const struct sp_dns_answer *a)
-{
-	sp_json_set_cstr(sp_step_evidence(step), "dnssec",
-	                 sp_dnssec_text(a->dnssec));
-	if (sp_answer_said(a)) {
-		return true;
-	}
-	sp_json_set_text(sp_step_evidence(step), "why", a->why);
-	sp_step_advice(step, SP_ADVICE_SIDE_FAILED, a->name);
-	sp_step_finish(step);
-	return false;
-}
-
-static void refuse(struct sp_step *step, enum sp_advice_id advice,
-                   const char *why)
-{
-	sp_json_set_cstr(sp_step_evidence(step), "why", why);
-	sp_step_advice(step, advice, sp_str_from(why));
+	sp_txt_record_put(step, &some);
 }
 
 /* ---- SPF ---- */
@@ -85,25 +46,25 @@ static void refuse(struct sp_step *step, enum sp_advice_id advice,
 static void grow_spf(struct sp_check_side *c)
 {
 	const struct sp_dns_answer *a =
-		sp_questions_answer(c->questions, c->spf);
+		sp_questions_answer(c->part.questions, c->spf);
 	struct sp_step *step =
-		sp_step_begin(c->step, "side.spf", "SPF record of " SP_STR_FMT,
-	                      SP_STR_ARG(a->name));
+		sp_step_begin(c->part.step, "side.spf",
+	                      "SPF record of " SP_STR_FMT, SP_STR_ARG(a->name));
 	char why[SP_TXT_FIELD_WHY_MAX] = "";
-	struct records r;
+	struct sp_txt_records r;
 	struct sp_spf spf;
 	int err;
 
-	if (!is_answered(step, a)) {
+	if (!sp_txt_record_said(step, a, SP_ADVICE_SIDE_FAILED)) {
 		return;
 	}
-	r = records_of(c, a);
-	put_records(step, &r, SP_STR("v=spf1"));
+	r = sp_txt_record_list(a, &c->part.arena);
+	put_kind(c, step, &r, SP_STR("v=spf1"));
 	err = sp_spf_parse(r.list, r.count, &spf, why);
 	if (err == SP_ENOTFOUND) {
 		sp_step_advice(step, SP_ADVICE_SPF_ABSENT, a->name);
 	} else if (err) {
-		refuse(step, SP_ADVICE_SPF_INVALID, why);
+		sp_txt_record_refuse(step, SP_ADVICE_SPF_INVALID, why);
 	} else if (spf.all == '+') {
 		sp_step_advice(step, SP_ADVICE_SPF_ALL, a->name);
 	}
@@ -116,43 +77,44 @@ static const struct sp_dns_answer *find_dmarc(struct sp_check_side *c)
 {
 	for (size_t i = 0; i < c->dmarc_count; i++) {
 		const struct sp_dns_answer *a =
-			sp_questions_answer(c->questions, c->dmarc[i]);
+			sp_questions_answer(c->part.questions, c->dmarc[i]);
 		struct sp_dmarc dmarc;
-		struct records r;
+		struct sp_txt_records r;
 
 		if (!sp_answer_said(a)) {
 			return a;
 		}
-		r = records_of(c, a);
+		r = sp_txt_record_list(a, &c->part.arena);
 		if (sp_dmarc_parse(r.list, r.count, &dmarc, NULL) !=
 		    SP_ENOTFOUND) {
 			return a;
 		}
 	}
-	return sp_questions_answer(c->questions, c->dmarc[0]);
+	return sp_questions_answer(c->part.questions, c->dmarc[0]);
 }
 
 static void grow_dmarc(struct sp_check_side *c)
 {
 	const struct sp_dns_answer *a = find_dmarc(c);
-	struct sp_step *step = sp_step_begin(c->step, "side.dmarc",
+	struct sp_step *step = sp_step_begin(c->part.step, "side.dmarc",
 	                                     "DMARC record at " SP_STR_FMT,
 	                                     SP_STR_ARG(a->name));
 	char why[SP_TXT_FIELD_WHY_MAX] = "";
 	struct sp_dmarc dmarc;
-	struct records r;
+	struct sp_txt_records r;
 	int err;
 
-	if (!is_answered(step, a)) {
+	if (!sp_txt_record_said(step, a, SP_ADVICE_SIDE_FAILED)) {
 		return;
 	}
-	r = records_of(c, a);
-	put_records(step, &r, SP_STR("v=DMARC1"));
+	r = sp_txt_record_list(a, &c->part.arena);
+	put_kind(c, step, &r, SP_STR("v=DMARC1"));
 	err = sp_dmarc_parse(r.list, r.count, &dmarc, why);
 	if (err == SP_ENOTFOUND) {
-		sp_step_advice(step, SP_ADVICE_DMARC_ABSENT, c->ask->target);
+		sp_step_advice(step, SP_ADVICE_DMARC_ABSENT,
+		               c->part.ask->target);
 	} else if (err) {
-		refuse(step, SP_ADVICE_DMARC_INVALID, why);
+		sp_txt_record_refuse(step, SP_ADVICE_DMARC_INVALID, why);
 	} else {
 		sp_json_set_str(sp_step_evidence(step), "policy", dmarc.policy);
 	}
@@ -163,17 +125,20 @@ static void grow_dmarc(struct sp_check_side *c)
 
 /* RFC 6376 3.6.2.2: what comes of several records is undefined. */
 static void read_key(struct sp_check_side *c, struct sp_step *step,
-                     const struct records *r)
+                     const struct sp_txt_records *r)
 {
 	char why[SP_DKIM_WHY_MAX] = "";
 	struct sp_dkim_record key;
 
 	if (r->count != 1) {
-		refuse(step, SP_ADVICE_DKIM_INVALID, "more than one record");
-	} else if (sp_dkim_record_parse(r->list[0], &c->arena, &key, why)) {
-		refuse(step, SP_ADVICE_DKIM_INVALID, why);
+		sp_txt_record_refuse(step, SP_ADVICE_DKIM_INVALID,
+		                     "more than one record");
+	} else if (sp_dkim_record_parse(r->list[0], &c->part.arena, &key,
+	                                why)) {
+		sp_txt_record_refuse(step, SP_ADVICE_DKIM_INVALID, why);
 	} else if (!key.key.len) {
-		refuse(step, SP_ADVICE_DKIM_INVALID, "the key is revoked");
+		sp_txt_record_refuse(step, SP_ADVICE_DKIM_INVALID,
+		                     "the key is revoked");
 	} else {
 		sp_json_set_cstr(sp_step_evidence(step), "type",
 		                 sp_dkim_key_type_text(key.type));
@@ -185,20 +150,20 @@ static void read_key(struct sp_check_side *c, struct sp_step *step,
 static void grow_dkim(struct sp_check_side *c)
 {
 	const struct sp_dns_answer *a =
-		sp_questions_answer(c->questions, c->dkim);
+		sp_questions_answer(c->part.questions, c->dkim);
 	struct sp_step *step;
-	struct records r;
+	struct sp_txt_records r;
 
 	if (!a) {
 		return;
 	}
-	step = sp_step_begin(c->step, "side.dkim", "DKIM key at " SP_STR_FMT,
-	                     SP_STR_ARG(a->name));
-	if (!is_answered(step, a)) {
+	step = sp_step_begin(c->part.step, "side.dkim",
+	                     "DKIM key at " SP_STR_FMT, SP_STR_ARG(a->name));
+	if (!sp_txt_record_said(step, a, SP_ADVICE_SIDE_FAILED)) {
 		return;
 	}
-	r = records_of(c, a);
-	put_records(step, &r, SP_STR(""));
+	r = sp_txt_record_list(a, &c->part.arena);
+	sp_txt_record_put(step, &r);
 	if (r.count == 0) {
 		sp_step_advice(step, SP_ADVICE_DKIM_ABSENT, a->name);
 	} else {
@@ -216,38 +181,24 @@ static void on_answers(void *arg)
 	grow_spf(c);
 	grow_dmarc(c);
 	grow_dkim(c);
-	sp_step_finish(c->step);
-	c->fn(c->arg);
+	sp_part_end(&c->part);
 }
 
 static void on_no_domain(void *arg)
 {
 	struct sp_check_side *c = arg;
 
-	sp_json_set_cstr(sp_step_evidence(c->step), "note",
-	                 "only a domain has such records");
-	sp_step_end(c->step, SP_STEP_SKIP);
-	c->fn(c->arg);
-}
-
-static int ask_txt(struct sp_check_side *c, const char *prefix,
-                   struct sp_str domain)
-{
-	struct sp_str name = sp_str_from(sp_arena_printf(
-		&c->arena, "%s" SP_STR_FMT, prefix, SP_STR_ARG(domain)));
-
-	return sp_dns_name_valid(name)
-	               ? sp_questions_add(c->questions, name, SP_DNS_TYPE_TXT)
-	               : -1;
+	sp_part_skip(&c->part, "only a domain has such records");
 }
 
 static void ask_dmarc(struct sp_check_side *c)
 {
-	struct sp_str domain = c->ask->target;
+	struct sp_str domain = c->part.ask->target;
 	struct sp_str label;
 
 	do {
-		int number = ask_txt(c, "_dmarc.", domain);
+		int number =
+			sp_txt_record_ask(c->part.questions, "_dmarc.", domain);
 
 		if (number >= 0) {
 			c->dmarc[c->dmarc_count++] = number;
@@ -259,15 +210,16 @@ static void ask_dmarc(struct sp_check_side *c)
 
 static void ask_dkim(struct sp_check_side *c)
 {
-	struct sp_str selector = c->ask->dkim_selector;
+	struct sp_str selector = c->part.ask->dkim_selector;
 
 	c->dkim = -1;
 	if (selector.len) {
-		c->dkim = ask_txt(c,
-		                  sp_arena_printf(&c->arena,
-		                                  SP_STR_FMT "._domainkey.",
-		                                  SP_STR_ARG(selector)),
-		                  c->ask->target);
+		c->dkim = sp_txt_record_ask(
+			c->part.questions,
+			sp_arena_printf(&c->part.arena,
+		                        SP_STR_FMT "._domainkey.",
+		                        SP_STR_ARG(selector)),
+			c->part.ask->target);
 	}
 }
 
@@ -279,20 +231,18 @@ struct sp_check_side *sp_check_side_new(const struct sp_check_ask *ask,
 {
 	struct sp_check_side *c = SP_NEW(struct sp_check_side);
 
-	c->ask = ask;
-	c->fn = fn;
-	c->arg = arg;
-	sp_arena_init(&c->arena);
-	c->questions = sp_questions_new(ask->loop, ask->lookup);
-	c->step = sp_step_begin(parent, "side",
-	                        "Beside it: SPF, DMARC and DKIM of " SP_STR_FMT,
-	                        SP_STR_ARG(ask->target));
+	sp_part_init(
+		&c->part, ask,
+		sp_step_begin(parent, "side",
+	                      "Beside it: SPF, DMARC and DKIM of " SP_STR_FMT,
+	                      SP_STR_ARG(ask->target)),
+		fn, arg);
 	if (!sp_domain_is_literal(ask->target)) {
-		c->spf = ask_txt(c, "", ask->target);
+		c->spf = sp_txt_record_ask(c->part.questions, "", ask->target);
 		ask_dmarc(c);
 		ask_dkim(c);
 	}
-	sp_questions_go(c->questions,
+	sp_questions_go(c->part.questions,
 	                c->dmarc_count ? on_answers : on_no_domain, c);
 	return c;
 }
@@ -300,8 +250,7 @@ struct sp_check_side *sp_check_side_new(const struct sp_check_ask *ask,
 void sp_check_side_free(struct sp_check_side **part)
 {
 	if (*part) {
-		sp_questions_free(&(*part)->questions);
-		sp_arena_fini(&(*part)->arena);
+		sp_part_fini(&(*part)->part);
 		SP_FREE(part);
 	}
 }

@@ -10,8 +10,9 @@
  * fails.
  */
 #include "analyze/check_sts.h"
-#include "analyze/questions.h"
+#include "analyze/part.h"
 #include "analyze/sts_dials.h"
+#include "analyze/txt_record.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "deliver/sts_fetch.h"
@@ -21,15 +22,10 @@
 #define UNUSED_MAX     16     /* shown one by one */
 
 struct sp_check_sts {
-	const struct sp_check_ask *ask;
-	sp_check_fn *fn;
-	void *arg;
-	struct sp_step *step;
-	struct sp_arena arena;
-	struct sp_questions *questions; /* owned */
-	int txt;                        /* number of the question */
-	struct sp_sts_dials *dials;     /* owned */
-	struct sp_verdict worst;        /* of the hosts */
+	struct sp_part part;
+	int txt;                    /* its number; negative: not asked */
+	struct sp_sts_dials *dials; /* owned */
+	struct sp_verdict worst;    /* of the hosts */
 };
 
 static bool failed(const struct sp_verdict *v)
@@ -37,45 +33,22 @@ static bool failed(const struct sp_verdict *v)
 	return v->class != SP_VERDICT_DELIVERED;
 }
 
-static void note(struct sp_step *step, const char *text)
-{
-	sp_json_set_cstr(sp_step_evidence(step), "note", text);
-	sp_step_end(step, SP_STEP_SKIP);
-}
-
 /* ---- the TXT record ---- */
-
-static struct sp_str *records_of(struct sp_check_sts *c,
-                                 const struct sp_dns_answer *a,
-                                 struct sp_json *list)
-{
-	struct sp_str *records =
-		sp_arena_array(&c->arena, a->record_count, sizeof(*records));
-
-	for (size_t i = 0; i < a->record_count; i++) {
-		records[i] = a->records[i].data;
-		sp_json_add_str(list, records[i]);
-	}
-	return records;
-}
 
 /* False: there is no MTA-STS. */
 static bool read_records(struct sp_check_sts *c, struct sp_step *step,
                          const struct sp_dns_answer *a)
 {
-	struct sp_json *list = sp_json_array();
-	struct sp_str *records = records_of(c, a, list);
+	struct sp_txt_records r = sp_txt_record_list(a, &c->part.arena);
 	char why[SP_STS_WHY_MAX] = "";
 	struct sp_str id;
-	int err = sp_sts_txt_parse(records, a->record_count, &id, why);
+	int err = sp_sts_txt_parse(r.list, r.count, &id, why);
 
-	sp_json_set(sp_step_evidence(step), "records", list);
+	sp_txt_record_put(step, &r);
 	if (err == SP_ENOTFOUND) {
-		sp_step_advice(step, SP_ADVICE_STS_ABSENT, c->ask->target);
+		sp_step_advice(step, SP_ADVICE_STS_ABSENT, c->part.ask->target);
 	} else if (err) {
-		sp_json_set_cstr(sp_step_evidence(step), "why", why);
-		sp_step_advice(step, SP_ADVICE_STS_TXT_INVALID,
-		               sp_str_from(why));
+		sp_txt_record_refuse(step, SP_ADVICE_STS_TXT_INVALID, why);
 	} else {
 		sp_json_set_str(sp_step_evidence(step), "id", id);
 	}
@@ -85,20 +58,16 @@ static bool read_records(struct sp_check_sts *c, struct sp_step *step,
 static bool grow_txt(struct sp_check_sts *c)
 {
 	const struct sp_dns_answer *a =
-		sp_questions_answer(c->questions, c->txt);
+		sp_questions_answer(c->part.questions, c->txt);
 	struct sp_step *step =
-		sp_step_begin(c->step, "sts.txt", "TXT record at " SP_STR_FMT,
-	                      SP_STR_ARG(a->name));
-	bool good = false;
+		sp_step_begin(c->part.step, "sts.txt",
+	                      "TXT record at " SP_STR_FMT, SP_STR_ARG(a->name));
+	bool good;
 
-	sp_json_set_cstr(sp_step_evidence(step), "dnssec",
-	                 sp_dnssec_text(a->dnssec));
-	if (!sp_answer_said(a)) {
-		sp_json_set_text(sp_step_evidence(step), "why", a->why);
-		sp_step_advice(step, SP_ADVICE_STS_TXT_FAILED, a->name);
-	} else {
-		good = read_records(c, step, a);
+	if (!sp_txt_record_said(step, a, SP_ADVICE_STS_TXT_FAILED)) {
+		return false;
 	}
+	good = read_records(c, step, a);
 	sp_step_finish(step);
 	return good;
 }
@@ -121,13 +90,14 @@ static void put_policy(struct sp_json *e, const struct sp_sts_kept *kept)
 
 static void grow_mode(struct sp_check_sts *c, const struct sp_sts_policy *p)
 {
-	struct sp_step *step = sp_step_begin(c->step, "sts.mode", "Mode %s",
-	                                     sp_sts_mode_text(p->mode));
+	struct sp_step *step = sp_step_begin(
+		c->part.step, "sts.mode", "Mode %s", sp_sts_mode_text(p->mode));
 
 	if (p->mode == SP_STS_TESTING) {
-		sp_step_advice(step, SP_ADVICE_STS_TESTING, c->ask->target);
+		sp_step_advice(step, SP_ADVICE_STS_TESTING,
+		               c->part.ask->target);
 	} else if (p->mode == SP_STS_NONE) {
-		sp_step_advice(step, SP_ADVICE_STS_NONE, c->ask->target);
+		sp_step_advice(step, SP_ADVICE_STS_NONE, c->part.ask->target);
 	}
 	sp_step_finish(step);
 }
@@ -135,10 +105,10 @@ static void grow_mode(struct sp_check_sts *c, const struct sp_sts_policy *p)
 static void grow_max_age(struct sp_check_sts *c, const struct sp_sts_policy *p)
 {
 	struct sp_step *step =
-		sp_step_begin(c->step, "sts.max_age", "Kept for %u seconds",
-	                      (unsigned)p->max_age_s);
+		sp_step_begin(c->part.step, "sts.max_age",
+	                      "Kept for %u seconds", (unsigned)p->max_age_s);
 	struct sp_str age = sp_str_from(sp_arena_printf(
-		&c->arena, "%u seconds", (unsigned)p->max_age_s));
+		&c->part.arena, "%u seconds", (unsigned)p->max_age_s));
 
 	if (p->mode == SP_STS_NONE) {
 		; /* it is to be forgotten */
@@ -153,9 +123,9 @@ static void grow_max_age(struct sp_check_sts *c, const struct sp_sts_policy *p)
 /* Why it could not be had: alone no reason to hold mail back. */
 static void grow_trouble(struct sp_check_sts *c, struct sp_step *step)
 {
-	const struct sp_plan_sts *sts = &c->ask->plan->sts;
+	const struct sp_plan_sts *sts = &c->part.ask->plan->sts;
 	struct sp_verdict v = sp_verdict_from_cause(
-		sts->trouble, c->ask->target, sts->note, &c->arena);
+		sts->trouble, c->part.ask->target, sts->note, &c->part.arena);
 
 	v.evidence = sts->note;
 	sp_step_cause(step, &v);
@@ -164,12 +134,12 @@ static void grow_trouble(struct sp_check_sts *c, struct sp_step *step)
 
 static void grow_policy(struct sp_check_sts *c)
 {
-	const struct sp_plan_sts *sts = &c->ask->plan->sts;
-	struct sp_str url =
-		sp_sts_url(c->ask->conf, c->ask->route->domain, &c->arena);
+	const struct sp_plan_sts *sts = &c->part.ask->plan->sts;
+	struct sp_str url = sp_sts_url(
+		c->part.ask->conf, c->part.ask->route->domain, &c->part.arena);
 	struct sp_step *step =
-		sp_step_begin(c->step, "sts.policy", "Policy at " SP_STR_FMT,
-	                      SP_STR_ARG(url));
+		sp_step_begin(c->part.step, "sts.policy",
+	                      "Policy at " SP_STR_FMT, SP_STR_ARG(url));
 
 	sp_json_set_str(sp_step_evidence(step), "url", url);
 	if (sts->known) {
@@ -178,7 +148,8 @@ static void grow_policy(struct sp_check_sts *c)
 	if (sts->trouble != SP_CAUSE_NONE) {
 		grow_trouble(c, step);
 	} else if (!sts->known) {
-		note(step, "not fetched");
+		sp_json_set_cstr(sp_step_evidence(step), "note", "not fetched");
+		sp_step_end(step, SP_STEP_SKIP);
 	} else {
 		sp_step_finish(step);
 		grow_mode(c, &sts->policy.policy);
@@ -198,10 +169,10 @@ static void note_worst(struct sp_check_sts *c, const struct sp_verdict *v)
 
 static void grow_host(struct sp_check_sts *c, const struct sp_plan_host *host)
 {
-	const struct sp_sts_policy *p = &c->ask->plan->sts.policy.policy;
-	struct sp_step *step =
-		sp_step_begin(c->step, "sts.mx", SP_STR_FMT " in the policy",
-	                      SP_STR_ARG(host->name));
+	const struct sp_sts_policy *p = &c->part.ask->plan->sts.policy.policy;
+	struct sp_step *step = sp_step_begin(c->part.step, "sts.mx",
+	                                     SP_STR_FMT " in the policy",
+	                                     SP_STR_ARG(host->name));
 	bool covered = sp_sts_policy_covers(p, host->name);
 	struct sp_verdict v = {.class = SP_VERDICT_DELIVERED};
 
@@ -214,8 +185,8 @@ static void grow_host(struct sp_check_sts *c, const struct sp_plan_host *host)
 	v = failed(&host->sts_found)
 	            ? host->sts_found
 	            : sp_verdict_from_cause(SP_CAUSE_STS_MX_NOT_LISTED,
-	                                    c->ask->target, (struct sp_str){0},
-	                                    &c->arena);
+	                                    c->part.ask->target,
+	                                    (struct sp_str){0}, &c->part.arena);
 	v.host = host->name;
 	note_worst(c, &v);
 	sp_step_cause(step, &v);
@@ -237,7 +208,7 @@ static bool is_used(const struct sp_plan *plan, struct sp_str pattern)
 
 static void grow_unused(struct sp_check_sts *c)
 {
-	const struct sp_plan *plan = c->ask->plan;
+	const struct sp_plan *plan = c->part.ask->plan;
 	const struct sp_sts_policy *p = &plan->sts.policy.policy;
 	size_t shown = 0;
 
@@ -248,7 +219,7 @@ static void grow_unused(struct sp_check_sts *c)
 			continue;
 		}
 		shown++;
-		step = sp_step_begin(c->step, "sts.unused",
+		step = sp_step_begin(c->part.step, "sts.unused",
 		                     "Policy names " SP_STR_FMT,
 		                     SP_STR_ARG(p->mx[i]));
 		sp_step_advice(step, SP_ADVICE_STS_MX_UNUSED, p->mx[i]);
@@ -262,7 +233,7 @@ static void grow_unused(struct sp_check_sts *c)
  * of its addresses holds what the policy demands. */
 static bool passes(const struct sp_check_sts *c)
 {
-	const struct sp_plan *plan = c->ask->plan;
+	const struct sp_plan *plan = c->part.ask->plan;
 
 	for (size_t i = 0; i < plan->host_count; i++) {
 		if (plan->hosts[i].rule == SP_RULE_DANE) {
@@ -275,41 +246,40 @@ static bool passes(const struct sp_check_sts *c)
 static void end(void *arg)
 {
 	struct sp_check_sts *c = arg;
-	const struct sp_plan_sts *sts = &c->ask->plan->sts;
+	const struct sp_plan_sts *sts = &c->part.ask->plan->sts;
 
 	if (c->dials) {
 		note_worst(c, sp_sts_dials_worst(c->dials));
 	}
 	if (sts->known && sts->policy.policy.mode == SP_STS_ENFORCE &&
 	    failed(&c->worst) && !passes(c)) {
-		sp_step_cause(c->step, &c->worst);
+		sp_step_cause(c->part.step, &c->worst);
 	}
-	sp_step_finish(c->step);
-	c->fn(c->arg);
+	sp_part_end(&c->part);
 }
 
 static void check_hosts(struct sp_check_sts *c)
 {
-	const struct sp_plan *plan = c->ask->plan;
+	const struct sp_plan *plan = c->part.ask->plan;
 	const struct sp_sts_dials_ask ask = {
-		.loop = c->ask->loop,
-		.conf = c->ask->conf,
+		.loop = c->part.ask->loop,
+		.conf = c->part.ask->conf,
 		.plan = plan,
-		.port = c->ask->route->plan.port,
-		.tries = c->ask->saw->tries,
+		.port = c->part.ask->route->plan.port,
+		.tries = c->part.ask->saw->tries,
 	};
 
 	for (size_t i = 0; i < plan->host_count; i++) {
 		grow_host(c, &plan->hosts[i]);
 	}
 	grow_unused(c);
-	c->dials = sp_sts_dials_new(&ask, c->step, end, c);
+	c->dials = sp_sts_dials_new(&ask, c->part.step, end, c);
 }
 
 static void on_txt(void *arg)
 {
 	struct sp_check_sts *c = arg;
-	const struct sp_plan_sts *sts = &c->ask->plan->sts;
+	const struct sp_plan_sts *sts = &c->part.ask->plan->sts;
 
 	if (grow_txt(c) || sts->known) {
 		grow_policy(c);
@@ -325,11 +295,11 @@ static void on_nothing(void *arg)
 {
 	struct sp_check_sts *c = arg;
 
-	note(c->step, c->ask->route->mta_sts
-	                      ? "only a domain can have a policy"
-	                      : "no policy is looked for: a route turns it "
-	                        "off, or a mail server was named");
-	c->fn(c->arg);
+	sp_part_skip(&c->part,
+	             c->part.ask->route->mta_sts
+	                     ? "only a domain can have a policy"
+	                     : "no policy is looked for: a route turns it "
+	                       "off, or a mail server was named");
 }
 
 struct sp_check_sts *sp_check_sts_new(const struct sp_check_ask *ask,
@@ -337,23 +307,16 @@ struct sp_check_sts *sp_check_sts_new(const struct sp_check_ask *ask,
                                       void *arg)
 {
 	struct sp_check_sts *c = SP_NEW(struct sp_check_sts);
-	struct sp_str owner;
 
-	c->ask = ask;
-	c->fn = fn;
-	c->arg = arg;
-	sp_arena_init(&c->arena);
-	c->questions = sp_questions_new(ask->loop, ask->lookup);
-	c->step = sp_step_begin(parent, "sts", "MTA-STS of " SP_STR_FMT,
-	                        SP_STR_ARG(ask->route->domain));
-	owner = sp_str_from(sp_arena_printf(&c->arena, "_mta-sts." SP_STR_FMT,
-	                                    SP_STR_ARG(ask->route->domain)));
-	if (!ask->route->mta_sts || !sp_dns_name_valid(owner)) {
-		sp_questions_go(c->questions, on_nothing, c);
-		return c;
-	}
-	c->txt = sp_questions_add(c->questions, owner, SP_DNS_TYPE_TXT);
-	sp_questions_go(c->questions, on_txt, c);
+	sp_part_init(&c->part, ask,
+	             sp_step_begin(parent, "sts", "MTA-STS of " SP_STR_FMT,
+	                           SP_STR_ARG(ask->route->domain)),
+	             fn, arg);
+	c->txt = ask->route->mta_sts
+	                 ? sp_txt_record_ask(c->part.questions, "_mta-sts.",
+	                                     ask->route->domain)
+	                 : SP_ENOTFOUND;
+	sp_questions_go(c->part.questions, c->txt < 0 ? on_nothing : on_txt, c);
 	return c;
 }
 
@@ -365,7 +328,6 @@ void sp_check_sts_free(struct sp_check_sts **part)
 		return;
 	}
 	sp_sts_dials_free(&c->dials);
-	sp_questions_free(&c->questions);
-	sp_arena_fini(&c->arena);
+	sp_part_fini(&c->part);
 	SP_FREE(part);
 }

@@ -5,7 +5,8 @@
  * What fails here never holds mail back: a domain only learns less of it.
  */
 #include "analyze/check_tlsrpt.h"
-#include "analyze/questions.h"
+#include "analyze/part.h"
+#include "analyze/txt_record.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "deliver/download.h"
@@ -17,13 +18,8 @@
 #define IGNORED_MAX 16    /* shown one by one */
 
 struct sp_check_tlsrpt {
-	const struct sp_check_ask *ask;
-	sp_check_fn *fn;
-	void *arg;
-	struct sp_step *step;
-	struct sp_arena arena;
-	struct sp_questions *questions; /* owned */
-	int txt;
+	struct sp_part part;
+	int txt; /* its number; negative: not asked */
 	struct sp_tlsrpt_txt record;
 	size_t target;                /* at work */
 	struct sp_step *at;           /* its step */
@@ -65,16 +61,17 @@ static void look_at_mail(struct sp_check_tlsrpt *c, struct sp_str address)
 {
 	size_t at = address.len;
 	struct sp_gather_ask ask = {
-		.loop = c->ask->loop,
-		.lookup = c->ask->lookup,
-		.timeout_ms = c->ask->conf->smtp.plan_timeout_ms,
+		.loop = c->part.ask->loop,
+		.lookup = c->part.ask->lookup,
+		.timeout_ms = c->part.ask->conf->smtp.plan_timeout_ms,
 	};
 
 	while (at > 0 && address.ptr[at - 1] != '@') {
 		at--;
 	}
-	sp_route_find(c->ask->conf, sp_str_sub(address, at, address.len),
-	              c->ask->lookup->validator_broken, &c->arena, &c->route);
+	sp_route_find(c->part.ask->conf, sp_str_sub(address, at, address.len),
+	              c->part.ask->lookup->validator_broken, &c->part.arena,
+	              &c->route);
 	ask.conf = &c->route.plan;
 	ask.domain = c->route.domain;
 	c->gather = sp_gather_new(&ask, on_plan, c);
@@ -101,13 +98,13 @@ static void on_head(void *arg, const struct sp_fetch_result *result)
 static void look_at_https(struct sp_check_tlsrpt *c, struct sp_str uri)
 {
 	const struct sp_download_ask ask = {
-		.loop = c->ask->loop,
-		.lookup = c->ask->lookup,
+		.loop = c->part.ask->loop,
+		.lookup = c->part.ask->lookup,
 		.fetcher = c->fetcher,
 		.url = uri,
 		.head = true,
 		.body_max = ANSWER_MAX,
-		.timeout_ms = c->ask->conf->sts.timeout_ms,
+		.timeout_ms = c->part.ask->conf->sts.timeout_ms,
 	};
 
 	c->download = sp_download_new(&ask, on_head, c);
@@ -121,11 +118,10 @@ static void next_target(void *arg)
 	sp_gather_free(&c->gather);
 	sp_download_free(&c->download);
 	if (c->target == c->record.rua_count) {
-		sp_step_finish(c->step);
-		c->fn(c->arg);
+		sp_part_end(&c->part);
 		return;
 	}
-	c->at = sp_step_begin(c->step, "tlsrpt.target",
+	c->at = sp_step_begin(c->part.step, "tlsrpt.target",
 	                      "Reports to " SP_STR_FMT, SP_STR_ARG(rua->uri));
 	sp_json_set_str(sp_step_evidence(c->at), "uri", rua->uri);
 	if (rua->scheme == SP_TLSRPT_MAILTO) {
@@ -140,27 +136,21 @@ static void next_target(void *arg)
 static void read_records(struct sp_check_tlsrpt *c, struct sp_step *step,
                          const struct sp_dns_answer *a)
 {
-	struct sp_str *records =
-		sp_arena_array(&c->arena, a->record_count, sizeof(*records));
-	struct sp_json *list = sp_json_array();
+	struct sp_txt_records r = sp_txt_record_list(a, &c->part.arena);
 	char why[SP_TLSRPT_WHY_MAX] = "";
 	int err;
 
-	for (size_t i = 0; i < a->record_count; i++) {
-		records[i] = a->records[i].data;
-		sp_json_add_str(list, records[i]);
-	}
-	sp_json_set(sp_step_evidence(step), "records", list);
-	err = sp_tlsrpt_txt_parse(records, a->record_count, &c->arena,
-	                          &c->record, why);
+	sp_txt_record_put(step, &r);
+	err = sp_tlsrpt_txt_parse(r.list, r.count, &c->part.arena, &c->record,
+	                          why);
 	if (err == SP_ENOTFOUND) {
-		sp_step_advice(step, SP_ADVICE_TLSRPT_ABSENT, c->ask->target);
+		sp_step_advice(step, SP_ADVICE_TLSRPT_ABSENT,
+		               c->part.ask->target);
 	} else if (err) {
 		c->record.rua_count = 0;
-		sp_json_set_cstr(sp_step_evidence(step), "why", why);
-		sp_step_advice(step, SP_ADVICE_TLSRPT_INVALID,
-		               sp_str_from(why));
+		sp_txt_record_refuse(step, SP_ADVICE_TLSRPT_INVALID, why);
 	}
+	sp_step_finish(step);
 }
 
 static void grow_ignored(struct sp_check_tlsrpt *c)
@@ -168,14 +158,14 @@ static void grow_ignored(struct sp_check_tlsrpt *c)
 	for (size_t i = 0; i < c->record.ignored_count && i < IGNORED_MAX;
 	     i++) {
 		const struct sp_tlsrpt_ignored *one = &c->record.ignored[i];
-		struct sp_step *step = sp_step_begin(c->step, "tlsrpt.ignored",
-		                                     "Not used: " SP_STR_FMT,
-		                                     SP_STR_ARG(one->uri));
+		struct sp_step *step = sp_step_begin(
+			c->part.step, "tlsrpt.ignored", "Not used: " SP_STR_FMT,
+			SP_STR_ARG(one->uri));
 
 		sp_json_set_cstr(sp_step_evidence(step), "why", one->why);
 		sp_step_advice(step, SP_ADVICE_TLSRPT_URI_UNUSED,
 		               sp_str_from(sp_arena_printf(
-				       &c->arena, SP_STR_FMT ": %s",
+				       &c->part.arena, SP_STR_FMT ": %s",
 				       SP_STR_ARG(one->uri), one->why)));
 		sp_step_finish(step);
 	}
@@ -185,20 +175,14 @@ static void on_txt(void *arg)
 {
 	struct sp_check_tlsrpt *c = arg;
 	const struct sp_dns_answer *a =
-		sp_questions_answer(c->questions, c->txt);
+		sp_questions_answer(c->part.questions, c->txt);
 	struct sp_step *step =
-		sp_step_begin(c->step, "tlsrpt.txt",
+		sp_step_begin(c->part.step, "tlsrpt.txt",
 	                      "TXT record at " SP_STR_FMT, SP_STR_ARG(a->name));
 
-	sp_json_set_cstr(sp_step_evidence(step), "dnssec",
-	                 sp_dnssec_text(a->dnssec));
-	if (sp_answer_said(a)) {
+	if (sp_txt_record_said(step, a, SP_ADVICE_TLSRPT_TXT_FAILED)) {
 		read_records(c, step, a);
-	} else {
-		sp_json_set_text(sp_step_evidence(step), "why", a->why);
-		sp_step_advice(step, SP_ADVICE_TLSRPT_TXT_FAILED, a->name);
 	}
-	sp_step_finish(step);
 	grow_ignored(c);
 	next_target(c);
 }
@@ -207,10 +191,7 @@ static void on_no_name(void *arg)
 {
 	struct sp_check_tlsrpt *c = arg;
 
-	sp_json_set_cstr(sp_step_evidence(c->step), "note",
-	                 "only a domain can have a record");
-	sp_step_end(c->step, SP_STEP_SKIP);
-	c->fn(c->arg);
+	sp_part_skip(&c->part, "only a domain can have a record");
 }
 
 /* ---- its life ---- */
@@ -220,26 +201,19 @@ struct sp_check_tlsrpt *sp_check_tlsrpt_new(const struct sp_check_ask *ask,
                                             sp_check_fn *fn, void *arg)
 {
 	struct sp_check_tlsrpt *c = SP_NEW(struct sp_check_tlsrpt);
-	struct sp_str owner;
 
-	c->ask = ask;
-	c->fn = fn;
-	c->arg = arg;
-	sp_arena_init(&c->arena);
-	c->questions = sp_questions_new(ask->loop, ask->lookup);
 	c->go = sp_deferred_new(ask->loop, next_target, c);
 	c->fetcher = sp_fetcher_from_conf(ask->loop, ask->conf);
-	c->step =
-		sp_step_begin(parent, "tlsrpt", "TLS reporting of " SP_STR_FMT,
-	                      SP_STR_ARG(ask->target));
-	owner = sp_str_from(sp_arena_printf(&c->arena, "_smtp._tls." SP_STR_FMT,
-	                                    SP_STR_ARG(ask->target)));
-	if (sp_domain_is_literal(ask->target) || !sp_dns_name_valid(owner)) {
-		sp_questions_go(c->questions, on_no_name, c);
-		return c;
-	}
-	c->txt = sp_questions_add(c->questions, owner, SP_DNS_TYPE_TXT);
-	sp_questions_go(c->questions, on_txt, c);
+	sp_part_init(&c->part, ask,
+	             sp_step_begin(parent, "tlsrpt",
+	                           "TLS reporting of " SP_STR_FMT,
+	                           SP_STR_ARG(ask->target)),
+	             fn, arg);
+	c->txt = sp_domain_is_literal(ask->target)
+	                 ? SP_ENOTFOUND
+	                 : sp_txt_record_ask(c->part.questions, "_smtp._tls.",
+	                                     ask->target);
+	sp_questions_go(c->part.questions, c->txt < 0 ? on_no_name : on_txt, c);
 	return c;
 }
 
@@ -254,7 +228,6 @@ void sp_check_tlsrpt_free(struct sp_check_tlsrpt **part)
 	sp_download_free(&c->download);
 	sp_fetcher_free(&c->fetcher);
 	sp_deferred_free(&c->go);
-	sp_questions_free(&c->questions);
-	sp_arena_fini(&c->arena);
+	sp_part_fini(&c->part);
 	SP_FREE(part);
 }
