@@ -34,6 +34,26 @@ struct sp_role_private {
 	struct sp_timer *trim;
 };
 
+static int handle_command(struct sp_role_link *link, struct sp_str payload)
+{
+	const struct sp_role_ops *ops = link->ctx->ops;
+	struct sp_msg_command msg = {0};
+	struct sp_json *ask = NULL;
+	bool sessions;
+
+	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
+	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
+		return SP_EPROTO;
+	}
+	sessions = ops->sessions &&
+	           sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"));
+	sp_json_free(&ask);
+	sp_role_answer(link, msg.id,
+	               sessions ? ops->sessions(link->ctx)
+	                        : ops->stats(link->ctx));
+	return 0;
+}
+
 static int on_link_frame(void *arg, uint16_t type, struct sp_str payload,
                          int fd)
 {
@@ -41,6 +61,10 @@ static int on_link_frame(void *arg, uint16_t type, struct sp_str payload,
 
 	if (fd >= 0) {
 		close(fd);
+	}
+	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND &&
+	    link->ctx->ops->stats) {
+		return handle_command(link, payload);
 	}
 	return link->ctx->ops->frame(link->ctx, link, type, payload);
 }

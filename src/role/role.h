@@ -63,6 +63,10 @@ struct sp_role_ops {
 	void (*stop)(struct sp_role_ctx *ctx);
 	/* Free everything (leak checkers look). */
 	void (*finish)(struct sp_role_ctx *ctx);
+	/* For console's COMMANDs: counters, and a list of live sessions (null:
+	 * it has none). Where stats is null, they come to frame. */
+	struct sp_json *(*stats)(struct sp_role_ctx *ctx);
+	struct sp_json *(*sessions)(struct sp_role_ctx *ctx);
 };
 
 extern const struct sp_role_ops SP_ROLE_RECEIVE_OPS;

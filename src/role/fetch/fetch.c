@@ -323,8 +323,9 @@ static int on_cancel(struct fetch *role, struct sp_role_link *link,
 
 /* ---- console's questions ---- */
 
-static struct sp_json *write_sessions(const struct fetch *role)
+static struct sp_json *sessions(struct sp_role_ctx *ctx)
 {
+	const struct fetch *role = ctx->state;
 	struct sp_json *list = sp_json_array();
 	int64_t now_ms = sp_time_mono_ms();
 
@@ -343,39 +344,21 @@ static struct sp_json *write_sessions(const struct fetch *role)
 	return list;
 }
 
-static struct sp_json *write_stats(const struct fetch *role)
+static struct sp_json *stats(struct sp_role_ctx *ctx)
 {
-	struct sp_json *stats = sp_json_object();
+	const struct fetch *role = ctx->state;
+	struct sp_json *obj = sp_json_object();
 
-	sp_json_set_int(stats, "running", (int64_t)role->running_count);
-	sp_json_set_int(stats, "waiting", (int64_t)role->waiting_count);
-	sp_json_set_int(stats, "requests", (int64_t)role->asked);
-	sp_json_set_int(stats, "shared", (int64_t)role->shared);
-	sp_json_set_int(stats, "refused", (int64_t)role->refused);
-	sp_json_set_int(stats, "answered",
+	sp_json_set_int(obj, "running", (int64_t)role->running_count);
+	sp_json_set_int(obj, "waiting", (int64_t)role->waiting_count);
+	sp_json_set_int(obj, "requests", (int64_t)role->asked);
+	sp_json_set_int(obj, "shared", (int64_t)role->shared);
+	sp_json_set_int(obj, "refused", (int64_t)role->refused);
+	sp_json_set_int(obj, "answered",
 	                (int64_t)role->ended[SP_FETCH_ANSWERED]);
-	sp_json_set_int(stats, "failed", (int64_t)role->ended[SP_FETCH_FAILED]);
-	sp_json_set_int(stats, "webpki", (int64_t)role->ended[SP_FETCH_WEBPKI]);
-	return stats;
-}
-
-static int on_command(struct fetch *role, struct sp_role_link *link,
-                      struct sp_str payload)
-{
-	struct sp_msg_command msg = {0};
-	struct sp_json *ask = NULL;
-
-	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
-	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
-		return SP_EPROTO;
-	}
-	sp_role_answer(
-		link, msg.id,
-		sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))
-			? write_sessions(role)
-			: write_stats(role));
-	sp_json_free(&ask);
-	return 0;
+	sp_json_set_int(obj, "failed", (int64_t)role->ended[SP_FETCH_FAILED]);
+	sp_json_set_int(obj, "webpki", (int64_t)role->ended[SP_FETCH_WEBPKI]);
+	return obj;
 }
 
 /* ---- the role ---- */
@@ -425,10 +408,6 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 		return type == SP_MSG_ANSWER
 		               ? sp_lookup_role_answer(role->lookup, payload)
 		               : SP_EPROTO;
-	}
-	if (link->role == SP_ROLE_CONSOLE) {
-		return type == SP_MSG_COMMAND ? on_command(role, link, payload)
-		                              : SP_EPROTO;
 	}
 	if (type == SP_MSG_FETCH) {
 		return on_ask(role, link, payload);
@@ -481,4 +460,6 @@ const struct sp_role_ops SP_ROLE_FETCH_OPS = {
 	.frame = frame,
 	.reload = reload,
 	.finish = finish,
+	.stats = stats,
+	.sessions = sessions,
 };

@@ -240,31 +240,21 @@ static void link_down(struct sp_role_ctx *ctx, struct sp_role_link *link)
 	}
 }
 
-static int on_command(struct receive *role, struct sp_role_link *link,
-                      struct sp_str payload)
+static struct sp_json *stats(struct sp_role_ctx *ctx)
 {
-	struct sp_msg_command msg = {0};
-	struct sp_json *ask = NULL;
-	struct sp_json *reply;
+	const struct receive *role = ctx->state;
+	struct sp_json *obj = sp_json_object();
 
-	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
-	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
-		return SP_EPROTO;
-	}
-	if (sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))) {
-		reply = session_live(role);
-	} else {
-		reply = sp_json_object();
-		sp_json_set_int(reply, "sessions",
-		                (int64_t)role->session_count);
-		sp_json_set_int(reply, "connections",
-		                (int64_t)role->connections);
-		sp_json_set_int(reply, "accepted", (int64_t)role->accepted);
-		sp_json_set_int(reply, "refused", (int64_t)role->refused);
-	}
-	sp_role_answer(link, msg.id, reply);
-	sp_json_free(&ask);
-	return 0;
+	sp_json_set_int(obj, "sessions", (int64_t)role->session_count);
+	sp_json_set_int(obj, "connections", (int64_t)role->connections);
+	sp_json_set_int(obj, "accepted", (int64_t)role->accepted);
+	sp_json_set_int(obj, "refused", (int64_t)role->refused);
+	return obj;
+}
+
+static struct sp_json *sessions(struct sp_role_ctx *ctx)
+{
+	return session_live(ctx->state);
 }
 
 static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
@@ -277,9 +267,6 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	}
 	if (link->role == SP_ROLE_QUEUE && type == SP_MSG_SUBMIT_DONE) {
 		return session_on_done(role, payload);
-	}
-	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
-		return on_command(role, link, payload);
 	}
 	return SP_EPROTO;
 }
@@ -319,4 +306,6 @@ const struct sp_role_ops SP_ROLE_RECEIVE_OPS = {
 	.reload = reload,
 	.stop = stop,
 	.finish = finish,
+	.stats = stats,
+	.sessions = sessions,
 };

@@ -198,25 +198,19 @@ static int on_cancel(struct resolve *role, struct sp_role_link *link,
 	return 0;
 }
 
-static int on_command(struct resolve *role, struct sp_role_link *link,
-                      struct sp_str payload)
+static struct sp_json *stats(struct sp_role_ctx *ctx)
 {
-	struct sp_msg_command msg = {0};
-	struct sp_json *reply;
+	const struct resolve *role = ctx->state;
+	struct sp_json *obj = sp_json_object();
 
-	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg)) {
-		return SP_EPROTO;
-	}
-	reply = sp_json_object();
-	sp_json_set_int(reply, "questions", (int64_t)role->asked);
+	sp_json_set_int(obj, "questions", (int64_t)role->asked);
 	for (int i = 0; i < 4; i++) {
-		sp_json_set_int(reply, sp_dnssec_text((enum sp_dnssec)i),
+		sp_json_set_int(obj, sp_dnssec_text((enum sp_dnssec)i),
 		                (int64_t)role->answered[i]);
 	}
-	sp_json_set_bool(reply, "self_test_ok", role->tested && !role->broken);
-	sp_json_set_cstr(reply, "self_test", role->broken ? role->why : NULL);
-	sp_role_answer(link, msg.id, reply);
-	return 0;
+	sp_json_set_bool(obj, "self_test_ok", role->tested && !role->broken);
+	sp_json_set_cstr(obj, "self_test", role->broken ? role->why : NULL);
+	return obj;
 }
 
 static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
@@ -229,9 +223,6 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	}
 	if (type == SP_MSG_ASK_CANCEL) {
 		return on_cancel(role, link, payload);
-	}
-	if (type == SP_MSG_COMMAND) {
-		return on_command(role, link, payload);
 	}
 	return SP_EPROTO;
 }
@@ -299,4 +290,5 @@ const struct sp_role_ops SP_ROLE_RESOLVE_OPS = {
 	.frame = frame,
 	.reload = reload,
 	.finish = finish,
+	.stats = stats,
 };

@@ -304,27 +304,21 @@ static void drop_all(struct sign *role)
 
 /* --- console's questions --- */
 
-static int on_command(struct sign *role, struct sp_role_link *link,
-                      struct sp_str payload)
+static struct sp_json *stats(struct sp_role_ctx *ctx)
 {
-	struct sp_msg_command msg = {0};
-	struct sp_json *stats;
+	const struct sign *role = ctx->state;
+	struct sp_json *obj = sp_json_object();
 
-	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg)) {
-		return SP_EPROTO;
-	}
-	stats = sp_json_object();
-	sp_json_set_int(stats, "keys", (int64_t)sp_dkim_keys_count(role->keys));
-	sp_json_set_int(stats, "signed",
+	sp_json_set_int(obj, "keys", (int64_t)sp_dkim_keys_count(role->keys));
+	sp_json_set_int(obj, "signed",
 	                (int64_t)role->results[SP_MSG_SIGNED_YES]);
-	sp_json_set_int(stats, "signatures", (int64_t)role->signatures);
-	sp_json_set_int(stats, "not_signed",
+	sp_json_set_int(obj, "signatures", (int64_t)role->signatures);
+	sp_json_set_int(obj, "not_signed",
 	                (int64_t)role->results[SP_MSG_SIGNED_NO]);
-	sp_json_set_int(stats, "failed",
+	sp_json_set_int(obj, "failed",
 	                (int64_t)role->results[SP_MSG_SIGNED_FAILED]);
-	sp_json_set_int(stats, "in_work", (int64_t)role->asks.count);
-	sp_role_answer(link, msg.id, stats);
-	return 0;
+	sp_json_set_int(obj, "in_work", (int64_t)role->asks.count);
+	return obj;
 }
 
 /* --- the role --- */
@@ -377,9 +371,6 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	if (queue && type == SP_MSG_BODY_CHUNK) {
 		return on_chunk(role, payload);
 	}
-	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
-		return on_command(role, link, payload);
-	}
 	return SP_EPROTO;
 }
 
@@ -404,4 +395,5 @@ const struct sp_role_ops SP_ROLE_SIGN_OPS = {
 	.link_down = link_down,
 	.frame = frame,
 	.finish = finish,
+	.stats = stats,
 };

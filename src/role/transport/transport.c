@@ -375,8 +375,9 @@ static int on_settled(struct transport *role, struct sp_str payload)
 
 /* --- console's questions --- */
 
-static struct sp_json *write_sessions(struct transport *role)
+static struct sp_json *sessions(struct sp_role_ctx *ctx)
 {
+	const struct transport *role = ctx->state;
 	struct sp_json *list = sp_json_array();
 	struct sp_map_iter it = {0};
 	struct sp_str key;
@@ -399,39 +400,21 @@ static struct sp_json *write_sessions(struct transport *role)
 	return list;
 }
 
-static struct sp_json *write_stats(struct transport *role)
+static struct sp_json *stats(struct sp_role_ctx *ctx)
 {
-	struct sp_json *stats = sp_json_object();
+	const struct transport *role = ctx->state;
+	struct sp_json *obj = sp_json_object();
 
-	sp_json_set_int(stats, "jobs", (int64_t)role->jobs.count);
-	sp_json_set_int(stats, "connections",
+	sp_json_set_int(obj, "jobs", (int64_t)role->jobs.count);
+	sp_json_set_int(obj, "connections",
 	                (int64_t)sp_pool_connections(role->pool));
-	sp_json_set_int(stats, "attempts", (int64_t)role->attempts);
-	sp_json_set_int(stats, "hurried", (int64_t)role->hurried);
-	sp_json_set_int(stats, "delivered", (int64_t)role->verdicts[0]);
-	sp_json_set_int(stats, "deferred", (int64_t)role->verdicts[1]);
-	sp_json_set_int(stats, "failed", (int64_t)role->verdicts[2]);
-	sp_json_set(stats, "would_have_blocked", waived_stats(&role->waived));
-	return stats;
-}
-
-static int on_command(struct transport *role, struct sp_role_link *link,
-                      struct sp_str payload)
-{
-	struct sp_msg_command msg = {0};
-	struct sp_json *ask = NULL;
-
-	if (sp_unpack(SP_MSG_COMMAND_FIELDS, payload, false, NULL, &msg) ||
-	    sp_json_parse(msg.json, &SP_JSON_LIMITS_DEFAULT, &ask, NULL, 0)) {
-		return SP_EPROTO;
-	}
-	sp_role_answer(
-		link, msg.id,
-		sp_str_eq(sp_json_get_str(ask, "verb"), SP_STR("sessions"))
-			? write_sessions(role)
-			: write_stats(role));
-	sp_json_free(&ask);
-	return 0;
+	sp_json_set_int(obj, "attempts", (int64_t)role->attempts);
+	sp_json_set_int(obj, "hurried", (int64_t)role->hurried);
+	sp_json_set_int(obj, "delivered", (int64_t)role->verdicts[0]);
+	sp_json_set_int(obj, "deferred", (int64_t)role->verdicts[1]);
+	sp_json_set_int(obj, "failed", (int64_t)role->verdicts[2]);
+	sp_json_set(obj, "would_have_blocked", waived_stats(&role->waived));
+	return obj;
 }
 
 /* --- the role --- */
@@ -515,9 +498,6 @@ static int frame(struct sp_role_ctx *ctx, struct sp_role_link *link,
 	}
 	if (link->role == SP_ROLE_FETCH && type == SP_MSG_FETCHED) {
 		return sts_role_fetched(role->sts, payload);
-	}
-	if (link->role == SP_ROLE_CONSOLE && type == SP_MSG_COMMAND) {
-		return on_command(role, link, payload);
 	}
 	if (link->role == SP_ROLE_PARENT && type == SP_MSG_ALONE) {
 		role->alone = true;
@@ -628,4 +608,6 @@ const struct sp_role_ops SP_ROLE_TRANSPORT_OPS = {
 	.reload = reload,
 	.stop = stop,
 	.finish = finish,
+	.stats = stats,
+	.sessions = sessions,
 };
