@@ -21,11 +21,7 @@ bool sp_lint_result(const struct sp_cmd_ctx *ctx, const char *what,
 
 		sp_json_set_bool(obj, "valid", !reason);
 		sp_json_set_cstr(obj, "reason", reason);
-		if (value) {
-			sp_json_set(obj, "value", value);
-		} else {
-			sp_json_set_null(obj, "value");
-		}
+		sp_json_set(obj, "value", value);
 		sp_json_put(stdout, obj);
 		sp_json_free(&obj);
 		return !reason;

@@ -58,14 +58,10 @@ static void put_text(const char *title, struct sp_str text)
 static struct sp_json *policy_json(const struct sp_sts_policy *policy)
 {
 	struct sp_json *obj = sp_json_object();
-	struct sp_json *mx = sp_json_array();
 
 	sp_json_set_cstr(obj, "mode", sp_sts_mode_text(policy->mode));
 	sp_json_set_int(obj, "max_age", policy->max_age_s);
-	for (size_t i = 0; i < policy->mx_count; i++) {
-		sp_json_add_str(mx, policy->mx[i]);
-	}
-	sp_json_set(obj, "mx", mx);
+	sp_json_set_strs(obj, "mx", policy->mx, policy->mx_count);
 	return obj;
 }
 

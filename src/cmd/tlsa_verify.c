@@ -238,11 +238,8 @@ static struct sp_json *result_json(const struct verify *v,
 	bool failed = r->judgement != SP_JUDGE_PROCEED;
 
 	sp_json_set_cstr(obj, "verdict", word_of(r));
-	if (v->facts.matched_usage >= 0) {
-		sp_json_set(obj, "match", match_json(&v->facts));
-	} else {
-		sp_json_set_null(obj, "match");
-	}
+	sp_json_set(obj, "match",
+	            v->facts.matched_usage >= 0 ? match_json(&v->facts) : NULL);
 	sp_evidence_verdict(obj, failed ? &r->verdict : NULL);
 	return obj;
 }

@@ -75,12 +75,8 @@ static struct sp_json *tlsa_json(const struct sp_plan_host *host)
 	struct sp_json *tlsa = sp_json_object();
 	bool asked = host->tlsa_answer != SP_TLSA_NOT_ASKED;
 
-	if (asked) {
-		sp_json_set_cstr(tlsa, "dnssec",
-		                 sp_dnssec_text(host->tlsa_dnssec));
-	} else {
-		sp_json_set_null(tlsa, "dnssec");
-	}
+	sp_json_set_cstr(tlsa, "dnssec",
+	                 asked ? sp_dnssec_text(host->tlsa_dnssec) : NULL);
 	sp_json_set_cstr(tlsa, "answer",
 	                 sp_tlsa_answer_text(host->tlsa_answer));
 	sp_json_set_text(tlsa, "base", host->tlsa_base);
@@ -130,13 +126,14 @@ static void set_sts_found(struct sp_json *obj, const struct sp_verdict *v)
 	}
 }
 
+static const char *sts_text(const struct sp_plan_host *host)
+{
+	return host->sts == SP_STS_NONE ? NULL : sp_sts_mode_text(host->sts);
+}
+
 static void set_host_sts(struct sp_json *obj, const struct sp_plan_host *host)
 {
-	if (host->sts == SP_STS_NONE) {
-		sp_json_set_null(obj, "sts");
-	} else {
-		sp_json_set_cstr(obj, "sts", sp_sts_mode_text(host->sts));
-	}
+	sp_json_set_cstr(obj, "sts", sts_text(host));
 	if (host->sts_found.class != SP_VERDICT_DELIVERED &&
 	    host->rule != SP_RULE_SKIP) {
 		struct sp_json *found = sp_json_object();
@@ -180,25 +177,17 @@ static const char *verdict_word(const struct sp_verdict *v)
 static struct sp_json *policy_json(const struct sp_sts_kept *kept)
 {
 	struct sp_json *obj = sp_json_object();
-	struct sp_json *mx = sp_json_array();
 
-	for (size_t i = 0; i < kept->policy.mx_count; i++) {
-		sp_json_add_str(mx, kept->policy.mx[i]);
-	}
 	sp_json_set_cstr(obj, "mode", sp_sts_mode_text(kept->policy.mode));
 	sp_json_set_str(obj, "id", kept->id);
-	sp_json_set(obj, "mx", mx);
+	sp_json_set_strs(obj, "mx", kept->policy.mx, kept->policy.mx_count);
 	sp_json_set_time(obj, "expires", kept->expires_ms);
 	return obj;
 }
 
 static void set_plan_sts(struct sp_json *obj, const struct sp_plan_sts *sts)
 {
-	if (sts->known) {
-		sp_json_set(obj, "sts", policy_json(&sts->policy));
-	} else {
-		sp_json_set_null(obj, "sts");
-	}
+	sp_json_set(obj, "sts", sts->known ? policy_json(&sts->policy) : NULL);
 	if (sts->trouble != SP_CAUSE_NONE) {
 		sp_json_set_cstr(obj, "sts_scenario",
 		                 sp_cause_get(sts->trouble)->name);
@@ -270,16 +259,9 @@ struct sp_json *sp_evidence_tls(const struct sp_tls_facts *f)
 	sp_json_set_str(tls, "protocol", f->protocol);
 	sp_json_set_str(tls, "cipher", f->cipher);
 	sp_json_set_bool(tls, "resumed", f->resumed);
-	if (f->cert_sha256.len) {
-		sp_json_set(tls, "certificate", certificate_json(f));
-	} else {
-		sp_json_set_null(tls, "certificate");
-	}
-	if (f->matched_usage >= 0) {
-		sp_json_set(tls, "match", match_json(f));
-	} else {
-		sp_json_set_null(tls, "match");
-	}
+	sp_json_set(tls, "certificate",
+	            f->cert_sha256.len ? certificate_json(f) : NULL);
+	sp_json_set(tls, "match", f->matched_usage >= 0 ? match_json(f) : NULL);
 	if (f->dane_active) {
 		sp_json_set_text(tls, "verify", f->verify_text);
 	}
@@ -322,11 +304,8 @@ static struct sp_json *try_sts_json(const struct sp_plan_host *host,
 		return NULL;
 	}
 	obj = sp_json_object();
-	if (host->sts == SP_STS_NONE) { /* DANE is in its place */
-		sp_json_set_null(obj, "mode");
-	} else {
-		sp_json_set_cstr(obj, "mode", sp_sts_mode_text(host->sts));
-	}
+	sp_json_set_cstr(obj, "mode",
+	                 sts_text(host)); /* null: DANE is in its place */
 	set_sts_found(obj, found);
 	return obj;
 }

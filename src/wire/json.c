@@ -127,8 +127,8 @@ void sp_json_free(struct sp_json **value)
 
 void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take)
 {
-	int err =
-		json_object_set_new_nocheck(value_of(obj), key, value_of(take));
+	json_t *value = take ? value_of(take) : json_null();
+	int err = json_object_set_new_nocheck(value_of(obj), key, value);
 
 	SP_ASSERT(err == 0);
 }
@@ -140,11 +140,7 @@ void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text)
 
 void sp_json_set_text(struct sp_json *obj, const char *key, struct sp_str text)
 {
-	if (text.len) {
-		sp_json_set_str(obj, key, text);
-	} else {
-		sp_json_set_null(obj, key);
-	}
+	sp_json_set(obj, key, text.len ? string_new(text) : NULL);
 }
 
 void sp_json_set_cstr(struct sp_json *obj, const char *key, const char *text)
@@ -169,7 +165,7 @@ void sp_json_set_bool(struct sp_json *obj, const char *key, bool value)
 
 void sp_json_set_null(struct sp_json *obj, const char *key)
 {
-	sp_json_set(obj, key, json_of(json_null()));
+	sp_json_set(obj, key, NULL);
 }
 
 void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms)
@@ -178,6 +174,26 @@ void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms)
 
 	sp_time_rfc3339(wall_ms, text);
 	sp_json_set_cstr(obj, key, text);
+}
+
+void sp_json_set_when(struct sp_json *obj, const char *key, int64_t wall_ms)
+{
+	if (wall_ms) {
+		sp_json_set_time(obj, key, wall_ms);
+	} else {
+		sp_json_set_null(obj, key);
+	}
+}
+
+void sp_json_set_strs(struct sp_json *obj, const char *key,
+                      const struct sp_str *texts, size_t count)
+{
+	struct sp_json *list = sp_json_array();
+
+	for (size_t i = 0; i < count; i++) {
+		sp_json_add_str(list, texts[i]);
+	}
+	sp_json_set(obj, key, list);
 }
 
 void sp_json_add(struct sp_json *array, struct sp_json *take)

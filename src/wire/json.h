@@ -24,7 +24,7 @@ struct sp_json *sp_json_object(void);
 struct sp_json *sp_json_array(void);
 void sp_json_free(struct sp_json **value);
 
-/* Into an object; key is a literal. A null text sets JSON null. */
+/* Into an object; key is a literal. A null value or text sets JSON null. */
 void sp_json_set(struct sp_json *obj, const char *key, struct sp_json *take);
 void sp_json_set_str(struct sp_json *obj, const char *key, struct sp_str text);
 void sp_json_set_text(struct sp_json *obj, const char *key,
@@ -36,6 +36,10 @@ void sp_json_set_real(struct sp_json *obj, const char *key,
 void sp_json_set_bool(struct sp_json *obj, const char *key, bool value);
 void sp_json_set_null(struct sp_json *obj, const char *key);
 void sp_json_set_time(struct sp_json *obj, const char *key, int64_t wall_ms);
+void sp_json_set_when(struct sp_json *obj, const char *key,
+                      int64_t wall_ms); /* JSON null where it is 0 */
+void sp_json_set_strs(struct sp_json *obj, const char *key,
+                      const struct sp_str *texts, size_t count);
 
 void sp_json_add(struct sp_json *array, struct sp_json *take);
 void sp_json_add_str(struct sp_json *array, struct sp_str text);

@@ -35,17 +35,6 @@ static void set_time(struct sp_json *obj, const char *key, int64_t wall_ms)
 	sp_json_set_cstr(obj, key, text);
 }
 
-static void set_list(struct sp_json *obj, const char *key,
-                     const struct sp_str *texts, size_t count)
-{
-	struct sp_json *array = sp_json_array();
-
-	for (size_t i = 0; i < count; i++) {
-		sp_json_add_str(array, texts[i]);
-	}
-	sp_json_set(obj, key, array);
-}
-
 /* ---- as the RFC has it ---- */
 
 static void set_if(struct sp_json *obj, const char *key, struct sp_str text)
@@ -76,11 +65,12 @@ static struct sp_json *head_json(const struct sp_tlsrpt_policy *p)
 
 	sp_json_set_str(obj, "policy-type", p->type);
 	if (p->string_count) {
-		set_list(obj, "policy-string", p->strings, p->string_count);
+		sp_json_set_strs(obj, "policy-string", p->strings,
+		                 p->string_count);
 	}
 	sp_json_set_str(obj, "policy-domain", p->domain);
 	if (p->mx_host_count) {
-		set_list(obj, "mx-host", p->mx_hosts, p->mx_host_count);
+		sp_json_set_strs(obj, "mx-host", p->mx_hosts, p->mx_host_count);
 	}
 	return obj;
 }
@@ -151,8 +141,8 @@ static struct sp_json *policy_view(const struct sp_tlsrpt_policy *p)
 
 	sp_json_set_text(obj, "type", p->type);
 	sp_json_set_text(obj, "domain", p->domain);
-	set_list(obj, "strings", p->strings, p->string_count);
-	set_list(obj, "mx_hosts", p->mx_hosts, p->mx_host_count);
+	sp_json_set_strs(obj, "strings", p->strings, p->string_count);
+	sp_json_set_strs(obj, "mx_hosts", p->mx_hosts, p->mx_host_count);
 	sp_json_set_int(obj, "successful", (int64_t)p->successful);
 	sp_json_set_int(obj, "failed", (int64_t)p->failed);
 	for (size_t i = 0; i < p->failure_count; i++) {
@@ -185,6 +175,7 @@ struct sp_json *sp_tlsrpt_view(const struct sp_tlsrpt_report *report)
 		sp_json_add(policies, policy_view(&report->policies[i]));
 	}
 	sp_json_set(obj, "policies", policies);
-	set_list(obj, "oddities", report->oddities, report->oddity_count);
+	sp_json_set_strs(obj, "oddities", report->oddities,
+	                 report->oddity_count);
 	return obj;
 }

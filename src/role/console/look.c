@@ -15,15 +15,6 @@
 #define ROWS_MAX     1000000
 #define FAILING_MAX  100
 
-static void set_time(struct sp_json *obj, const char *key, int64_t ms)
-{
-	if (ms) {
-		sp_json_set_time(obj, key, ms);
-	} else {
-		sp_json_set_null(obj, key);
-	}
-}
-
 static struct sp_json *row_json(const struct sp_store_row *row)
 {
 	struct sp_json *obj = sp_json_object();
@@ -34,7 +25,7 @@ static struct sp_json *row_json(const struct sp_store_row *row)
 	sp_json_set_str(obj, "recipient", row->recipient);
 	sp_json_set_str(obj, "domain", row->domain);
 	sp_json_set_int(obj, "size", (int64_t)row->size_bytes);
-	set_time(obj, "received", row->received_ms);
+	sp_json_set_when(obj, "received", row->received_ms);
 	sp_json_set_cstr(obj, "status",
 	                 sp_store_status_name(sp_store_status_of(row->state)));
 	sp_json_set_cstr(obj, "state", sp_store_state_name(row->state));
@@ -43,9 +34,9 @@ static struct sp_json *row_json(const struct sp_store_row *row)
 	sp_json_set_text(obj, "reply", row->reply);
 	sp_json_set_text(obj, "security", row->security);
 	sp_json_set_int(obj, "attempts", row->attempts);
-	set_time(obj, "next_attempt", row->next_attempt_ms);
-	set_time(obj, "expires", row->expires_ms);
-	set_time(obj, "done", row->done_ms);
+	sp_json_set_when(obj, "next_attempt", row->next_attempt_ms);
+	sp_json_set_when(obj, "expires", row->expires_ms);
+	sp_json_set_when(obj, "done", row->done_ms);
 	sp_json_set_bool(obj, "report_due", row->report_due);
 	sp_json_set_cstr(obj, "waits_for",
 	                 row->to_sign && !row->done_ms ? "dkim-signature"
@@ -152,9 +143,10 @@ static int on_failing(void *arg, const struct sp_store_failing *f)
 	sp_json_set_text(obj, "code", f->code);
 	sp_json_set_text(obj, "scenario", f->cause);
 	sp_json_set_text(obj, "reply", f->reply);
-	set_time(obj, "since", f->since_ms ? f->since_ms : f->failed_ms);
-	set_time(obj, "failed", f->failed_ms);
-	set_time(obj, "next_attempt", f->pause_ms);
+	sp_json_set_when(obj, "since",
+	                 f->since_ms ? f->since_ms : f->failed_ms);
+	sp_json_set_when(obj, "failed", f->failed_ms);
+	sp_json_set_when(obj, "next_attempt", f->pause_ms);
 	sp_json_set_int(obj, "waiting", (int64_t)f->waiting);
 	sp_json_add(arg, obj);
 	return 0;
@@ -220,11 +212,7 @@ void look_sts(struct client *client, const struct sp_json *ask)
 		client_error(client, why);
 	} else {
 		done = sp_json_object();
-		if (r) {
-			sp_json_set_null(done, "sts");
-		} else {
-			sp_json_set(done, "sts", sts_json(&row));
-		}
+		sp_json_set(done, "sts", r ? NULL : sts_json(&row));
 		client_done(client, done);
 	}
 	sp_arena_fini(&arena);

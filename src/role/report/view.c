@@ -30,15 +30,6 @@ static void set_day(struct sp_json *obj, int64_t day)
 	sp_json_set_cstr(obj, "day", text);
 }
 
-static void set_time(struct sp_json *obj, const char *key, int64_t wall_ms)
-{
-	if (wall_ms) {
-		sp_json_set_time(obj, key, wall_ms);
-	} else {
-		sp_json_set_null(obj, key);
-	}
-}
-
 static int on_out(void *arg, const struct sp_store_tls_out *o)
 {
 	struct listing *l = arg;
@@ -53,10 +44,10 @@ static int on_out(void *arg, const struct sp_store_tls_out *o)
 	sp_json_set_text(obj, "uri", o->uri);
 	sp_json_set_cstr(obj, "state", sp_store_tls_out_name(o->state));
 	sp_json_set_int(obj, "tries", o->tries);
-	set_time(obj, "next", o->next_ms);
+	sp_json_set_when(obj, "next", o->next_ms);
 	sp_json_set_text(obj, "queue_id", o->queue_id);
 	sp_json_set_text(obj, "why", o->why);
-	set_time(obj, "time", o->time_ms);
+	sp_json_set_when(obj, "time", o->time_ms);
 	sp_json_add(row, obj);
 	return 0;
 }
@@ -268,9 +259,9 @@ static void add_detail(struct received *r, const struct sp_store_tls_in *in)
 	sp_json_set_text(row, "organization_name", in->organization);
 	sp_json_set_text(row, "report_id", in->report_id);
 	sp_json_set_text(row, "contact", in->contact);
-	set_time(row, "start", in->start_ms);
-	set_time(row, "end", in->end_ms);
-	set_time(row, "received", in->received_ms);
+	sp_json_set_when(row, "start", in->start_ms);
+	sp_json_set_when(row, "end", in->end_ms);
+	sp_json_set_when(row, "received", in->received_ms);
 	sp_json_set_text(row, "dkim", in->dkim);
 	sp_json_set_bool(row, "trusted", in->trusted);
 	sp_json_set_text(row, "type", in->type);

@@ -23,6 +23,7 @@ static void check_text(const struct sp_json *value, const char *want)
 
 static void test_build(void **state)
 {
+	static const struct sp_str TEXTS[] = {{"a", 1}, {"", 0}};
 	struct sp_json *obj = sp_json_object();
 	struct sp_json *list = sp_json_array();
 	struct sp_json *copy;
@@ -34,7 +35,11 @@ static void test_build(void **state)
 	sp_json_set_bool(obj, "b", true);
 	sp_json_set_null(obj, "none");
 	sp_json_set_cstr(obj, "nil", NULL);
+	sp_json_set(obj, "no value", NULL);
 	sp_json_set_time(obj, "t", 0);
+	sp_json_set_when(obj, "never", 0);
+	sp_json_set_when(obj, "when", 1);
+	sp_json_set_strs(obj, "texts", TEXTS, 2);
 	sp_json_add_cstr(list, "x");
 	sp_json_add_str(list, SP_STR(""));
 	sp_json_add_cstr(list, NULL);
@@ -45,7 +50,10 @@ static void test_build(void **state)
 	assert_null(obj);
 	check_text(copy, "{\"z\":\"first\",\"a\":\"se\\\"cond\","
 	                 "\"n\":-9223372036854775808,\"b\":true,\"none\":null,"
-	                 "\"nil\":null,\"t\":\"1970-01-01T00:00:00.000Z\","
+	                 "\"nil\":null,\"no value\":null,"
+	                 "\"t\":\"1970-01-01T00:00:00.000Z\",\"never\":null,"
+	                 "\"when\":\"1970-01-01T00:00:00.001Z\","
+	                 "\"texts\":[\"a\",\"\"],"
 	                 "\"l\":[\"x\",\"\",null,{}]}");
 	obj = sp_json_share(copy);
 	assert_ptr_equal(obj, copy);
