@@ -69,7 +69,7 @@ struct survey {
 	const char *path; /* "-": standard input */
 	int fd;
 	uint64_t size;             /* 0: not known */
-	struct sp_watch *readable; /* null: a file, read as wanted */
+	struct sp_watch *readable; /* null: read as wanted */
 	struct sp_survey_list *list;
 	struct sp_survey_seen *seen;
 	bool ended;    /* the list */
@@ -407,6 +407,13 @@ static void on_turn(void *arg)
 	feed(s);
 }
 
+/* Something that may have no line yet; all else is read at once, and can't be
+ * waited for by epoll(7). */
+static bool is_stream(int fd, mode_t mode)
+{
+	return S_ISFIFO(mode) || S_ISSOCK(mode) || isatty(fd);
+}
+
 static int open_list(struct survey *s)
 {
 	struct stat st;
@@ -419,7 +426,7 @@ static int open_list(struct survey *s)
 	}
 	if (S_ISREG(st.st_mode)) {
 		s->size = (uint64_t)st.st_size;
-	} else {
+	} else if (is_stream(s->fd, st.st_mode)) {
 		s->readable = sp_watch_new(s->loop, s->fd, on_readable, s);
 	}
 	return 0;

@@ -321,6 +321,14 @@ def test_no_process_is_left(survey):
     assert set(by_domain(survey.written())) == set(names(SHARING))
 
 
+def test_lists_that_are_no_stream(survey):
+    """Nothing that poll(2) could wait for."""
+    assert survey.rows("/dev/null") == []
+    assert survey.rows("-", stdin=subprocess.DEVNULL) == []
+    said = survey.run(str(survey.directory), status=66).stderr
+    assert b"Is a directory" in said
+
+
 def test_a_reader_that_leaves(survey):
     process = survey.start(survey.listed(*names(MIXED), *names(SHARING)))
     process.stdout.readline()
