@@ -130,10 +130,22 @@ static void ask_next(struct sp_probe *p)
 	sp_dial_send(p->dial, &p->transaction);
 }
 
+/* Behind READY, where nobody but the dial knows why. */
+static void note_broken(struct sp_probe *p)
+{
+	const struct sp_verdict *v = sp_dial_verdict(p->dial);
+
+	if (v->class != SP_VERDICT_DELIVERED &&
+	    p->result.broke.class == SP_VERDICT_DELIVERED) {
+		p->result.broke = sp_verdict_keep(&p->arena, v);
+	}
+}
+
 /* A session that is over: the envelopes that are left find no ear. */
 static void on_sent(struct sp_probe *p)
 {
 	note_said(p, sp_dial_result(p->dial));
+	note_broken(p);
 	if (sp_dial_reusable(p->dial)) {
 		ask_next(p);
 	} else {
@@ -154,6 +166,9 @@ static void on_dial(void *arg, enum sp_dial_event event)
 		on_sent(p);
 		break;
 	case SP_DIAL_FAILED:
+		if (p->decided) {
+			note_broken(p);
+		}
 		decide(p, false);
 		part(p);
 		break;

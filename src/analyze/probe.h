@@ -57,6 +57,8 @@ struct sp_probe_result {
 	const struct sp_dial_facts *facts;
 	bool ready;                /* a message could have been sent */
 	struct sp_verdict verdict; /* of delivery; class DELIVERED: ready */
+	struct sp_verdict broke;   /* behind that, of a session that broke off
+	                            * without a reply; class DELIVERED: none */
 	/* The same facts under each of the two profiles: */
 	struct sp_verdict rfc;
 	struct sp_verdict exchange;

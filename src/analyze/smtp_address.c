@@ -68,9 +68,21 @@ static enum place broke_in_session(const struct sp_dial_facts *facts,
 	return replied || facts->hello.len == 0 ? AT_EHLO : AT_STARTTLS;
 }
 
-static void judge_recipient(struct sp_smtp_address *a,
-                            const struct sp_probe_said *said)
+/* No reply, and the session is over. */
+static struct sp_verdict broken_off(struct sp_smtp_address *a,
+                                    const struct sp_probe_result *r)
 {
+	return r->broke.class != SP_VERDICT_DELIVERED
+	               ? r->broke
+	               : sp_verdict_from_cause(SP_CAUSE_CONNECTION_CLOSED,
+	                                       a->ask.check->target, SP_STR(""),
+	                                       &a->arena);
+}
+
+static void judge_recipient(struct sp_smtp_address *a,
+                            const struct sp_probe_result *r)
+{
+	const struct sp_probe_said *said = &r->said[0];
 	const struct sp_reply *reply =
 		is_refusal(&said->mail) ? &said->mail : &said->rcpt;
 
@@ -81,27 +93,24 @@ static void judge_recipient(struct sp_smtp_address *a,
 	a->broke = is_refusal(&said->mail) ? AT_MAIL : AT_RCPT;
 	if (is_refusal(reply)) {
 		a->verdict = sp_verdict_from_reply(reply, true, &a->arena);
-	} else {
+	} else if (said->need == SP_SMTP_NEED_SMTPUTF8) {
 		a->verdict = sp_verdict_from_cause(
-			said->need == SP_SMTP_NEED_SMTPUTF8
-				? SP_CAUSE_SMTPUTF8_NOT_SUPPORTED
-				: SP_CAUSE_CONNECTION_CLOSED,
-			a->ask.check->target, SP_STR(""), &a->arena);
+			SP_CAUSE_SMTPUTF8_NOT_SUPPORTED, a->ask.check->target,
+			SP_STR(""), &a->arena);
+	} else {
+		a->verdict = broken_off(a, r);
 	}
 	a->verdict.host = a->ask.host->name;
-	a->verdict.address =
-		sp_str_from(sp_probe_result(a->probe)->facts->address);
+	a->verdict.address = sp_str_from(r->facts->address);
 }
 
 static void judge(struct sp_smtp_address *a, const struct sp_probe_result *r)
 {
 	if (r->ready && r->said_count > 0) {
-		judge_recipient(a, &r->said[0]);
+		judge_recipient(a, r);
 	} else if (r->ready) { /* gone before it could be asked */
 		a->broke = AT_MAIL;
-		a->verdict = sp_verdict_from_cause(SP_CAUSE_CONNECTION_CLOSED,
-		                                   a->ask.check->target,
-		                                   SP_STR(""), &a->arena);
+		a->verdict = broken_off(a, r);
 	} else {
 		a->verdict = r->verdict;
 		a->broke = broke_in_session(r->facts, &r->verdict);
