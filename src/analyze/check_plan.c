@@ -72,6 +72,9 @@ static void grow_mx(struct sp_step *parent, const struct growing *g)
 		return;
 	}
 	advise_cut(step, plan->warning);
+	if (sp_str_starts_nocase(plan->warning, SP_STR("null MX beside"))) {
+		sp_step_advice(step, SP_ADVICE_MX_NULL_BESIDE, plan->domain);
+	}
 	if (plan->hosts[0].implicit) {
 		sp_step_advice(step, SP_ADVICE_MX_IMPLICIT, plan->domain);
 	}
@@ -124,8 +127,7 @@ static void grow_address(struct sp_step *parent, const struct growing *g,
 	end_by(step, g, cause_at(host, AT_ADDRESS));
 }
 
-/* No usable record: TLS all the same, and nothing is held back. */
-static struct sp_verdict all_unusable(const struct sp_plan_host *host)
+struct sp_verdict sp_check_all_unusable(const struct sp_plan_host *host)
 {
 	return (struct sp_verdict){
 		.class = SP_VERDICT_TEMP,
@@ -138,7 +140,7 @@ static struct sp_verdict all_unusable(const struct sp_plan_host *host)
 
 static void end_records(struct sp_step *step, const struct sp_plan_host *host)
 {
-	struct sp_verdict unusable = all_unusable(host);
+	struct sp_verdict unusable = sp_check_all_unusable(host);
 
 	if (host->tlsa_dnssec != SP_DNSSEC_SECURE) {
 		sp_step_advice(step, SP_ADVICE_TLSA_UNSIGNED, host->tlsa_owner);

@@ -12,6 +12,10 @@
  */
 void sp_check_plan_grow(struct sp_step *step, const struct sp_plan *plan);
 
+/* A host without any usable record: TLS all the same, and nothing is held
+ * back. */
+struct sp_verdict sp_check_all_unusable(const struct sp_plan_host *host);
+
 /* The step plan alone, begun before there is a plan; grow ends it. */
 struct sp_step *sp_check_plan_begin(struct sp_step *root, struct sp_str domain);
 

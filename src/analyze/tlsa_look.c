@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 
+#include "analyze/check_plan.h"
 #include "analyze/questions.h"
 #include "analyze/tlsa_advice.h"
 #include "analyze/tlsa_look.h"
@@ -80,7 +81,11 @@ static void grow_finding(struct sp_tlsa_look *l,
 
 	sp_step_advice(step, finding->advice, finding->subject);
 	sp_json_set_str(sp_step_evidence(step), "subject", finding->subject);
-	sp_step_finish(step);
+	if (finding->advice == SP_ADVICE_TLSA_ABSENT && l->ask.records_wanted) {
+		sp_step_end(step, SP_STEP_WARN);
+	} else {
+		sp_step_finish(step);
+	}
 }
 
 /* The one finding of the record that matters most stands with it. */
@@ -106,6 +111,19 @@ static void grow_record(struct sp_tlsa_look *l, size_t index,
 	sp_step_finish(step);
 }
 
+/* What it comes to for mail goes before what is to be said of each record. */
+static void end_published(struct sp_tlsa_look *l)
+{
+	struct sp_verdict unusable = sp_check_all_unusable(l->ask.host);
+
+	if (l->ask.host->why == SP_WHY_ALL_UNUSABLE) {
+		sp_step_cause(l->step, &unusable);
+		sp_step_end(l->step, SP_STEP_WARN);
+	} else {
+		sp_step_finish(l->step);
+	}
+}
+
 static void grow(struct sp_tlsa_look *l)
 {
 	struct sp_tlsa_finding findings[SP_TLSA_ADVICE_MAX];
@@ -122,7 +140,7 @@ static void grow(struct sp_tlsa_look *l)
 		grow_record(l, i, findings, count);
 	}
 	if (l->published.answer != SP_TLSA_NONE) {
-		sp_step_finish(l->step);
+		end_published(l);
 		return;
 	}
 	sp_json_set_text(sp_step_evidence(l->step), "why",

@@ -2,6 +2,7 @@
 #ifndef SP_ANALYZE_TLSA_LOOK_H
 #define SP_ANALYZE_TLSA_LOOK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "analyze/step.h"
@@ -26,6 +27,7 @@ struct sp_tlsa_look_ask {
 	struct sp_lookup *lookup;
 	const struct sp_plan_host *host; /* of a plan that is done */
 	uint16_t port;
+	bool records_wanted; /* that there are none is a warning */
 };
 
 typedef void sp_tlsa_look_fn(void *arg);

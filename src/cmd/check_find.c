@@ -42,15 +42,16 @@ bool sp_finding_is_below(const struct sp_json *step)
 	       stands_below(step, scenario, sp_json_get_str(step, "code"));
 }
 
-/* How bad it is by itself: a step shows the worst of what stands below it,
- * which may be something else. Empty: nothing bad. */
+/* How bad it is by itself: a step with others below it shows the worst of
+ * them, which may be something else. Empty: nothing bad. */
 static struct sp_str badness(const struct sp_json *step)
 {
 	struct sp_str verdict = sp_json_get_str(step, "verdict");
+	bool leaf = sp_json_len(sp_json_get(step, "children")) == 0;
 	enum sp_advice_id advice =
 		sp_advice_find(sp_json_get_str(step, "scenario"));
 
-	if (advice != SP_ADVICE_NONE) {
+	if (advice != SP_ADVICE_NONE && !leaf) {
 		verdict = sp_str_from(
 			sp_step_verdict_text(sp_advice_get(advice)->verdict));
 	}

@@ -31,6 +31,16 @@ int sp_tlsa_number(const struct sp_args *args, const char *option, uint64_t max,
 	return 0;
 }
 
+int sp_tlsa_port(const struct sp_args *args, uint64_t *port_out)
+{
+	int status = sp_tlsa_number(args, "port", 65535, 25, port_out);
+
+	return status || *port_out
+	               ? status
+	               : sp_cmd_fail(SP_EXIT_USAGE,
+	                             "--port: 0: expected 1 to 65535");
+}
+
 static int run(struct sp_cmd_ctx *ctx)
 {
 	static const struct {

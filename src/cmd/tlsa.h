@@ -21,6 +21,8 @@ int sp_tlsa_live(const struct sp_conf *conf, const char *host, uint16_t port,
  * SP_EXIT_USAGE, said. */
 int sp_tlsa_number(const struct sp_args *args, const char *option, uint64_t max,
                    uint64_t fallback, uint64_t *number_out);
+/* --port, or 25. */
+int sp_tlsa_port(const struct sp_args *args, uint64_t *port_out);
 
 /* A record as people and zone files write it: "3 1 1 hex", a whole line
  * "owner [ttl] [IN] TLSA 3 1 1 hex" with blanks, comment and parentheses, or

@@ -57,7 +57,7 @@ static int read_owner(struct lint *l, struct sp_str *name)
 static int read_name(struct lint *l)
 {
 	struct sp_str name = sp_str_from(l->ctx->words[1]);
-	int status = sp_tlsa_number(l->ctx->args, "port", 65535, 25, &l->port);
+	int status = sp_tlsa_port(l->ctx->args, &l->port);
 
 	if (!status && name.len && name.ptr[0] == '_') {
 		status = read_owner(l, &name);
@@ -88,6 +88,7 @@ static void on_plan(void *arg, struct sp_plan *plan)
 {
 	struct lint *l = arg;
 	const struct sp_tlsa_look_ask ask = {
+		.records_wanted = true,
 		.loop = l->dns.loop,
 		.lookup = &l->dns.direct.lookup,
 		.host = plan->hosts,

@@ -37,7 +37,7 @@ static int read_numbers(const struct sp_args *args, struct make *m)
 		status = sp_tlsa_number(args, "matching", 2, 1, &m->matching);
 	}
 	if (!status) {
-		status = sp_tlsa_number(args, "port", 65535, 25, &m->port);
+		status = sp_tlsa_port(args, &m->port);
 	}
 	return status;
 }

@@ -107,8 +107,8 @@ BAD = ["0 0 1", "3 1 1"]
         ("mx.pkix.test", 1, "warn", "tlsa-record-unusable"),
         ("mx.late.test", 1, "fail", "rrsig-expired"),
         ("mx.days.test", 1, "warn", "tlsa-ttl-far"),
-        ("mx.bare.test", 1, "pass", None),
-        ("_26._tcp.mx.bare.test", 1, "pass", None),
+        ("mx.bare.test", 1, "warn", "tlsa-absent"),
+        ("_26._tcp.mx.bare.test", 1, "warn", "tlsa-absent"),
     ],
 )
 @scenario(
@@ -132,6 +132,7 @@ def test_lint_of_no_name(server):
     for name in ("_25.tcp.mx.usage.test", "_x._tcp.mx.usage.test", "a..b", "[192.0.2.1]"):
         assert server.run("tlsa", "lint", name).returncode == 64
     assert server.run("tlsa", "lint").returncode == 64
+    assert server.run("tlsa", "lint", "--port", "0", "mx.usage.test").returncode == 64
 
 
 # --- a certificate that is to come

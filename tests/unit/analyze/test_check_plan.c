@@ -66,6 +66,8 @@ static const struct step_case cases[] = {
                  EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY},
 	{{"row 17", "MX d.test s 0:.\n", NULL},
          "plan fail null-mx, plan.mx fail null-mx, "},
+	{{"row 17a", "MX d.test s 10:mx1.d.test 0:.\n" A1 T1, NULL},
+         "plan warn -, plan.mx warn null-mx-beside, "},
 	{{"a route that demands DANE", MX1 A1, NULL, MANDAT},
          "plan fail dane-required, plan.host fail dane-required, "
          "plan.host.tlsa pass tlsa-absent, "},
