@@ -34,21 +34,60 @@ sp_chain_story_link(const struct sp_chain_story *story,
 	return NULL;
 }
 
-struct sp_str sp_chain_story_end(const struct sp_chain_story *story,
-                                 struct sp_str name)
+static bool is_end(const struct sp_chain_link *link)
+{
+	return link && (link->state == SP_CHAIN_UNSIGNED ||
+	                link->state == SP_CHAIN_BROKEN);
+}
+
+/* The zone where the chain to a name ends; or null. */
+static const struct sp_chain_zone *end_of(const struct sp_chain_story *story,
+                                          struct sp_str name)
 {
 	const struct sp_chain_zone *zone = sp_chain_zone_of(story->chain, name);
 
-	for (; zone; zone = zone->parent) {
-		const struct sp_chain_link *link =
-			sp_chain_story_link(story, zone);
-
-		if (link && (link->state == SP_CHAIN_UNSIGNED ||
-		             link->state == SP_CHAIN_BROKEN)) {
-			return zone->name;
-		}
+	while (zone && !is_end(sp_chain_story_link(story, zone))) {
+		zone = zone->parent;
 	}
-	return (struct sp_str){0};
+	return zone;
+}
+
+struct sp_str sp_chain_story_end(const struct sp_chain_story *story,
+                                 struct sp_str name)
+{
+	const struct sp_chain_zone *zone = end_of(story, name);
+
+	return zone ? zone->name : (struct sp_str){0};
+}
+
+static struct sp_verdict verdict_of(struct sp_chain_story *story,
+                                    const struct sp_chain_zone *zone,
+                                    const struct sp_chain_link *link)
+{
+	struct sp_verdict verdict = sp_verdict_from_cause(
+		link->cause, zone->name, (struct sp_str){0}, &story->arena);
+
+	verdict.evidence = link->why;
+	return verdict;
+}
+
+void sp_chain_story_explain(struct sp_chain_story *story, struct sp_step *step,
+                            struct sp_str name)
+{
+	const struct sp_chain_zone *zone = end_of(story, name);
+	const struct sp_chain_link *link = sp_chain_story_link(story, zone);
+	struct sp_verdict verdict;
+
+	if (!link) {
+		return;
+	}
+	if (link->state == SP_CHAIN_UNSIGNED) {
+		sp_step_advice_detail(step, link->advice, zone->name,
+		                      link->mend);
+	} else {
+		verdict = verdict_of(story, zone, link);
+		sp_step_cause(step, &verdict);
+	}
 }
 
 void sp_chain_story_blame(const struct sp_chain_story *story,
@@ -306,8 +345,7 @@ static void tell_link(struct sp_chain_story *story, struct sp_step *parent,
 	struct sp_step *step;
 	struct sp_verdict verdict;
 
-	if (link->state != SP_CHAIN_UNSIGNED &&
-	    link->state != SP_CHAIN_BROKEN) {
+	if (!is_end(link)) {
 		return;
 	}
 	step = sp_step_begin(parent, "dnssec.link",
@@ -320,9 +358,7 @@ static void tell_link(struct sp_chain_story *story, struct sp_step *parent,
 		sp_step_finish(step);
 		return;
 	}
-	verdict = sp_verdict_from_cause(link->cause, zone->name,
-	                                (struct sp_str){0}, &story->arena);
-	verdict.evidence = link->why;
+	verdict = verdict_of(story, zone, link);
 	sp_chain_story_blame(story, step, &verdict, link->mild);
 }
 

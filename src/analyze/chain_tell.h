@@ -38,6 +38,10 @@ sp_chain_story_link(const struct sp_chain_story *story,
 /* Where the chain to a name ends; empty: it does not. */
 struct sp_str sp_chain_story_end(const struct sp_chain_story *story,
                                  struct sp_str name);
+/* The cause or advice of the link where the chain to a name ends or breaks;
+ * nothing where it does not. */
+void sp_chain_story_explain(struct sp_chain_story *story, struct sp_step *step,
+                            struct sp_str name);
 
 /* What of the last round is worth a word: a step "dnssec.answer" for each
  * server. compare: the answers should be the same. */

@@ -118,6 +118,7 @@ static void end_insecure(struct sp_check_dnssec *d, struct sp_step *step,
 		return;
 	}
 	put_end(d, step, a->canonical);
+	sp_chain_story_explain(&d->story, step, a->canonical);
 	sp_step_end(step, SP_STEP_WARN);
 }
 
@@ -212,6 +213,7 @@ static void end_walk(struct sp_check_dnssec *d)
 	const struct sp_chain_zone *zone = sp_chain_zone_of(d->chain, d->name);
 	const struct sp_chain_link *link;
 	struct sp_json *evidence = sp_step_evidence(d->walk);
+	enum sp_step_verdict verdict;
 
 	sp_chain_tell_zones(&d->story, d->walk);
 	link = sp_chain_story_link(&d->story, zone);
@@ -222,9 +224,11 @@ static void end_walk(struct sp_check_dnssec *d)
 	sp_json_set_str(evidence, "zone", zone->name);
 	sp_json_set_cstr(evidence, "state", sp_chain_state_text(link->state));
 	put_end(d, d->walk, d->name);
-	/* A mild break, or one of the zones themselves, is told there. */
-	sp_step_end(d->walk,
-	            link->mild ? SP_STEP_WARN : verdict_of(d, link->state));
+	verdict = link->mild ? SP_STEP_WARN : verdict_of(d, link->state);
+	if (verdict > SP_STEP_PASS) {
+		sp_chain_story_explain(&d->story, d->walk, d->name);
+	}
+	sp_step_end(d->walk, verdict);
 }
 
 static void begin_walk(struct sp_check_dnssec *d, struct sp_step *parent,
@@ -430,7 +434,7 @@ static void after_mx_round(struct sp_check_dnssec *d)
 	next_host(d);
 }
 
-static void after_mx(struct sp_check_dnssec *d)
+static void ask_mx_round(struct sp_check_dnssec *d)
 {
 	const struct sp_dns_answer *a = answer_of(d, d->mx);
 
@@ -439,6 +443,24 @@ static void after_mx(struct sp_check_dnssec *d)
 	                      SP_STR_ARG(d->ask->target));
 	begin_round(d, a ? a->canonical : d->ask->target, SP_DNS_TYPE_MX,
 	            after_mx_round);
+}
+
+static void after_mx_walk(struct sp_check_dnssec *d)
+{
+	end_walk(d);
+	ask_mx_round(d);
+}
+
+/* Where an alias leads to may be in another zone. */
+static void after_mx(struct sp_check_dnssec *d)
+{
+	const struct sp_dns_answer *a = answer_of(d, d->mx);
+
+	if (!a || sp_str_eq_nocase(a->canonical, d->ask->target)) {
+		ask_mx_round(d);
+	} else {
+		begin_walk(d, d->top, a->canonical, after_mx_walk);
+	}
 }
 
 static void after_domain_walk(struct sp_check_dnssec *d)

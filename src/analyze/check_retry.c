@@ -17,7 +17,9 @@ struct sp_check_retry {
 	sp_check_fn *fn;
 	void *arg;
 	struct sp_step *step;
-	struct sp_deferred *word; /* owned */
+	const struct sp_step *attempt; /* below it: what all that follows is
+	                                * about */
+	struct sp_deferred *word;      /* owned */
 	struct sp_arena arena;
 	struct sp_notices notices;
 	struct sp_json *detail; /* owned */
@@ -41,6 +43,7 @@ static void grow_attempt(struct sp_check_retry *c)
 	sp_json_set_text(e, "security", sp_json_get_str(try, "security"));
 	sp_step_cause(step, v);
 	sp_step_finish(step);
+	c->attempt = step;
 }
 
 static void grow_schedule(struct sp_check_retry *c)
@@ -59,6 +62,7 @@ static void grow_schedule(struct sp_check_retry *c)
 	sp_json_set_time(sp_step_evidence(step), "expires",
 	                 sp_retry_expires_ms(&c->retry, c->now_ms));
 	sp_buf_fini(&lines);
+	sp_step_cause_from(step, c->attempt);
 	sp_step_end(step, SP_STEP_FAIL);
 }
 
@@ -75,6 +79,7 @@ static void grow_notice(struct sp_check_retry *c)
 	step = sp_step_begin(c->step, "retry.notice",
 	                     "After %s the sender is told of the delay", after);
 	sp_json_set_time(sp_step_evidence(step), "at", c->now_ms + notice_ms);
+	sp_step_cause_from(step, c->attempt);
 	sp_step_end(step, SP_STEP_WARN);
 }
 
@@ -120,6 +125,7 @@ static void grow_report(struct sp_check_retry *c)
 	sp_json_set_str(sp_step_evidence(step), "subject", subject);
 	sp_json_set_str(sp_step_evidence(step), "text", sp_buf_str(&text));
 	sp_buf_fini(&text);
+	sp_step_cause_from(step, c->attempt);
 	sp_step_end(step, SP_STEP_FAIL);
 }
 

@@ -258,6 +258,9 @@ void sp_step_advice_detail(struct sp_step *step, enum sp_advice_id advice,
 	step->meaning = fill_advice(a->meaning, subject, detail);
 	step->action = fill_advice(a->action, subject, detail);
 	step->worst = a->verdict;
+	/* all of them are of that kind */
+	sp_json_set_cstr(step->evidence, "who",
+	                 who_text(SP_CULPRIT_DESTINATION));
 }
 
 void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
@@ -281,6 +284,7 @@ void sp_step_cause_from(struct sp_step *step, const struct sp_step *from)
 	step->meaning = dup_or_null(from->meaning);
 	step->action = dup_or_null(from->action);
 	step->worst = from->worst;
+	set_text(step, "who", sp_json_get_str(from->evidence, "who"));
 }
 
 /* ---- ending ---- */
@@ -290,8 +294,7 @@ static void end_children(struct sp_step *step)
 {
 	for (struct sp_step *c = step->first; c; c = c->next) {
 		if (!c->ended) {
-			sp_json_set_cstr(c->evidence, "note", "not finished");
-			sp_step_end(c, SP_STEP_SKIP);
+			sp_step_end_cut(c, "not finished");
 		}
 	}
 }

@@ -54,7 +54,8 @@ struct sp_json *sp_step_evidence(struct sp_step *step);
  * end: FAIL by finish; WARN where delivery would get by all the same. */
 void sp_step_cause(struct sp_step *step, const struct sp_verdict *verdict);
 /* What is no reason to refuse mail, from the table of advice; subject stands
- * in its words for "<subject>". */
+ * in its words for "<subject>". It is the destination that may act
+ * ("who"). */
 void sp_step_advice(struct sp_step *step, enum sp_advice_id advice,
                     struct sp_str subject);
 /* With a second fact, for "<detail>". */
@@ -62,11 +63,11 @@ void sp_step_advice_detail(struct sp_step *step, enum sp_advice_id advice,
                            struct sp_str subject, struct sp_str detail);
 
 /* The cause of one step for another that stands for it (the root for what
- * speaks for all); its evidence is not taken along. */
+ * speaks for all); of its evidence only "who" is taken along. */
 void sp_step_cause_from(struct sp_step *step, const struct sp_step *from);
 
-/* Children that are still open are ended as SKIP, with "not finished" in
- * their evidence ("note"). */
+/* Children that are still open are cut, with "not finished" in their
+ * evidence ("note"). */
 void sp_step_end(struct sp_step *step, enum sp_step_verdict verdict);
 /* Ends it where not all of it was seen: it shows SKIP, for what is missing
  * might have been worse, unless it shows FAIL. */

@@ -20,13 +20,12 @@ from lab.behaviour import SILENCE, replying
 from lab.server import ROOT, build_directory
 from lab.world import Domain, Host
 from tests.support import browser
+from tests.support.analysis import check_shape
 from tests.support.stage import Lab
 
 GOLDEN = Path(__file__).parent / "golden"
 WRITES = os.environ.get("SEALPOST_GOLDEN") == "write"
 SETTINGS_OF_SERVER = {"retry": '"15m", "15m", "1h"', "expire": "24h"}
-KEYS = ["id", "title", "verdict", "elapsed_ms", "evidence", "code", "scenario"]
-KEYS += ["meaning", "action", "children"]
 
 
 def domains() -> list[Domain]:
@@ -107,17 +106,6 @@ def test_not_run(lab, tmp_path):
     assert b"the time was over" in done.stderr
 
 
-def check_step(step: dict) -> None:
-    assert list(step) == KEYS
-    assert step["verdict"] in ("pass", "warn", "fail", "skip")
-    assert isinstance(step["evidence"], dict)
-    known = [step[key] is None for key in ("scenario", "meaning", "action")]
-    assert len(set(known)) == 1, step
-    assert step["code"] is None or step["scenario"], step
-    for child in step["children"]:
-        check_step(child)
-
-
 def test_json_shape(lab):
     for name in ("good.test", "wrong.test", "unsigned.test"):
         found = json.loads(check(lab, "--json", name).stdout)
@@ -125,7 +113,7 @@ def test_json_shape(lab):
             "target", "test", "verdict", "started", "elapsed_ms", "tree",
         ]
         assert (found["target"], found["test"]) == (name, "dane")
-        check_step(found["tree"])
+        check_shape(found["tree"])
 
 
 def steps(step: dict) -> list[dict]:
@@ -140,7 +128,7 @@ def test_time_is_over(lab, tmp_path):
     assert done.returncode == 3 and b"not finished within 10s" in done.stderr, done
     assert found["verdict"] == found["tree"]["verdict"] == "skip"
     assert found["tree"]["scenario"] is None
-    check_step(found["tree"])
+    check_shape(found["tree"])
     assert "not finished within 10s" in page.read_text()
     at = {step["title"]: step for step in steps(found["tree"])}
     hanging = next(step for title, step in at.items() if title.startswith("mx2."))

@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lab import front, zone
-from lab.behaviour import ALERT, CLOSE, NO_STARTTLS, STRIPPED, Behaviour, replying
+from lab.behaviour import ALERT, CLOSE, NO_STARTTLS, SILENCE, STRIPPED, Behaviour, replying
 from lab.cert import Certificate
 from lab.destinations import LAB_CA, TLSA_OF_MX, destinations
 from lab.policy_host import NOT_FOUND, Sts, policy
 from lab.server import tried
 from lab.world import Domain, Host
+from tests.support.analysis import check_shape
 from tests.support.delivery import SENDER, brief, recipient
 
 SETTINGS = {
@@ -93,6 +94,7 @@ HOSTS = [
 ]
 DNS = [
     Domain("null.test", records=["@ MX 0 ."]),
+    Domain("null-beside.test", [Host(tlsa=GOOD)], records=["@ MX 0 ."]),
     Domain("absent.test", exists=False),
     Domain("bare.test"),
     Domain("mx-without-address.test", records=["@ MX 10 nowhere"]),
@@ -120,6 +122,8 @@ ENVELOPE = [  # seen by the test that goes as far as the recipient
     one("no-such-user.test", GOOD, replying("RCPT", "550 5.1.1 no such user")),
     one("full.test", GOOD, replying("RCPT", "452 4.2.2 mailbox full")),
     one("hangs-up-at-rcpt.test", GOOD, replying("RCPT", CLOSE)),
+    one("silent-at-rcpt.test", GOOD, replying("RCPT", SILENCE)),
+    one("no-smtp-at-rcpt.test", GOOD, replying("RCPT", b"550 no\x00body\r\n")),
 ]
 ALL = [
     *(domain for domain, _ in destinations()),
@@ -163,6 +167,7 @@ def delivered(trace: dict) -> tuple:
 def analysed(check: dict) -> tuple:
     tree = check["tree"]
     assert check["verdict"] == tree["verdict"]
+    check_shape(tree)
     # what the peer itself only puts off is a warning: it may be greylisting
     put_off = check["test"] == "smtp" and tree["code"] is not None
     if check["verdict"] in ("pass", "warn") and not put_off:

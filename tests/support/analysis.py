@@ -44,6 +44,30 @@ def walk(step: dict):
         yield from walk(child)
 
 
+KEYS = ["id", "title", "verdict", "elapsed_ms", "evidence", "code", "scenario"]
+KEYS += ["meaning", "action", "children"]
+VERDICTS = ["skip", "pass", "warn", "fail"]
+
+
+def check_shape(step: dict) -> None:
+    """A step and all below it: what is wrong has a name, what it means, who
+    has to act and how, and nothing is better than what stands below it."""
+    assert list(step) == KEYS
+    assert isinstance(step["evidence"], dict)
+    known = [step[key] is None for key in ("scenario", "meaning", "action")]
+    known += ["who" not in step["evidence"]]
+    assert len(set(known)) == 1, step
+    assert step["code"] is None or step["scenario"], step
+    own = VERDICTS.index(step["verdict"])
+    below = [VERDICTS.index(child["verdict"]) for child in step["children"]]
+    cut = "note" in step["evidence"]
+    assert cut or own >= min(max(below, default=0), VERDICTS.index("warn")), step
+    if own > VERDICTS.index("pass") and own > max(below, default=0):
+        assert step["scenario"], step
+    for child in step["children"]:
+        check_shape(child)
+
+
 def analysis(server, *words: str) -> Analysis:
     """Runs such a command with --json."""
     done = server.run(*words, "--json")
