@@ -43,7 +43,7 @@ static const struct sp_option OPTIONS[] = {
 	{"cert", 0, "FILE", "a certificate that is to come: what to publish"},
 	{"key", 0, "FILE", "the same by its key"},
 	{"from", 0, "ADDRESS", "sender of the probe (none: the null sender)"},
-	{"to", 0, "ADDRESS", "its recipient (postmaster@TARGET)"},
+	{"to", 0, "ADDRESS", "its recipient (TARGET, or its postmaster)"},
 	{"timeout", 0, "TIME", "for the whole of it (10m); 0: no limit"},
 	{"html", 0, "[=FILE]", "one page of HTML, to standard output or FILE"},
 	{0},
@@ -119,17 +119,32 @@ static int pick_test(struct run *r)
 
 /* ---- the other options ---- */
 
+/* A mail address stands for its domain, and is whom the probe asks for. */
+static struct sp_str take_recipient(struct run *r)
+{
+	struct sp_str text = sp_str_from(r->ctx->words[0]);
+	struct sp_address address;
+
+	if (r->ask.is_host || sp_address_parse(text, &address)) {
+		return text;
+	}
+	r->ask.recipient = text;
+	return address.domain;
+}
+
 static int read_target(struct run *r)
 {
-	const char *text = r->ctx->words[0];
+	struct sp_str text;
 
 	r->ask.is_host = sp_args_has(r->ctx->args, "host");
-	r->is_address = sp_domain_is_literal(sp_str_from(text));
+	text = take_recipient(r);
+	r->is_address = sp_domain_is_literal(text);
 	if (r->is_address) {
-		r->ask.target = sp_str_from(text);
+		r->ask.target = text;
 		return 0;
 	}
-	return sp_cmd_domain(text, &r->arena, &r->ask.target);
+	return sp_cmd_domain(sp_arena_cstr(&r->arena, text), &r->arena,
+	                     &r->ask.target);
 }
 
 static int read_address(const struct run *r, const char *option,
@@ -138,6 +153,9 @@ static int read_address(const struct run *r, const char *option,
 	const char *text = sp_args_get(r->ctx->args, option);
 	struct sp_address address;
 
+	if (!text) {
+		return 0;
+	}
 	*out = sp_str_from(text);
 	if (!out->len || sp_str_eq(*out, SP_STR("<>"))) {
 		*out = SP_STR("");
@@ -146,6 +164,22 @@ static int read_address(const struct run *r, const char *option,
 	return sp_address_parse(*out, &address)
 	               ? sp_cmd_fail(SP_EXIT_USAGE,
 	                             "--%s: %s: not a mail address", option,
+	                             text)
+	               : 0;
+}
+
+static int read_selector(struct run *r)
+{
+	const char *text = sp_args_get(r->ctx->args, "dkim-selector");
+
+	if (!text) {
+		return 0;
+	}
+	r->ask.tests |= SP_CHECK_SIDE;
+	return sp_domain_to_ascii(sp_str_from(text), &r->arena,
+	                          &r->ask.dkim_selector)
+	               ? sp_cmd_fail(SP_EXIT_USAGE,
+	                             "--dkim-selector: %s: not a selector",
 	                             text)
 	               : 0;
 }
@@ -210,9 +244,8 @@ static int read_options(struct run *r)
 	if (!status) {
 		status = read_pem(r);
 	}
-	r->ask.dkim_selector = sp_str_from(sp_args_get(args, "dkim-selector"));
-	if (r->ask.dkim_selector.len) {
-		r->ask.tests |= SP_CHECK_SIDE;
+	if (!status) {
+		status = read_selector(r);
 	}
 	if (!status && r->ctx->json && sp_args_has(args, "html") &&
 	    !*sp_args_get(args, "html")) {
@@ -387,8 +420,9 @@ const struct sp_cmd SP_CMD_CHECK = {
 	.about = "what a sender meets at a domain, a mail server or an address",
 	.text = "Looks at everything that delivery would look at, and says "
 		"what is wrong, who\nhas to act and how. TARGET is a domain; "
-		"with --host a mail server; or an\naddress. Needs no server "
-		"of ours; no message is sent. See sealpost-check(1).\n"
+		"with --host a mail server; a mail\naddress, which stands for "
+		"its domain; or an IP address. Needs no server of\nours; no "
+		"message is sent. See sealpost-check(1).\n"
 		"Exit status: 0 pass, 1 warnings, 2 failed, 3 the test could "
 		"not be run.\n",
 	.options = OPTIONS,

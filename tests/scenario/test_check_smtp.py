@@ -72,11 +72,12 @@ SUBMISSION = Domain(
     ],
 )
 ENVELOPE = one("cs-envelope.test")
+MAILBOX = one("cs-mailbox.test")
 
 
 @pytest.fixture
 def lab(stage) -> Lab:
-    domains = [case.domain for case in CASES] + [LITERAL, SUBMISSION, ENVELOPE]
+    domains = [case.domain for case in CASES] + [LITERAL, SUBMISSION, ENVELOPE, MAILBOX]
     return stage.lab("check-smtp", lambda: domains, resolver='timeout = "4s"')
 
 
@@ -128,6 +129,15 @@ def test_submission(lab):
     (step,) = steps(tree, "smtp.address.submission")
     assert step["verdict"] == "pass" and step["evidence"]["starttls"]
     check_manners(SUBMISSION)
+
+
+def test_a_mail_address(lab):
+    """It is its domain, and the recipient."""
+    status, tree = check(lab, f"Ann@{MAILBOX.name.upper()}")
+    assert status == PASS, tree
+    assert tree["title"] == MAILBOX.name
+    (session,) = MAILBOX.host.receiver.sessions
+    assert f"RCPT TO:<Ann@{MAILBOX.name.upper()}>" in [line for line, _ in session.commands]
 
 
 def test_envelope_of_the_probe(lab):
