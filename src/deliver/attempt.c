@@ -287,6 +287,16 @@ static void on_dial(void *arg, enum sp_dial_event event)
 	}
 }
 
+/* The patience begins anew with the first connection: what the plan and the
+ * wait for a place took, on this side, is no silence of the peer. With less
+ * than all of it no failure would count (a->curtailed), and one attempt after
+ * the other would try an address of which each learns the same. */
+static void begin_patience(struct sp_attempt *a)
+{
+	a->hurried = 0;
+	a->waits_ms = a->dialled_ms;
+}
+
 static void dial(struct sp_attempt *a)
 {
 	struct sp_plan_host *host = sp__attempt_host(a);
@@ -300,8 +310,11 @@ static void dial(struct sp_attempt *a)
 	};
 
 	a->stage = SP__ATTEMPT_DIAL;
-	a->dialled = true;
 	a->dialled_ms = sp_time_mono_ms();
+	if (!a->dialled) {
+		begin_patience(a);
+	}
+	a->dialled = true;
 	a->curtailed = false;
 	a->dial = sp_dial_new(&conf, host, &host->addresses[a->address],
 	                      on_dial, a);

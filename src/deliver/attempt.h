@@ -132,7 +132,8 @@ void sp_attempt_stop(struct sp_attempt *attempt);
 
 /* How long it has kept its place with nothing to show for it, beyond the
  * patience that is set; negative: not so long, or it is sending. Of patience
- * it has at first all, the half once it was hurried, and so on. */
+ * it has at first all, the half once it was hurried, and so on; and so again
+ * from the first connection that it dials. */
 int64_t sp_attempt_overdue_ms(const struct sp_attempt *attempt, int64_t now_ms);
 /* Others need the place: what it waits for counts as having timed out, and
  * the next address or host has its turn. */

@@ -622,6 +622,32 @@ static void test_hurried_is_not_failed(void **state)
 	world_close(&w);
 }
 
+/* What the plan took is not taken from the peer: a host that is silent for
+ * the whole of the patience has failed, however late it was dialled. */
+static void test_plan_takes_no_patience(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, false, "patience = \"200ms\" greeting_timeout = \"1h\"");
+	w.silent_type = SP_DNS_TYPE_TLSA;
+	w.silent_name = "mx1";
+	w.servers[1].script.greeting = "";
+	w.hurries = 2; /* in the plan, and at the second host */
+	w.look = sp_timer_new(w.loop, on_look, &w);
+	sp_timer_set(w.look, 1);
+	send_one(&w);
+	assert_int_equal(w.hurries, 0);
+	assert_int_equal(w.servers[1].connections, 1);
+	w.hurries = 1;
+	w.domain = "e.example";
+	send_one(&w);
+	assert_non_null(strstr(w.detail, "not tried: it failed "));
+	assert_int_equal(w.servers[1].connections, 1);
+	sp_timer_free(&w.look);
+	world_close(&w);
+}
+
 static void test_free_at_any_time(void **state)
 {
 	(void)state;
@@ -663,6 +689,7 @@ int main(void)
 		cmocka_unit_test(test_hurry),
 		cmocka_unit_test(test_not_tried),
 		cmocka_unit_test(test_hurried_is_not_failed),
+		cmocka_unit_test(test_plan_takes_no_patience),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
