@@ -78,7 +78,7 @@ const struct sp_cmd SP_CMD_TLSA = {
 	.about = "make TLSA records, compare them, or check published ones",
 	.text = "  make    the record for a certificate or key (a file, PEM or "
 		"DER), or for the\n"
-		"          certificate that a live host shows by STARTTLS\n"
+		"          certificates that a live host shows by STARTTLS\n"
 		"  verify  what DANE makes of a chain and records\n"
 		"  lint    the records that are published for a host: DNSSEC, "
 		"owner name, each\n"

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "cmd/cmd.h"
+#include "net/tls.h"
 #include "wire/tlsa.h"
 
 /* The parts of `sealpost tlsa` and what `lint tlsa` shares with them. */
@@ -12,10 +13,18 @@ int sp_tlsa_make_run(struct sp_cmd_ctx *ctx);
 int sp_tlsa_verify_run(struct sp_cmd_ctx *ctx);
 int sp_tlsa_lint_run(struct sp_cmd_ctx *ctx);
 
-/* The certificate of a live host by STARTTLS, as DER in the arena. 0 or an
- * exit status, said. */
+/* The certificates of a live host by STARTTLS, as chains in the arena: one for
+ * each address and each algorithm of a key that it has there. 0 or an exit
+ * status, said; what an address alone refuses is said, too. */
+#define SP_TLSA_LIVE_MAX 96
+
+struct sp_tlsa_live {
+	struct sp_tls_chain chains[SP_TLSA_LIVE_MAX]; /* none is empty */
+	size_t count;
+};
+
 int sp_tlsa_live(const struct sp_conf *conf, const char *host, uint16_t port,
-                 struct sp_arena *arena, struct sp_str *der_out);
+                 struct sp_arena *arena, struct sp_tlsa_live *live_out);
 
 /* A number from an option, or fallback where it was not given. 0 or
  * SP_EXIT_USAGE, said. */

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificate of a running mail host, one address after another:
+ * The certificates of a running mail host, one address after another:
  *
- *   ADDRESSES ─▶ connect ─▶ greeting, EHLO, STARTTLS ─▶ handshake ─▶ DONE
- *                   ▲                  │ failed              │ failed
- *                   └──── next address ◀─────────────────────┘
+ *   ADDRESSES ─▶ connect ─▶ greeting, EHLO, STARTTLS ─▶ handshake ─▶ QUIT
+ *                   ▲                  │ failed              │ failed   │
+ *                   ├──── next address ◀─────────────────────┘          │
+ *                   └──── next algorithm, or next address ◀─────────────┘
  *
- * Nothing is authenticated here: what the host shows is printed.
+ * The first connection takes what the host prefers; then it is asked for a key
+ * of each other algorithm, and to have none is no failure. Nothing is
+ * authenticated here: what the host shows is printed.
  */
 #include <stdio.h>
 
@@ -29,13 +32,16 @@ struct live {
 	struct sp_addr addresses[ADDRESSES_MAX];
 	size_t address_count;
 	size_t at;
-	size_t questions; /* not answered yet */
+	size_t questions;           /* not answered yet */
+	enum sp_key_algorithm only; /* asked for; ANY: the first connection */
+	unsigned known;             /* bits of algorithms, of this address */
+	bool shown;                 /* of this connection: it is over */
 	struct sp_stream *stream;
 	struct sp_smtp_client *client;
-	struct sp_str der; /* found */
+	struct sp_tlsa_live *found;
 };
 
-static void next_address(struct live *l);
+static void dial(struct live *l);
 
 static void hang_up(struct live *l)
 {
@@ -43,14 +49,43 @@ static void hang_up(struct live *l)
 	sp_stream_free(&l->stream);
 }
 
+static void next_address(struct live *l)
+{
+	hang_up(l);
+	l->at++;
+	l->only = SP_KEY_ALGORITHM_ANY;
+	l->known = 0;
+	dial(l);
+}
+
+/* The next one that this address was not asked for and has not shown. */
+static void next_algorithm(struct live *l)
+{
+	enum sp_key_algorithm next = SP_KEY_ALGORITHM_RSA;
+
+	while (next < SP_KEY_ALGORITHM_OTHER && (l->known & 1u << next)) {
+		next++;
+	}
+	if (next == SP_KEY_ALGORITHM_OTHER) {
+		next_address(l);
+		return;
+	}
+	hang_up(l);
+	l->known |= 1u << next;
+	l->only = next;
+	dial(l);
+}
+
 static void failed(struct live *l, struct sp_str why)
 {
 	char text[SP_ADDR_TEXT];
 
+	if (l->only != SP_KEY_ALGORITHM_ANY) {
+		next_algorithm(l);
+		return;
+	}
 	sp_addr_text_port(&l->addresses[l->at], text);
 	sp_cmd_fail(0, "%s: " SP_STR_FMT, text, SP_STR_ARG(why));
-	hang_up(l);
-	l->at++;
 	next_address(l);
 }
 
@@ -64,7 +99,7 @@ static void failed_reply(struct live *l, const char *what,
 
 static void start_tls(struct live *l)
 {
-	const struct sp_tls_client params = {.sni = l->host};
+	const struct sp_tls_client params = {.sni = l->host, .only = l->only};
 	int err = sp_stream_start_tls_client(l->stream, &params);
 
 	if (err) {
@@ -131,12 +166,29 @@ static void on_data(struct live *l)
 	sp_stream_flush(l->stream);
 }
 
+static void note_shown(struct live *l, const struct sp_tls_chain *chain)
+{
+	struct sp_tls_certificate cert;
+
+	l->shown = true;
+	if (!sp_tls_certificate_read(chain->der[0], l->arena, &cert)) {
+		l->known |= 1u << cert.algorithm;
+	}
+	if (l->found->count < SP_TLSA_LIVE_MAX) {
+		l->found->chains[l->found->count++] = *chain;
+	}
+}
+
 static void on_tls_up(struct live *l)
 {
-	if (sp_stream_tls_certificate(l->stream, l->arena, &l->der)) {
+	struct sp_tls_chain chain;
+
+	sp_stream_tls_chain(l->stream, l->arena, &chain);
+	if (chain.count == 0) {
 		failed(l, SP_STR("no certificate was sent"));
 		return;
 	}
+	note_shown(l, &chain);
 	/* RFC 5321 4.1.1.10, though the answer is of no interest. */
 	(void)sp_buf_append_cstr(sp_stream_out(l->stream), "QUIT\r\n");
 	sp_stream_flush(l->stream);
@@ -147,7 +199,7 @@ static void on_tls_up(struct live *l)
 static void on_stream(void *arg, enum sp_stream_event event)
 {
 	struct live *l = arg;
-	bool over = l->der.len > 0;
+	bool over = l->shown;
 
 	switch (event) {
 	case SP_STREAM_CONNECTED:
@@ -168,8 +220,7 @@ static void on_stream(void *arg, enum sp_stream_event event)
 	case SP_STREAM_TIMEOUT:
 	case SP_STREAM_TLS_FAILED:
 		if (over) {
-			hang_up(l);
-			sp_loop_stop(l->loop);
+			next_algorithm(l);
 		} else if (event == SP_STREAM_EOF) {
 			failed(l, SP_STR("connection closed"));
 		} else if (event == SP_STREAM_TIMEOUT) {
@@ -181,12 +232,13 @@ static void on_stream(void *arg, enum sp_stream_event event)
 	}
 }
 
-static void next_address(struct live *l)
+static void dial(struct live *l)
 {
 	const struct sp_smtp_client_conf conf = {
 		.hostname = sp_str_from(l->conf->hostname),
 	};
 
+	l->shown = false;
 	if (l->at == l->address_count) {
 		sp_loop_stop(l->loop);
 		return;
@@ -227,7 +279,7 @@ static void on_answer(void *arg, struct sp_dns_answer *answer)
 			sp_cmd_fail(0, SP_STR_FMT ": no address",
 			            SP_STR_ARG(l->host));
 		}
-		next_address(l);
+		dial(l);
 	}
 }
 
@@ -258,16 +310,17 @@ static void by_address(struct live *l)
 {
 	l->loop = sp_loop_new();
 	l->address_count = 1;
-	next_address(l);
+	dial(l);
 	(void)sp_loop_run(l->loop);
 	hang_up(l);
 	sp_loop_free(&l->loop);
 }
 
 int sp_tlsa_live(const struct sp_conf *conf, const char *host, uint16_t port,
-                 struct sp_arena *arena, struct sp_str *der_out)
+                 struct sp_arena *arena, struct sp_tlsa_live *live_out)
 {
-	struct live l = {.conf = conf, .arena = arena, .port = port};
+	struct live l = {
+		.conf = conf, .arena = arena, .port = port, .found = live_out};
 	struct sp_str text = sp_str_from(host);
 	int status = 0;
 
@@ -281,9 +334,8 @@ int sp_tlsa_live(const struct sp_conf *conf, const char *host, uint16_t port,
 	} else {
 		status = by_name(&l, host);
 	}
-	*der_out = l.der;
-	return status      ? status
-	       : l.der.len ? 0
-	                   : sp_cmd_fail(SP_EXIT_NO,
-	                                 "%s: no certificate to be had", host);
+	return status || live_out->count
+	               ? status
+	               : sp_cmd_fail(SP_EXIT_NO, "%s: no certificate to be had",
+	                             host);
 }

@@ -794,14 +794,6 @@ void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
 	}
 }
 
-int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
-                              struct sp_str *der_out)
-{
-	return stream->conn && stream->conn->up
-	               ? sp__tls_leaf(stream->conn, arena, der_out)
-	               : SP_ENOTFOUND;
-}
-
 void sp_stream_tls_chain(struct sp_stream *stream, struct sp_arena *arena,
                          struct sp_tls_chain *chain_out)
 {

@@ -81,11 +81,6 @@ bool sp_stream_is_tls(const struct sp_stream *stream);
 /* After TLS_UP or TLS_FAILED: what was seen; strings in the arena. */
 void sp_stream_tls_facts(struct sp_stream *stream, struct sp_arena *arena,
                          struct sp_tls_seen *seen_out);
-/* After TLS_UP: the peer's certificate in DER, for tools that look closer
- * than the facts do; in the arena. SP_ENOTFOUND: it sent none. */
-int sp_stream_tls_certificate(struct sp_stream *stream, struct sp_arena *arena,
-                              struct sp_str *der_out);
-
 /* After TLS_UP: all that the peer sent, within the limits of struct
  * sp_tls_chain; in the arena. Empty: none, or the session was resumed. */
 void sp_stream_tls_chain(struct sp_stream *stream, struct sp_arena *arena,

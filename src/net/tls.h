@@ -172,6 +172,15 @@ int sp_tls_tlsa_of(struct sp_str der, uint8_t usage, uint8_t selector,
                    uint8_t matching, struct sp_arena *arena,
                    struct sp_tlsa *tlsa_out);
 
+/* Of which certificate a record of usage 0 or 2 is: the first that may issue
+ * others (RFC 5280 4.2.1.9), as DER in the arena. In PEM text, or one in DER.
+ * SP_ENOTFOUND: none there may; SP_ESYNTAX: there is no certificate. */
+int sp_tls_issuer_read(struct sp_str pem_or_der, struct sp_arena *arena,
+                       struct sp_str *der_out);
+/* Among those that a server presented behind its own. SP_ENOTFOUND. */
+int sp_tls_issuer_sent(const struct sp_tls_chain *chain,
+                       struct sp_str *der_out);
+
 /* Does the association data of the record fit this certificate? For tables
  * that people read: usage, depth, chain, dates and names are not looked at,
  * and no session is ever authenticated by it. False also of what can't be

@@ -133,9 +133,6 @@ void sp__tls_seen_session(const struct sp_tls_conn *conn,
 void sp__tls_seen_chain(struct sp_tls_conn *conn, X509 *leaf);
 void sp__tls_seen_copy(const struct sp_tls_seen *seen, struct sp_arena *arena,
                        struct sp_tls_seen *seen_out);
-/* The leaf in DER; SP_ENOTFOUND: none was sent. */
-int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
-                 struct sp_str *der_out);
 
 /* tls_chain.c: all that the peer has sent. */
 void sp__tls_chain(const struct sp_tls_conn *conn, struct sp_arena *arena,

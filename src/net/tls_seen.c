@@ -162,22 +162,6 @@ static void fill_cert(struct sp_tls_conn *conn, X509 *cert)
 	seen->cert_name_matches = any_name_matches(cert, &conn->params);
 }
 
-int sp__tls_leaf(const struct sp_tls_conn *conn, struct sp_arena *arena,
-                 struct sp_str *der_out)
-{
-	X509 *leaf = SSL_get0_peer_certificate(conn->ssl);
-	unsigned char *der = NULL;
-	int len = leaf ? i2d_X509(leaf, &der) : 0;
-
-	ERR_clear_error();
-	if (len <= 0) {
-		return SP_ENOTFOUND;
-	}
-	*der_out = sp_arena_str(arena, sp_str_slice(der, (size_t)len));
-	OPENSSL_free(der);
-	return 0;
-}
-
 /* --- the verdict of libssl --- */
 
 /* The record that matched, also where something else went wrong later:

@@ -261,6 +261,83 @@ int sp_tls_tlsa_make(struct sp_str pem_or_der, uint8_t usage, uint8_t selector,
 	return rc;
 }
 
+/* --- issuers --- */
+
+static bool may_issue(X509 *cert)
+{
+	return cert && X509_check_ca(cert) > 0;
+}
+
+static struct sp_str keep_der(X509 *cert, struct sp_arena *arena)
+{
+	unsigned char *der = NULL;
+	int len = i2d_X509(cert, &der);
+	struct sp_str kept = {0};
+
+	if (len > 0) {
+		kept = sp_arena_str(arena, sp_str_slice(der, (size_t)len));
+	}
+	OPENSSL_free(der);
+	return kept;
+}
+
+/* The first that may issue, or the last; or null. The caller's. */
+static X509 *first_issuer(struct sp_str pem)
+{
+	BIO *bio = bio_of(pem);
+	X509 *found = NULL;
+	X509 *cert;
+
+	while (!may_issue(found) &&
+	       (cert = PEM_read_bio_X509(bio, NULL, refuse_pass_phrase,
+	                                 NULL))) {
+		X509_free(found);
+		found = cert;
+	}
+	BIO_free(bio);
+	return found;
+}
+
+int sp_tls_issuer_read(struct sp_str pem_or_der, struct sp_arena *arena,
+                       struct sp_str *der_out)
+{
+	int rc = SP_ESYNTAX;
+	X509 *cert;
+
+	*der_out = (struct sp_str){0};
+	if (pem_or_der.len == 0 || pem_or_der.len > INPUT_MAX) {
+		return SP_ESYNTAX;
+	}
+	ERR_clear_error();
+	cert = first_issuer(pem_or_der);
+	cert = cert ? cert : whole_cert(pem_or_der);
+	if (cert) {
+		rc = SP_ENOTFOUND;
+	}
+	if (may_issue(cert)) {
+		*der_out = keep_der(cert, arena);
+		rc = der_out->len ? 0 : SP_ETLS;
+	}
+	X509_free(cert);
+	ERR_clear_error();
+	return rc;
+}
+
+int sp_tls_issuer_sent(const struct sp_tls_chain *chain, struct sp_str *der_out)
+{
+	*der_out = (struct sp_str){0};
+	for (size_t i = 1; i < chain->count && !der_out->len; i++) {
+		X509 *cert = whole_cert(chain->der[i]);
+
+		if (may_issue(cert)) {
+			*der_out = chain->der[i];
+		}
+		X509_free(cert);
+	}
+	ERR_clear_error();
+	return der_out->len ? 0 : SP_ENOTFOUND;
+}
+
 /* --- tlsa verify --- */
 
 static int read_chain(struct sp_str pem, STACK_OF(X509) * chain, char *why_out,

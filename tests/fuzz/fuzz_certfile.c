@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct sp_arena arena;
 	struct sp_tlsa record;
 	struct sp_str file;
+	struct sp_str issuer;
 	char why[200] = "";
 	uint8_t usage;
 
@@ -59,6 +60,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	record = (struct sp_tlsa){usage, data[1] & 1, SP_TLSA_FULL, file};
 	(void)sp_tls_full_parses(&record);
+	if (sp_tls_issuer_read(file, &arena, &issuer) == 0) {
+		record.data = issuer;
+		record.selector = SP_TLSA_CERT;
+		SP_ASSERT(sp_tls_full_parses(&record));
+	}
 	sp_arena_fini(&arena);
 	return 0;
 }

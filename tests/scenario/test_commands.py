@@ -82,6 +82,33 @@ def test_tlsa_make_and_verify(mail, server):
     assert (status, found["verdict"]) == (0, "unauthenticated")
 
 
+TWO_ADDRESSES = Host(
+    certificate=Certificate(issuer="commands", second="rsa"),
+    addresses=["127.25.98.1", "127.25.98.2"],
+)
+
+
+@scenario(Domain("shown.test", [TWO_ADDRESSES, Host("own")]))
+def test_tlsa_make_of_all_that_a_host_shows(mail, server):
+    """RFC 7671 8.1: each of a server's certificates needs a record."""
+    identity = TWO_ADDRESSES.identity
+    wanted = [identity.tlsa("3 1 1"), identity.tlsa("3 1 1 second")]
+    made = server.run("tlsa", "make", "mx.shown.test").stdout.decode().splitlines()
+    assert sorted(made[::2]) == sorted(wanted)
+    assert made[1::2] == [f"_25._tcp.mx.shown.test. IN TLSA {r}" for r in made[::2]]
+    found = server.json("tlsa", "make", "mx.shown.test")
+    records = [found["record"], *(other["record"] for other in found["others"])]
+    assert records == made[::2]
+
+    issuer = identity.tlsa("2 1 1 issuer")
+    for source in (str(identity.chain_file), "mx.shown.test"):
+        done = server.run("tlsa", "make", "--usage", "2", source)
+        assert done.stdout.decode().splitlines()[0] == issuer, source
+    done = server.run("tlsa", "make", "--usage", "2", "own.shown.test")
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert b"usage 2 is of a certificate that issues others" in done.stderr
+
+
 @scenario(Domain("traced.test", [Host(tlsa=["3 1 1 wrong"])]))
 def test_trace(mail, server):
     mail.first_attempt()

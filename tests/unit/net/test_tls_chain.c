@@ -361,6 +361,72 @@ static void test_same_as_make(void **state)
 	sp_arena_fini(&arena);
 }
 
+/* Which certificate of a chain issues (RFC 5280 4.2.1.9). */
+static void test_issuer(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t count;
+		enum who sent[3];
+		int found; /* place in sent; -1: none */
+	} cases[] = {
+		{"the host's own alone", 1, {ROOT}, -1},
+		{"behind it", 2, {RSA_LEAF, ROOT}, 1},
+		{"another leaf between", 3, {RSA_LEAF, ECDSA_LEAF, ROOT}, 2},
+		{"none that may", 2, {RSA_LEAF, ECDSA_LEAF}, -1},
+		{"nothing", 0, {ROOT}, -1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sp_str der[3];
+		struct sp_tls_chain chain = {.der = der,
+		                             .count = cases[i].count};
+		struct sp_str found;
+		int rc;
+
+		for (size_t k = 0; k < 3; k++) {
+			der[k] = ders[cases[i].sent[k]];
+		}
+		rc = sp_tls_issuer_sent(&chain, &found);
+		if (rc != (cases[i].found < 0 ? SP_ENOTFOUND : 0) ||
+		    (rc == 0 && !sp_str_eq(found, der[cases[i].found]))) {
+			fail_msg("%s: %d", cases[i].name, rc);
+		}
+	}
+}
+
+static void test_issuer_in_a_file(void **state)
+{
+	const enum who file[] = {ED25519_LEAF, ROOT, RSA_LEAF};
+	BIO *bio = BIO_new(BIO_s_mem());
+	struct sp_arena arena;
+	struct sp_str found;
+	char *text;
+	long len;
+
+	(void)state;
+	sp_arena_init(&arena);
+	for (size_t i = 0; i < 3; i++) {
+		need(PEM_write_bio_X509(bio, certs[file[i]].x509) == 1);
+	}
+	len = BIO_get_mem_data(bio, &text);
+	assert_int_equal(sp_tls_issuer_read(sp_str_slice(text, (size_t)len),
+	                                    &arena, &found),
+	                 0);
+	assert_true(sp_str_eq(found, ders[ROOT]));
+	BIO_free(bio);
+	assert_int_equal(sp_tls_issuer_read(ders[ROOT], &arena, &found), 0);
+	assert_true(sp_str_eq(found, ders[ROOT]));
+	assert_int_equal(sp_tls_issuer_read(ders[RSA_LEAF], &arena, &found),
+	                 SP_ENOTFOUND);
+	assert_int_equal(sp_tls_issuer_read(SP_STR("junk"), &arena, &found),
+	                 SP_ESYNTAX);
+	assert_int_equal(sp_tls_issuer_read(SP_STR(""), &arena, &found),
+	                 SP_ESYNTAX);
+	sp_arena_fini(&arena);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +436,8 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_same_as_make),
+		cmocka_unit_test(test_issuer),
+		cmocka_unit_test(test_issuer_in_a_file),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
