@@ -296,7 +296,7 @@ struct sp_survey *sp_survey_new(const struct sp_survey_ask *ask,
 	sp_list_init(&s->running);
 	if (!ask->dns_only) {
 		s->pool = sp_pool_new(ask->loop, ask->conf, ask->worker_count);
-		s->probed = sp_probed_new();
+		s->probed = sp_probed_new(ask->loop, SP_PROBED_WAIT_MS);
 	}
 	return s;
 }

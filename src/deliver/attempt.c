@@ -8,7 +8,8 @@
  *     ▼                  │                                                  │
  *    DONE ◀── all recipients settled, no address left, deadline, stop ──────┘
  *
- * A probe is DONE instead of SEND.
+ * A probe is DONE instead of SEND. In WAIT it lets another one under its key
+ * come first (deliver/probed.h).
  *
  * An address that is known to have failed, or has no place while others need
  * ours (sp_attempt_hurry), is passed over from WAIT without a dial.
@@ -38,6 +39,7 @@ static void on_plan(void *arg, struct sp_plan *plan);
 
 static void drop_connection(struct sp_attempt *a)
 {
+	sp_probed_end(&a->turn);
 	sp_pool_cancel(&a->ticket);
 	sp_dial_quit(&a->dial);
 	sp_pool_leave(&a->place);
@@ -394,16 +396,55 @@ static bool advance(struct sp_attempt *a, bool first)
 	return false;
 }
 
+static void ask_pool(struct sp_attempt *a)
+{
+	struct sp_pool_ask ask = {
+		.domain = a->ask.domain,
+		.host = sp__attempt_host(a)->name,
+		.address = sp_str_from(a->place_address),
+		.port = a->route.plan.port,
+		/* a new connection has none */
+		.key = sp_str_from(a->anew || a->ask.probe ? "" : a->key),
+	};
+
+	a->anew = false;
+	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
+}
+
+/* Others wait for it no more. */
+static void on_other_probe(void *arg)
+{
+	struct sp_attempt *a = arg;
+
+	sp_probed_end(&a->turn);
+	if (!is_known(a)) {
+		ask_pool(a);
+	}
+}
+
+/* True: first another probe comes to its end. */
+static bool lets_other_first(struct sp_attempt *a)
+{
+	struct sp_str key = sp_str_from(a->key);
+
+	sp_probed_end(&a->turn);
+	if (!a->ask.probe || !a->ask.probed) {
+		return false;
+	}
+	a->turn = sp_probed_await(a->ask.probed, key, on_other_probe, a);
+	if (a->turn) {
+		return true;
+	}
+	a->turn = sp_probed_begin(a->ask.probed, key);
+	return false;
+}
+
 static void ask_place(struct sp_attempt *a)
 {
 	const struct sp_plan_host *host = sp__attempt_host(a);
 	const struct sp_plan_address *address = &host->addresses[a->address];
 	struct sp_addr addr = {.family = address->family};
-	struct sp_pool_ask ask = {
-		.domain = a->ask.domain,
-		.host = host->name,
-		.port = a->route.plan.port,
-	};
+
 	a->key = sp_dial_make_key(host, address, a->route.plan.port, &a->judge,
 	                          &a->arena);
 	memcpy(addr.bytes, address->bytes, sizeof(addr.bytes));
@@ -412,11 +453,9 @@ static void ask_place(struct sp_attempt *a)
 		return;
 	}
 	a->stage = SP__ATTEMPT_WAIT;
-	/* a new connection has none */
-	ask.key = sp_str_from(a->anew || a->ask.probe ? "" : a->key);
-	a->anew = false;
-	ask.address = sp_str_from(a->place_address);
-	a->ticket = sp_pool_ask(a->ask.pool, &ask, on_place, a);
+	if (!lets_other_first(a)) {
+		ask_pool(a);
+	}
 }
 
 /* --- the plan --- */

@@ -33,6 +33,7 @@ struct sp_attempt {
 	struct sp_plan *plan;            /* of shared */
 	size_t host;                     /* cursor */
 	size_t address;
+	struct sp_probed_turn *turn; /* of a probe; null: none is needed */
 	struct sp_pool_ticket *ticket;
 	struct sp_dial *dial;
 	struct sp_pool_place *place;

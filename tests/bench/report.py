@@ -11,8 +11,9 @@ from statistics import median
 from typing import Callable
 
 from lab.server import ROOT
-from tests.bench import postfix
+from tests.bench import population, postfix
 from tests.bench.survey import PARALLEL
+from tests.bench.world import RESIDENTS
 from tests.support import debian
 
 FILE = ROOT / "doc" / "performance.md"
@@ -131,6 +132,18 @@ class Target:
 
 
 SURVEY = {"a": "survey", "b": "finger"}
+SHARED, ALONE = "hosts shared as out there", "every domain at a host of its own"
+
+
+def survey_targets(of: str, case: str) -> list[Target]:
+    """The three of a survey, of one kind of list."""
+    slow = f"{case}-latency"
+    return [
+        Target(f"checks a second to posttls-finger, {of}", case, rate, 8, most=False, **SURVEY),
+        Target(f"the same at 100 ms latency, {of}", slow, rate, 15, most=False, **SURVEY),
+        Target(f"CPU a check to posttls-finger, {of}", case, cpu, 0.2, **SURVEY),
+    ]
+
 
 TARGETS = [
     Target("CPU a message, end to end, many domains, full handshakes", "end-to-end", cpu, 0.33),
@@ -160,9 +173,8 @@ TARGETS = [
         1.02,
         b="sealpost-uncounted",
     ),
-    Target("checks a second, survey to posttls-finger", "survey", rate, 8, most=False, **SURVEY),
-    Target("the same at 100 ms latency", "survey-latency", rate, 15, most=False, **SURVEY),
-    Target("CPU a check, survey to posttls-finger", "survey", cpu, 0.2, **SURVEY),
+    *survey_targets(SHARED, "survey-population"),
+    *survey_targets(ALONE, "survey-own-hosts"),
     Target("rate to the floor, full handshakes", "many", rate, 0.8, most=False, b="floor"),
     Target(
         "memory of 10,000 slow deliveries, by those open at once",
@@ -272,7 +284,7 @@ on {date}. {machine}. {versions}. Processor time by {meter}.{others}
 
 A signed world in a network namespace: root, a top-level domain, and {domains}
 domains below it, each a zone with a key of its own, an MX host with an address
-of its own, and TLSA 3 1 1. Knot serves the zones. All hosts are one sink
+of its own, and TLSA 3 1 1. The list of a survey is another one. Knot serves the zones. All hosts are one sink
 (tests/bench/sink.c), which speaks SMTP with STARTTLS, PIPELINING and CHUNKING,
 keeps nothing, and counts connections, handshakes and messages. An injector
 submits messages of 4 KiB. Everything runs on this one machine over loopback
@@ -293,7 +305,7 @@ is that of the sender alone.
   measured each system has refused a host whose key does not match its TLSA.
 - In the cases of `survey` a message stands for a domain that is looked at, by
   `sealpost survey` or by posttls-finger (`-c -l dane`, {parallel} at a time, with
-  Unbound); all caches are empty when a run begins.
+  Unbound); all caches are empty when a run begins. More about them is below.
 - Memory is the sum of proportional set sizes, resolver included.
 - **floor**: a bare OpenSSL client with threads (tests/bench/floor.c) that does
   the same handshakes and sends the same messages, and nothing else: no queue,
@@ -311,9 +323,13 @@ Ratios are to Postfix, where the line does not say otherwise. The walls behind
 what is missed are measured elsewhere: delivery alone over connections that are
 there (the commits of the queue and two flights a message), and domains whose
 DNS is cold, in doc/design/0007; the memory of a slow session in
-doc/design/0009; the rate of a survey, where signatures cost a millisecond a
-domain and sink and name servers have the same two processors, in
-doc/design/0010.
+doc/design/0009; the rate of a survey where every domain has a host of its own,
+so that each costs a millisecond of signatures while sink and name servers have
+the same two processors, in doc/design/0010.
+
+## What a survey looks at
+
+{survey}
 
 ## Cases
 
@@ -356,6 +372,61 @@ def _meters(rows: list[dict]) -> str:
     return " and ".join(sorted(kinds))
 
 
+SURVEY_TEXT = """\
+Most domains with DANE have the mail hosts of a few providers. Of {all} counted
+on 1 April 2023, {at_providers} ({share:.1%}) were at one of twenty, {largest} of
+them at the first ([V. Dukhovni's survey]({source})). The list of
+`survey-population` has that shape: of {residents} domains {at_home} name the host
+of one of twenty providers, in the proportions that were counted, and each of the
+other {alone} has a host of its own, though out there many of those share one
+too. Every domain is a signed zone with a key of its own, and so is the zone of a
+provider's host. Both programs get the same list, in an order that was shuffled
+once; posttls-finger has to verify each domain, and `sealpost survey` to say of
+each that mail would be delivered under DANE.
+
+**They do not do the same work.** `sealpost survey` does not connect again for a
+domain whose host it has found good under the same policy in the last ten minutes
+(src/deliver/probed.c; its row says `shared`); nor do other domains connect
+to a host while the first look at it is under way. posttls-finger connects
+for each domain. Nothing but DNS is left for the other domains: the signatures of
+the domain's own zone, and those of the host from the cache.{connections}
+
+In `survey-own-hosts` every domain has a host of its own: nothing can be shared,
+and each domain costs a handshake and the DNS of a host. It is the worst case,
+measured for what a look costs, and not what a survey meets. Both stand among
+the targets."""
+
+
+def _connections(results: Results, cases: list) -> str:
+    """Of each survey, in the first run."""
+    lines = []
+    for case in cases:
+        seen = [results.of(case.name, system) for system in ("survey", "finger")]
+        if case.mode == "survey" and all(seen):
+            ours, theirs = (rows[0]["sink"]["connections"] for rows in seen)
+            domains = seen[0][0]["messages"]
+            lines.append(f"| `{case.name}` | {domains:,} | {ours:,} | {theirs:,} |")
+    if not lines:
+        return ""
+    head = ["| case | domains | connections of survey | of posttls-finger |", "|---|---|---|---|"]
+    return " At the sink arrived:\n\n" + "\n".join(head + lines)
+
+
+def _survey(results: Results, cases: list) -> str:
+    alone = population.homes(RESIDENTS).count(None)
+    return SURVEY_TEXT.format(
+        all=f"{population.ALL:,}",
+        at_providers=f"{sum(population.PROVIDERS):,}",
+        share=population.share(),
+        largest=f"{population.PROVIDERS[0]:,}",
+        source=population.SOURCE,
+        residents=f"{RESIDENTS:,}",
+        at_home=f"{RESIDENTS - alone:,}",
+        alone=f"{alone:,}",
+        connections=_connections(results, cases),
+    )
+
+
 def _tuning() -> str:
     """What the head of postfix.py says."""
     return postfix.__doc__.split("\n\n", 1)[1].strip()
@@ -378,6 +449,7 @@ def write_doc(rows: list[dict], cases: list, arguments: str, domains: int) -> No
             parallel=PARALLEL,
             postfix="Postfix is tuned:\n\n" + _tuning(),
             targets=target_table(results),
+            survey=_survey(results, cases),
             titles=titles,
             table=case_table(results, cases),
         )

@@ -5,6 +5,11 @@ posttls-finger (`-c -l dane`) looks at one domain: MX, addresses and TLSA by the
 validating Unbound beside it, a session with the first host, QUIT. xargs runs 50
 at a time. All caches are empty when a run begins, those of Unbound too, since a
 survey asks about each domain once.
+
+It connects for each domain. `sealpost survey` does not for a domain whose host
+it has just found good under the same policy (deliver/probed.h), which is why
+there are two lists: one that shares hosts as the domains out there do
+(population.py), and one in which nobody shares.
 """
 
 import json

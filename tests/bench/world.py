@@ -3,9 +3,11 @@
 
 Root, a top-level domain, and below it some thousand zones, each signed with a key
 of its own: MX, the host's address, and TLSA 3 1 1 for the certificate of the
-sink. Three Knots serve them (one a level, since one that held parent and child
-would never refer). Zones and certificate are made once and kept for a week in
-build/bench/world, unless what makes them has changed.
+sink. As many again share hosts as domains out there do (population.py): the zone
+of a customer has its MX alone, that of a provider the host. Three Knots serve
+them (one a level, since one that held parent and child would never refer). Zones
+and certificate are made once and kept for a week in build/bench/world, unless
+what makes them has changed.
 
     127.0.53.1, .2       name servers of the root and of test
     127.0.55.x           those of the domains: one Knot on fifty addresses,
@@ -20,6 +22,8 @@ import json
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from zlib import crc32
 
@@ -29,12 +33,14 @@ from lab.knot import Knot
 from lab.procs import Processes, wait_until
 from lab.server import ROOT
 from lab.zone import DAY, Zone
+from tests.bench import population
 from tests.bench.board import Board
 
 BENCH = ROOT / "build" / "bench"
 CACHE = BENCH / "world"
 DOMAINS = 1000
 WIDE = 2600  # for what a thousand is not enough
+RESIDENTS = 5000
 DEAD = 100
 ROOT_SERVER, TLD_SERVER = "127.0.53.1", "127.0.53.2"
 LEAF_SERVERS = [f"127.0.55.{n}" for n in range(1, 51)]
@@ -42,7 +48,11 @@ NOBODY = "192.0.2.1"
 WRONG = "wrong.test"
 SINK_THREADS = 2
 #: What the kept world depends on.
-MAKERS = [Path(__file__), *(ROOT / "lab" / name for name in ("authority.py", "cert.py", "zone.py"))]
+MAKERS = [
+    Path(__file__),
+    Path(population.__file__),
+    *(ROOT / "lab" / name for name in ("authority.py", "cert.py", "zone.py")),
+]
 
 
 def domain(n: int) -> str:
@@ -51,6 +61,15 @@ def domain(n: int) -> str:
 
 def dead_domain(n: int) -> str:
     return f"dead{n:03}.test"
+
+
+def resident(n: int) -> str:
+    """A domain of the population."""
+    return f"r{n:04}.test"
+
+
+def provider(n: int) -> str:
+    return f"provider{n:02}.test"
 
 
 def address(n: int) -> str:
@@ -69,10 +88,25 @@ class LeafKnot(Knot):
         return argv
 
 
-def _leaf(name: str, host: str, tlsa: str) -> Zone:
+def _zone(name: str, *records: str) -> Zone:
     server = LEAF_SERVERS[crc32(name.encode()) % len(LEAF_SERVERS)]
-    records = ["@ MX 10 mx", f"mx A {host}", f"_25._tcp.mx TLSA {tlsa}"]
-    return Zone(name, records=records, address=server, ttl=DAY)
+    return Zone(name, records=list(records), address=server, ttl=DAY)
+
+
+def _leaf(name: str, host: str, tlsa: str) -> Zone:
+    """With a mail host of its own."""
+    return _zone(name, "@ MX 10 mx", f"mx A {host}", f"_25._tcp.mx TLSA {tlsa}")
+
+
+def _residents(tlsa: str, addresses: Iterator[str]) -> list[Zone]:
+    """Providers, and the domains at home with them or by themselves."""
+    zones = [_leaf(provider(n), next(addresses), tlsa) for n in range(len(population.PROVIDERS))]
+    for n, home in enumerate(population.homes(RESIDENTS)):
+        if home is None:
+            zones.append(_leaf(resident(n), next(addresses), tlsa))
+        else:
+            zones.append(_zone(resident(n), f"@ MX 10 mx.{provider(home)}."))
+    return zones
 
 
 def _made_by() -> str:
@@ -85,9 +119,11 @@ def _make(directory: Path) -> None:
     workshop = Workshop(directory / "certificates")
     identity = workshop.make("sink.test", Certificate(ends=60))
     tlsa = identity.tlsa("3 1 1")
-    leaves = [_leaf(domain(n), address(n), tlsa) for n in range(WIDE)]
+    addresses = map(address, count())
+    leaves = [_leaf(domain(n), next(addresses), tlsa) for n in range(WIDE)]
     leaves += [_leaf(dead_domain(n), NOBODY, tlsa) for n in range(DEAD)]
-    leaves.append(_leaf(WRONG, address(WIDE), identity.tlsa("3 1 1 wrong")))
+    leaves.append(_leaf(WRONG, next(addresses), identity.tlsa("3 1 1 wrong")))
+    leaves += _residents(tlsa, addresses)
     top = Zone("test", address=TLD_SERVER, ttl=DAY)
     root = Zone(".", address=ROOT_SERVER, ttl=DAY)
     for zone, children in [(root, [top]), (top, leaves), *((leaf, []) for leaf in leaves)]:
@@ -138,6 +174,8 @@ class BenchWorld:
         self.hints_file = self._write("root.hints", self._facts["hints"])
         self.many = self._lines("many", [domain(n) for n in range(DOMAINS)])
         self.wide = self._lines("wide", [domain(n) for n in range(WIDE)])
+        residents = [resident(n) for n in range(RESIDENTS)]
+        self.population = self._lines("population", residents)
         self.one = self._lines("one", [domain(0)])
         self.dead = self._lines("dead", [dead_domain(n) for n in range(DEAD)])
         self.wrong = self._lines("wrong", [WRONG])

@@ -6,8 +6,10 @@ import io
 import json
 import os
 import pty
+import random
 import signal
 import subprocess
+from collections import Counter
 
 import pytest
 
@@ -28,9 +30,18 @@ SETTINGS = {
 }
 DESTINATIONS = destinations()
 MIXED = [domain for domain, _ in DESTINATIONS]
-#: All at one address, where nobody is greeted before the test says so.
-HELD = Host("mx.held.test.", tlsa=["3 1 1"], behaviour=Behaviour({"greeting": (HOLD,)}))
+#: All at one host, where nobody is greeted before the test says so.
+ADDRESS = "127.25.37.1"
+HELD = Host(
+    "mx.held.test.",
+    tlsa=["3 1 1"],
+    addresses=[ADDRESS],
+    behaviour=Behaviour({"greeting": (HOLD,)}),
+)
 SHARING = [Domain("held.test", [HELD])] + [Domain(f"held{n}.test", [HELD]) for n in range(9)]
+#: Each at a host of its own, all of them at that address.
+CROWD = [Domain(f"crowd{n}.test", [Host(addresses=[ADDRESS], listens=False)]) for n in range(9)]
+WORKERS = 2
 ABSENT = Domain("absent.test", [], exists=False)
 
 
@@ -42,7 +53,7 @@ def with_policy(name: str, mx: str) -> Domain:
 LISTED = with_policy("listed.test", "mx.listed.test")
 UNLISTED = with_policy("unlisted.test", "other.unlisted.test")
 
-pytestmark = pytest.mark.scenario(*MIXED, *SHARING, ABSENT, LISTED, UNLISTED)
+pytestmark = pytest.mark.scenario(*MIXED, *SHARING, *CROWD, ABSENT, LISTED, UNLISTED)
 
 BLOCKED = {"wrong.test", "stripped.test", "servfail.test"}
 
@@ -255,21 +266,157 @@ def test_resumed_after_a_kill(survey):
 def test_limit_by_address_over_all_workers(survey):
     receiver = HELD.receiver
     before = len(receiver.sessions)
-    listed = survey.listed(*names(SHARING), *names(MIXED))
-    process = survey.start("--workers", "2", "-o", str(survey.out), listed)
-    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 20)
+    listed = survey.listed(*names(CROWD), *names(MIXED))
+    process = survey.start("--workers", str(WORKERS), "-o", str(survey.out), listed)
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 60)
     # all others have had their turn meanwhile
-    wait_until(lambda: len(survey.written()) >= len(MIXED), "the rows of the others", 20)
+    wait_until(lambda: len(survey.written()) >= len(MIXED), "the rows of the others", 60)
     assert len(receiver.sessions) - before == LIMIT
     receiver.release()
     process.communicate(timeout=60)
     receiver._released.clear()
     assert process.returncode == 0
     rows = by_domain(survey.written())
+    assert {rows[name]["security"] for name in names(CROWD)} == {"tls"}
+    assert len(receiver.sessions) - before == len(CROWD)
+    assert not any(row["shared"] for row in rows.values())
+
+
+def test_one_visit_serves_all_domains_of_a_host(survey):
+    receiver = HELD.receiver
+    before = len(receiver.sessions)
+    listed = survey.listed(*names(SHARING))
+    process = survey.start("--workers", str(WORKERS), "-o", str(survey.out), listed)
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= WORKERS, 60)
+    receiver.release()
+    process.communicate(timeout=60)
+    receiver._released.clear()
+    assert process.returncode == 0
+    rows = by_domain(survey.written())
     assert {rows[name]["security"] for name in names(SHARING)} == {"dane"}
-    # those who waited for a place had no need of it any more
-    assert len(receiver.sessions) - before == LIMIT
-    assert sum(row["shared"] for row in rows.values()) == len(SHARING) - LIMIT
+    # one a process, as long as the host does not take ten seconds to greet
+    visits = len(receiver.sessions) - before
+    assert visits < len(SHARING)
+    assert sum(row["shared"] for row in rows.values()) == len(SHARING) - visits
+
+
+# ---- a long list ----
+
+LINES = 100_000
+APART = 50_000
+NO_DOMAINS = ("192.0.2.7", "two words", "a..b", "x" * 64 + ".test", "someone@example.test")
+DECORATIONS = ("{}", "{}.", " {}\t", "{} # again", "{}\r", "{}.\r", "{}#", "\t{} \r")
+
+
+def spelled(name: str, dice: random.Random) -> str:
+    """As somebody may have written it."""
+    form = dice.choice((str, str.upper, str.title))
+    if name.startswith("xn--") and dice.random() < 0.7:
+        name = name.encode().decode("idna")
+    return dice.choice(DECORATIONS).format(form(name))
+
+
+def long_list(dice: random.Random) -> tuple[list[str], set[str]]:
+    """So many lines, and the names that they have."""
+    found = [f"n{n}.long.test" for n in range(1800)]
+    found += [f"b\u00fccher{n}.long.test".encode("idna").decode() for n in range(200)]
+    found += names(MIXED)
+    twice = "twice.long.test"
+    others = ["", "\r", "  ", "# nobody", "\t#x.test", *NO_DOMAINS]
+    lines = [
+        dice.choice(others) if dice.random() < 0.1 else spelled(dice.choice(found), dice)
+        for _ in range(LINES)
+    ]
+    lines[: len(found)] = dice.sample(found, len(found))  # each at least once
+    lines[20_000], lines[20_000 + APART] = twice, twice.upper() + ".\r"
+    return lines, {*found, twice}
+
+
+def summary_of(rows: list[dict]) -> dict:
+    """The counts of a summary."""
+    said = [row for row in rows if row["error"] is None]
+    failed = [row for row in said if row["verdict"] != "deliver"]
+    verdicts = Counter(row["verdict"] for row in said)
+    return {
+        "domains": len(said),
+        "errors": len(rows) - len(said),
+        "signed": sum(row["signed"] for row in said),
+        "tlsa": sum(row["tlsa_hosts"] > 0 for row in said),
+        **{verdict: verdicts[verdict] for verdict in ("deliver", "defer", "fail")},
+        "blocked": sum(row["blocked"] for row in said),
+        "security": Counter(row["security"] for row in said if row["security"]),
+        "causes": Counter(row["scenario"] for row in failed),
+        "causes_blocked": Counter(row["scenario"] for row in failed if row["blocked"]),
+    }
+
+
+def counts_of(said: dict) -> dict:
+    """The same, as a summary says it."""
+    shares = ("signed", "tlsa", "deliver", "defer", "fail", "blocked")
+    causes = {cause["scenario"]: cause for cause in said["causes"]}
+    for share in (*(said[key] for key in shares), *said["security"].values(), *causes.values()):
+        assert share["percent"] == pytest.approx(100 * share["count"] / said["domains"], abs=0.006)
+    return {
+        "domains": said["domains"],
+        "errors": said["errors"],
+        **{key: said[key]["count"] for key in shares},
+        "security": +Counter({name: one["count"] for name, one in said["security"].items()}),
+        "causes": Counter({name: cause["count"] for name, cause in causes.items()}),
+        "causes_blocked": +Counter({name: cause["blocked"] for name, cause in causes.items()}),
+    }
+
+
+def lines_that_count(lines: list[str]) -> int:
+    return sum(bool(line.split("#")[0].strip()) for line in lines)
+
+
+def test_a_long_list(survey):
+    lines, wanted = long_list(random.Random(1))
+    summary = survey.directory / "summary.json"
+    survey.run("-o", str(survey.out), "--summary", str(summary), survey.listed(*lines))
+    rows = survey.written()
+    found = by_domain(rows)
+    assert {name for name, row in found.items() if row["error"] is None} == wanted
+    assert {name for name, row in found.items() if row["error"]} == set(NO_DOMAINS)
+    said = json.loads(summary.read_text())
+    assert counts_of(said) == summary_of(rows)
+    assert said["duplicates"] == lines_that_count(lines) - len(rows)
+    assert said["finished"] and said["earlier"] == 0
+
+
+@pytest.mark.parametrize("form", [[], ["--csv", "--ordered"]], ids=["json", "csv"])
+def test_killed_again_and_again(survey, form):
+    """At several moments; of what was written last, some is lost each time."""
+    dice = random.Random(2)
+    lines, wanted = long_list(dice)
+    listed = survey.listed(*lines)
+    moments = [0, 1, 20_000, 60_000, 100_000, 160_000]  # bytes of the file
+    for moment in moments:
+        argv = ["--resume", str(survey.out), "--jobs", "20", *form, listed]
+        process = survey.start(*argv)
+        wait_until(
+            lambda: process.poll() is not None
+            or (survey.out.exists() and survey.out.stat().st_size >= moment),
+            "rows",
+            120,
+        )
+        process.kill()
+        process.communicate()
+        if survey.out.exists():
+            keep = survey.out.stat().st_size - dice.randrange(1000)
+            os.truncate(survey.out, max(0, keep))
+    summary = survey.directory / "summary.json"
+    survey.run("--resume", str(survey.out), "--summary", str(summary), *form, listed)
+    if form:
+        rows = list(csv.DictReader(survey.out.open(newline="")))
+    else:
+        rows = survey.written()
+    assert Counter(row["domain"] for row in rows) == Counter([*wanted, *NO_DOMAINS])
+    said = json.loads(summary.read_text())
+    assert (said["domains"], said["errors"]) == (len(wanted), len(NO_DOMAINS))
+    assert 0 < said["earlier"] < len(rows)
+    if not form:
+        assert counts_of(said) == summary_of(rows)
 
 
 def test_interrupted(survey):
@@ -293,8 +440,10 @@ def kill_workers(process: subprocess.Popen, count: int) -> None:
 def test_a_process_that_dies_costs_what_it_had(survey):
     receiver = HELD.receiver
     before = len(receiver.sessions)
-    process = survey.start("--workers", "2", "-o", str(survey.out), survey.listed(*names(SHARING)))
-    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 60)
+    process = survey.start(
+        "--workers", str(WORKERS), "-o", str(survey.out), survey.listed(*names(SHARING))
+    )
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= WORKERS, 60)
     kill_workers(process, 1)
     wait_until(lambda: len(survey.written()) > 0, "the rows of the one that died", 60)
     lost = survey.written()
@@ -312,8 +461,10 @@ def test_a_process_that_dies_costs_what_it_had(survey):
 def test_no_process_is_left(survey):
     receiver = HELD.receiver
     before = len(receiver.sessions)
-    process = survey.start("--workers", "2", "-o", str(survey.out), survey.listed(*names(SHARING)))
-    receiver.wait_for(lambda: len(receiver.sessions) - before >= LIMIT, 60)
+    process = survey.start(
+        "--workers", str(WORKERS), "-o", str(survey.out), survey.listed(*names(SHARING))
+    )
+    receiver.wait_for(lambda: len(receiver.sessions) - before >= WORKERS, 60)
     kill_workers(process, 2)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 75

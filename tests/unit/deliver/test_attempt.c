@@ -175,7 +175,7 @@ static void test_probe_is_shared(void **state)
 	(void)state;
 	world_open(&w, false, "");
 	w.probe = true;
-	w.probed = sp_probed_new();
+	w.probed = sp_probed_new(w.loop, SP_PROBED_WAIT_MS);
 	w.tlsa[0] = GOOD;
 	probe_as(&w, "d.example", false);
 	assert_string_equal(w.security, "dane");
@@ -193,6 +193,84 @@ static void test_probe_is_shared(void **state)
 	assert_int_equal(w.servers[1].connections, 1);
 	sp_probed_free(&w.probed);
 	world_close(&w);
+}
+
+#define CROWD 30
+
+struct crowd {
+	struct world *w;
+	struct sp_attempt *attempts[CROWD];
+	size_t finished, shared, delivered;
+};
+
+static void on_one_of_crowd(void *arg, const struct sp_attempt_result *result)
+{
+	struct crowd *c = arg;
+
+	c->shared += result->shared;
+	c->delivered += result->rcpts[0].verdict.class == SP_VERDICT_DELIVERED;
+	if (++c->finished == CROWD) {
+		sp_loop_stop(c->w->loop);
+	}
+}
+
+/* So many domains that lead to the same hosts, at one time. */
+static void probe_crowd(struct crowd *c, struct world *w)
+{
+	struct sp_attempt_ask how = {
+		.loop = w->loop,
+		.conf = w->conf,
+		.lookup = &w->lookup,
+		.pool = w->pool,
+		.probe = true,
+		.bare = true,
+		.probed = w->probed,
+	};
+	char names[CROWD][16];
+
+	*c = (struct crowd){.w = w};
+	for (unsigned n = 0; n < CROWD; n++) {
+		(void)snprintf(names[n], sizeof(*names), "d%u.example", n);
+		how.domain = sp_str_from(names[n]);
+		c->attempts[n] = sp_attempt_new(&how, on_one_of_crowd, c);
+	}
+	assert_int_equal(sp_loop_run(w->loop), 0);
+	assert_int_equal(c->finished, CROWD);
+	for (unsigned n = 0; n < CROWD; n++) {
+		sp_attempt_free(&c->attempts[n]);
+	}
+}
+
+/* One goes, and all know. Where that one fails, each of them has its own
+ * look, and all wait together for the one that goes to the next host. */
+static void test_probes_at_one_time(void **state)
+{
+	static const struct {
+		enum tlsa first;
+		unsigned connections[HOSTS];
+	} TABLE[] = {
+		{GOOD, {1, 0}},
+		{WRONG, {2 * CROWD, 1}}, /* for either kind of key */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(TABLE) / sizeof(*TABLE); i++) {
+		struct crowd c;
+		struct world w;
+
+		world_open(&w, false, "");
+		w.probed = sp_probed_new(w.loop, SP_PROBED_WAIT_MS);
+		w.tlsa[0] = TABLE[i].first;
+		probe_crowd(&c, &w);
+		assert_int_equal(c.delivered, CROWD);
+		assert_int_equal(c.shared, CROWD - 1);
+		for (size_t k = 0; k < HOSTS; k++) {
+			assert_int_equal(w.servers[k].connections,
+			                 TABLE[i].connections[k]);
+		}
+		sp_probed_free(&w.probed);
+		world_close(&w);
+	}
 }
 
 /* --- connections used again --- */
@@ -672,6 +750,7 @@ int main(void)
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_probe_is_shared),
+		cmocka_unit_test(test_probes_at_one_time),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_two_keys_evidence),
