@@ -87,7 +87,8 @@ struct sp_check_live *sp_check_live_new(struct sp_loop *loop)
 {
 	struct sp_check_live *live = SP_NEW(struct sp_check_live);
 
-	live->on = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO);
+	live->on = isatty(STDOUT_FILENO) && isatty(STDERR_FILENO) &&
+	           sp_text_terminal_moves();
 	if (live->on) {
 		live->timer = sp_timer_new(loop, on_tick, live);
 		sp_timer_set(live->timer, TICK_MS);

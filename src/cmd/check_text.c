@@ -428,8 +428,6 @@ void sp_check_put_text(FILE *f, const struct sp_json *check, bool colour)
 
 bool sp_check_wants_colour(void)
 {
-	const char *term = getenv("TERM");
-
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") &&
-	       !(term && strcmp(term, "dumb") == 0);
+	       sp_text_terminal_moves();
 }

@@ -538,7 +538,8 @@ static int survey_run(struct survey *s, const struct sp_args *args)
 	s->list = sp_survey_list_new();
 	s->seen = sp_survey_seen_new();
 	s->turn = sp_deferred_new(s->loop, on_turn, s);
-	if (isatty(STDERR_FILENO) && !sp_args_has(args, "quiet")) {
+	if (isatty(STDERR_FILENO) && sp_text_terminal_moves() &&
+	    !sp_args_has(args, "quiet")) {
 		s->show = sp_timer_new(s->loop, on_show, s);
 	}
 	for (unsigned i = 0; i < s->worker_count; i++) {

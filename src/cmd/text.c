@@ -216,3 +216,10 @@ struct sp_str sp_text_time(struct sp_str rfc3339, char out[24])
 	snprintf(out, 24, "%.10s %.8sZ", rfc3339.ptr, rfc3339.ptr + 11);
 	return sp_str_from(out);
 }
+
+bool sp_text_terminal_moves(void)
+{
+	const char *term = getenv("TERM");
+
+	return !term || strcmp(term, "dumb") != 0;
+}

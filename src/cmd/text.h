@@ -2,6 +2,7 @@
 #ifndef SP_CMD_TEXT_H
 #define SP_CMD_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -39,5 +40,8 @@ void sp_json_put(FILE *f, const struct sp_json *value);
 
 /* "2026-11-23 10:00:05Z" from RFC 3339, for tables; as it is if it is none. */
 struct sp_str sp_text_time(struct sp_str rfc3339, char out[24]);
+
+/* A terminal of ours knows more than to write line by line (TERM). */
+bool sp_text_terminal_moves(void);
 
 #endif

@@ -225,6 +225,7 @@ def test_progress(lab):
     seen = on_terminal(argv)
     assert re.search(r"[-|/\\]    Delivery plan for slow.test", seen)
     assert "\x1b[J" in seen and "slow.test: " in seen
+    assert "\x1b" not in on_terminal(argv, TERM="dumb")
 
 
 def test_pipe(lab):

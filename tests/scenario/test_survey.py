@@ -509,7 +509,7 @@ def test_a_reader_that_leaves(survey):
 def test_progress_on_a_terminal(survey):
     terminal, end = pty.openpty()
     argv = survey.argv("-o", str(survey.out), survey.listed(*names(MIXED)))
-    process = subprocess.Popen(argv, stderr=end)
+    process = subprocess.Popen(argv, stderr=end, env={**os.environ, "TERM": "xterm"})
     os.close(end)
     shown = b""
     try:
