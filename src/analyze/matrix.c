@@ -28,9 +28,25 @@ static enum sp_matrix_cell compare(const struct sp_plan_tlsa_record *record,
 	                                   : SP_MATRIX_WRONG_USAGE;
 }
 
+uint8_t sp_matrix_digest(const struct sp_plan_tlsa_record *records,
+                         size_t record_count, uint8_t usage, uint8_t selector)
+{
+	for (size_t i = 0; i < record_count; i++) {
+		const struct sp_tlsa *tlsa = &records[i].tlsa;
+
+		if (records[i].reason == SP_TLSA_USABLE &&
+		    tlsa->usage == usage && tlsa->selector == selector &&
+		    tlsa->matching == SP_TLSA_SHA512) {
+			return SP_TLSA_SHA512;
+		}
+	}
+	return SP_TLSA_SHA256;
+}
+
 static void make_row(const struct sp_matrix *m, struct sp_str der, size_t depth,
                      struct sp_arena *arena, struct sp_matrix_row *row)
 {
+	uint8_t usage = depth == 0 ? SP_TLSA_DANE_EE : SP_TLSA_DANE_TA;
 	enum sp_matrix_cell *cells =
 		sp_arena_array(arena, m->record_count + 1, sizeof(*cells));
 
@@ -41,9 +57,11 @@ static void make_row(const struct sp_matrix *m, struct sp_str der, size_t depth,
 	}
 	/* What does not parse stays empty, and is shown as such. */
 	if (sp_tls_certificate_read(der, arena, &row->cert) == 0) {
-		(void)sp_tls_tlsa_of(
-			der, depth == 0 ? SP_TLSA_DANE_EE : SP_TLSA_DANE_TA,
-			SP_TLSA_SPKI, SP_TLSA_SHA256, arena, &row->record);
+		(void)sp_tls_tlsa_of(der, usage, SP_TLSA_SPKI,
+		                     sp_matrix_digest(m->records,
+		                                      m->record_count, usage,
+		                                      SP_TLSA_SPKI),
+		                     arena, &row->record);
 	}
 }
 

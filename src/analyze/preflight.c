@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "analyze/matrix.h"
 #include "analyze/preflight.h"
 #include "base/err.h"
 #include "deliver/dial_facts.h"
@@ -77,6 +78,17 @@ static void sort_records(struct sp_str material,
 			out->own = true;
 		}
 	}
+}
+
+/* The key's record of that usage, as it counts beside those of the host. */
+static int make_new(struct sp_str material, const struct sp_plan_host *host,
+                    uint8_t usage, struct sp_arena *arena, struct sp_tlsa *out,
+                    char *why_out, size_t why_cap)
+{
+	return sp_tls_tlsa_make(material, usage, SP_TLSA_SPKI,
+	                        sp_matrix_digest(host->tlsa, host->tlsa_count,
+	                                         usage, SP_TLSA_SPKI),
+	                        arena, out, why_out, why_cap);
 }
 
 /* ---- the chain ---- */
@@ -165,10 +177,8 @@ static int look_at_issuer(struct sp_str pem, const struct sp_plan_host *host,
 	size_t count;
 	int err;
 
-	if (!issuers.len ||
-	    sp_tls_tlsa_make(issuers, SP_TLSA_DANE_TA, SP_TLSA_SPKI,
-	                     SP_TLSA_SHA256, arena, &out->issuer_of, why_out,
-	                     why_cap)) {
+	if (!issuers.len || make_new(issuers, host, SP_TLSA_DANE_TA, arena,
+	                             &out->issuer_of, why_out, why_cap)) {
 		out->issuer = SP_PREFLIGHT_ISSUER_ABSENT;
 		return 0;
 	}
@@ -195,9 +205,8 @@ int sp_preflight_look(const struct sp_preflight_new *fresh,
 		.dane = host->rule == SP_RULE_DANE ||
 	                host->rule == SP_RULE_HALF_DANE,
 	};
-	err = sp_tls_tlsa_make(material, SP_TLSA_DANE_EE, SP_TLSA_SPKI,
-	                       SP_TLSA_SHA256, arena, &out->add, why_out,
-	                       why_cap);
+	err = make_new(material, host, SP_TLSA_DANE_EE, arena, &out->add,
+	               why_out, why_cap);
 	if (err) {
 		return err;
 	}

@@ -179,6 +179,42 @@ static void test_paste(void **state)
 	sp_arena_fini(&arena);
 }
 
+static const struct {
+	const char *name;
+	struct wanted record;
+	uint8_t leaf, root;
+} DIGESTS[] = {
+	{"RFC 7671 9 SHA-256", {3, 1, 1, SECOND, 0}, 1, 1},
+	{"RFC 7671 9 SHA-512 makes 3 1 1 count for nothing",
+         {3, 1, 2, SECOND, 0},
+         2,
+         1},
+	{"RFC 7671 9 another usage", {2, 1, 2, SECOND, 0}, 1, 2},
+	{"RFC 7671 9 another selector", {3, 0, 2, SECOND, 0}, 1, 1},
+	{"RFC 7671 9 one that can't be used",
+         {3, 1, 2, SECOND, SP_TLSA_DIGEST_LENGTH},
+         1,
+         1},
+};
+
+static void test_digest_to_paste(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(DIGESTS) / sizeof(DIGESTS[0]); i++) {
+		struct sp_plan_tlsa_record record;
+		struct sp_matrix m;
+		struct sp_arena arena;
+
+		print_message("  %s\n", DIGESTS[i].name);
+		sp_arena_init(&arena);
+		make_records(&DIGESTS[i].record, 1, &arena, &record);
+		make_matrix(FIRST, &record, 1, &arena, &m);
+		assert_int_equal(m.rows[0].record.matching, DIGESTS[i].leaf);
+		assert_int_equal(m.rows[1].record.matching, DIGESTS[i].root);
+		sp_arena_fini(&arena);
+	}
+}
+
 /* A stranger sends what it likes. */
 static void test_garbage(void **state)
 {
@@ -291,6 +327,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cells),
 		cmocka_unit_test(test_paste),
+		cmocka_unit_test(test_digest_to_paste),
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_rollover),
 	};

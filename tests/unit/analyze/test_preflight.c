@@ -87,6 +87,7 @@ static const struct preflight_case {
 	enum sp_cause_id cause;
 	enum sp_preflight_issuer issuer;
 	size_t remove;
+	bool sha512; /* all records have that digest */
 } CASES[] = {
 	{"RFC 7671 8.1 not published",
          NEW,
@@ -95,7 +96,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_NOT_PUBLISHED,
          SP_CAUSE_TLSA_MISMATCH,
          SP_PREFLIGHT_ISSUER_PASSES,
-         1},
+         1,
+         false},
 	{"RFC 7671 8.1 both are published",
          NEW,
          false,
@@ -103,7 +105,17 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_PASSES,
-         1},
+         1,
+         false},
+	{"RFC 7671 9 not published, SHA-512 is",
+         NEW,
+         false,
+         {{OLD, 3, 1}},
+         SP_ADVICE_PREFLIGHT_NOT_PUBLISHED,
+         SP_CAUSE_TLSA_MISMATCH,
+         SP_PREFLIGHT_ISSUER_PASSES,
+         1,
+         true},
 	{"RFC 7671 8.1 by the whole certificate",
          NEW,
          false,
@@ -111,7 +123,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_PASSES,
-         0},
+         0,
+         false},
 	{"RFC 7671 5.2 by its issuer",
          NEW,
          false,
@@ -119,7 +132,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_BY_ISSUER,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_PASSES,
-         0},
+         0,
+         false},
 	{"RFC 7672 3.2.3 another name",
          OTHER_NAME,
          false,
@@ -127,7 +141,8 @@ static const struct preflight_case {
          SP_ADVICE_NONE,
          SP_CAUSE_CERT_NAME_MISMATCH,
          SP_PREFLIGHT_ISSUER_FAILS,
-         0},
+         0,
+         false},
 	{"RFC 7671 5.1 by the key the name does not count",
          OTHER_NAME,
          false,
@@ -135,7 +150,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_FAILS,
-         0},
+         0,
+         false},
 	{"RFC 7671 5.2 no issuer in the file",
          CA,
          false,
@@ -143,7 +159,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_ABSENT,
-         0},
+         0,
+         false},
 	{"no records",
          NEW,
          false,
@@ -151,7 +168,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_NO_DANE,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_PASSES,
-         0},
+         0,
+         false},
 	{"a key whose record is there",
          NEW,
          true,
@@ -159,7 +177,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_UNKNOWN,
-         0},
+         0,
+         false},
 	{"a key whose record is not there",
          NEW,
          true,
@@ -167,7 +186,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_NOT_PUBLISHED,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_UNKNOWN,
-         1},
+         1,
+         false},
 	{"a key under a record of the issuer",
          NEW,
          true,
@@ -175,7 +195,8 @@ static const struct preflight_case {
          SP_ADVICE_PREFLIGHT_UNKNOWN,
          SP_CAUSE_NONE,
          SP_PREFLIGHT_ISSUER_UNKNOWN,
-         1},
+         1,
+         false},
 };
 
 static size_t publish(const struct preflight_case *c, struct sp_arena *a,
@@ -188,8 +209,9 @@ static size_t publish(const struct preflight_case *c, struct sp_arena *a,
 		records[count].reason = SP_TLSA_USABLE;
 		assert_int_equal(sp_tls_tlsa_make(pems[c->records[count].of],
 		                                  c->records[count].usage,
-		                                  c->records[count].selector, 1,
-		                                  a, &records[count].tlsa, why,
+		                                  c->records[count].selector,
+		                                  c->sha512 ? 2 : 1, a,
+		                                  &records[count].tlsa, why,
 		                                  sizeof(why)),
 		                 0);
 	}
@@ -230,7 +252,8 @@ static void check_case(const struct preflight_case *c)
 	                 0);
 	if (sp_preflight_advice(&p) != c->advice ||
 	    p.verdict.cause != c->cause || p.issuer != c->issuer ||
-	    p.remove_count != c->remove || p.add.usage != 3) {
+	    p.remove_count != c->remove || p.add.usage != 3 ||
+	    p.add.matching != (c->sha512 ? 2 : 1)) {
 		fail_msg("%s: advice %d, cause %s, issuer %d, %zu to remove",
 		         c->name, (int)sp_preflight_advice(&p),
 		         sp_cause_get(p.verdict.cause)->name, (int)p.issuer,
