@@ -171,7 +171,8 @@ def test_facts_of_a_row(survey):
     assert all(row["elapsed_ms"] >= 0 and row["sts"] is None for row in rows.values())
 
 
-def test_dns_only_opens_no_connection(survey):
+def test_dns_only_opens_no_connection(survey, lab):
+    lab.server.wait_trace(recipient(MIXED[0]), tried)  # sent when the world began
     receivers = [r for d in MIXED for h in d.hosts for r in h.receivers]
     before = [len(r.sessions) for r in receivers]
     rows = by_domain(survey.rows("--dns-only", survey.listed(*names(MIXED))))
