@@ -205,7 +205,7 @@ class _Server:
             writer.close()
 
     def _drip_of(self, data: bytes) -> float:
-        fault = self._fronts.fault_of(dns.message.from_wire(data))
+        fault = self._fronts.fault_of(self._address, dns.message.from_wire(data))
         return fault.drip if fault else 0.0
 
     async def _write(self, writer, data: bytes, drip: float) -> None:
@@ -238,7 +238,7 @@ class Fronts:
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
-        self._faults: dict[tuple[str, str], Fault] = {}
+        self._faults: dict[tuple[str, str, str | None], Fault] = {}
         self._log: list[Question] = []
         self._servers: list[_Server] = []
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -266,9 +266,12 @@ class Fronts:
         self._thread.join()
         self._loop.close()
 
-    def set_fault(self, name: str, rdtype: str, fault: Fault | None) -> None:
-        """Sets the fault for a name and type ("*" for any); None repairs it."""
-        key = (dns.name.from_text(name).to_text().lower(), rdtype)
+    def set_fault(
+        self, name: str, rdtype: str, fault: Fault | None, server: str | None = None
+    ) -> None:
+        """Sets the fault for a name and type ("*" for any), at all servers or
+        at that one; None repairs it."""
+        key = (dns.name.from_text(name).to_text().lower(), rdtype, server)
         with self._lock:
             self._faults.pop(key, None)
             if fault is not None:
@@ -281,18 +284,22 @@ class Fronts:
         name, rdtype = _asked(query)
         with self._lock:
             self._log.append(Question(time.time(), server, transport, name, rdtype))
-        return self.fault_of(query)
+        return self.fault_of(server, query)
 
-    def fault_of(self, query: dns.message.Message) -> Fault | None:
-        """The fault for a question: for its name and type, for its name, or
-        for all of a subtree ("*.name", "*")."""
+    def fault_of(self, server: str, query: dns.message.Message) -> Fault | None:
+        """The fault of a server for a question: for its name and type, for its
+        name, or for all of a subtree ("*.name", "*")."""
         name, rdtype = _asked(query)
         with self._lock:
-            found = self._faults.get((name, rdtype)) or self._faults.get((name, "*"))
+            found = self._find(name, rdtype, server) or self._find(name, "*", server)
             while found is None and name:
-                found = self._faults.get((f"*.{name}", "*"))
+                found = self._find(f"*.{name}", "*", server)
                 name = name.partition(".")[2]
         return found
+
+    def _find(self, name: str, rdtype: str, server: str) -> Fault | None:
+        here = self._faults.get((name, rdtype, server))
+        return here or self._faults.get((name, rdtype, None))
 
     def questions(self, rdtype: str | None = None, under: str = ".") -> list[Question]:
         """The questions so far, of a type, at or under a name."""

@@ -11,9 +11,9 @@
  *	          '------- deadline, from any state before READY ----'
  *
  * A question waits only while as many as libunbound should have are in its
- * hands. READY questions are called back from the turn's end (deferred), so
- * never from inside sp_resolver_ask. The deadline is the same for all, so
- * the list in the order of asking is also the order of deadlines.
+ * hands (resolver_slots.h). READY questions are called back from the turn's end
+ *(deferred), so never from inside sp_resolver_ask. The deadline is the same for
+ *all, so the list in the order of asking is also the order of deadlines.
  *
  * Why fresh contexts. libunbound keeps a bogus key for a minute and a server
  * that timed out for a quarter of an hour, and neither can be removed from a
@@ -40,9 +40,8 @@
 #include "net/resolver_evidence.h"
 #include "net/resolver_failures.h"
 #include "net/resolver_packet.h"
+#include "net/resolver_slots.h"
 
-#define IN_FLIGHT_MAX 256  /* questions in libunbound's hands */
-#define DROPPED_MAX   1024 /* more that it still works on, for nobody */
 /* More than all attempts of a busy server ask at once (smtp.max_connections
  * with a handful each): after an outage they are all due together. */
 #define WAITING_MAX     65536
@@ -83,6 +82,7 @@ struct question {
 	int64_t due_ms;
 	enum stage stage;
 	struct sp__dns_shot *shot;     /* in libunbound's hands, or null */
+	struct sp__slot slot;          /* taken while there is a shot */
 	uint64_t serial;               /* of the context asked last */
 	enum sp__dns_kind kind;        /* its kind */
 	struct sp_dns_answer *answer;  /* owned; before READY a bad one */
@@ -106,7 +106,7 @@ struct sp_resolver {
 	struct sp_list waiting;
 	struct sp_list ready;
 	size_t waiting_count;
-	size_t in_flight;
+	struct sp__slots slots;
 	struct sp_map by_id;
 	uint64_t last_id;
 
@@ -248,15 +248,21 @@ static int64_t recall(const struct sp_resolver *r, struct question *q)
 
 /* --- one question --- */
 
+static void drop_shot(struct sp_resolver *r, struct question *q)
+{
+	if (q->shot) {
+		sp__dns_shot_drop(q->shot);
+		q->shot = NULL;
+		sp__slot_give(&r->slots, &q->slot);
+	}
+}
+
 static void free_question(struct sp_resolver *r, struct question *q)
 {
 	if (q->stage == WAITING) {
 		r->waiting_count--;
 	}
-	if (q->shot) {
-		sp__dns_shot_drop(q->shot);
-		r->in_flight--;
-	}
+	drop_shot(r, q);
 	(void)sp_map_remove(&r->by_id, sp_map_key_u64(&q->id));
 	sp_list_remove(&q->order);
 	sp_list_remove(&q->node);
@@ -270,11 +276,7 @@ static void free_question(struct sp_resolver *r, struct question *q)
 static void finish(struct sp_resolver *r, struct question *q)
 {
 	SP_ASSERT(q->answer && q->stage != READY);
-	if (q->shot) {
-		sp__dns_shot_drop(q->shot);
-		q->shot = NULL;
-		r->in_flight--;
-	}
+	drop_shot(r, q);
 	if (q->stage == WAITING) {
 		r->waiting_count--;
 	}
@@ -304,7 +306,7 @@ static void fire(struct sp_resolver *r, struct question *q,
                  enum sp_dns_type type)
 {
 	q->shot = sp__dns_context_ask(context, name, (uint16_t)type, q);
-	r->in_flight++;
+	sp__slot_take(&r->slots, &q->slot);
 }
 
 static void ask_context(struct sp_resolver *r, struct question *q,
@@ -352,7 +354,7 @@ static void pump(struct sp_resolver *r)
 	struct sp_list *node;
 
 	while ((node = sp_list_first(&r->waiting)) &&
-	       r->in_flight < IN_FLIGHT_MAX && dropped_count(r) < DROPPED_MAX) {
+	       sp__slots_have_room(&r->slots, dropped_count(r))) {
 		launch(r, SP_CONTAINER(node, struct question, node));
 	}
 }
@@ -465,7 +467,7 @@ static void on_shot(struct sp_resolver *r, struct sp__dns_shot *shot)
 	struct question *q = shot->arg;
 
 	q->shot = NULL;
-	r->in_flight--;
+	sp__slot_give(&r->slots, &q->slot);
 	if (q->stage == ASKED) {
 		on_answer(r, q, &shot->reply);
 		return;
@@ -628,6 +630,7 @@ int sp_resolver_new(struct sp_loop *loop, const struct sp_resolver_conf *conf,
 	r->deadline = sp_timer_new(loop, on_deadline, r);
 	r->sweep = sp_timer_new(loop, on_sweep, r);
 	r->turn = sp_deferred_new(loop, on_turn, r);
+	sp__slots_init(&r->slots, loop, r->turn);
 	err = sp__dns_setup_new(conf, &r->setup, why_out, why_cap);
 	if (!err) {
 		r->home.loop = loop;
@@ -674,6 +677,7 @@ void sp_resolver_free(struct sp_resolver **resolver)
 	sp__failures_fini(&r->failures);
 	sp_timer_free(&r->deadline);
 	sp_timer_free(&r->sweep);
+	sp__slots_fini(&r->slots);
 	sp_deferred_free(&r->turn);
 	sp__dns_setup_free(&r->setup);
 	sp_free(r->known_bad);

@@ -439,6 +439,10 @@ static const struct option common_options[] = {
 	{"harden-dnssec-stripped:", "yes", false},
 	{"harden-below-nxdomain:", "yes", false},
 	{"edns-buffer-size:", "1232", false},
+	/* One question at a time on a connection: else a server that is slow
+         * with one zone's answer, or breaks off in it, takes the questions
+         * about others with it. */
+	{"max-reuse-tcp-queries:", "1", false},
 	{"serve-expired:", "no", false},
 	{"prefetch:", "no", false},
 	/* The additional section is never read. To validate it costs one
@@ -466,23 +470,27 @@ static const struct option main_options[] = {
 	{"rrset-cache-size:", "32m", false},
 	{"key-cache-size:", "4m", false},
 	{"neg-cache-size:", "1m", false},
-	{"outgoing-range:", "384", false},
-	{"outgoing-num-tcp:", "32", false},
+	/* More than there are questions (resolver_slots.h), each of which may
+         * need some: where UDP sockets are used up, all wait for those who get
+         * no answer; where connections are, the oldest is closed, whatever it
+         * waits for. */
+	{"outgoing-range:", "4096", false},
+	{"outgoing-num-tcp:", "512", false},
 	{"num-queries-per-thread:", "2048", false},
 	{"minimal-responses:", "yes", false},
 };
 
 static const struct option fresh_options[] = {
 	{"module-config:", "validator iterator", false},
-	{"outgoing-range:", "64", false},
-	{"outgoing-num-tcp:", "8", false},
+	{"outgoing-range:", "256", false},
+	{"outgoing-num-tcp:", "64", false},
 	{"minimal-responses:", "yes", false},
 };
 
 static const struct option plain_options[] = {
 	{"module-config:", "iterator", false},
-	{"outgoing-range:", "64", false},
-	{"outgoing-num-tcp:", "8", false},
+	{"outgoing-range:", "256", false},
+	{"outgoing-num-tcp:", "64", false},
 	/* Proofs beside an answer are evidence. */
 	{"minimal-responses:", "no", false},
 };

@@ -17,7 +17,7 @@ from tests.support import evil_dns
 from tests.support.delivery import SENDER
 from tests.support.usage import Usage
 
-TIMEOUT = 8
+TIMEOUT = 4
 SETTINGS_OF_SERVER = {
     "retry": '"1h"',
     "expire": "2h",
@@ -82,10 +82,12 @@ DOMAINS = [
     Domain("long.test", records=[f"@ MX 1 {LONG}", f"{LONG} A 127.26.9.2"]),
     Domain("odd.test", signed=False, faults=ODD_ANSWERS),
     Domain("short.test", [Host(tlsa=["3 1 1"])]),
+    Domain("many-tlsa.test", [Host(tlsa=[f"3 1 1 ={i:064x}" for i in range(400)])]),
 ]
 #: status, end of the code, scenario of the first attempt
 EXPECTED = {
     "many-mx.test": ("pending", "4.316", "connection-refused"),
+    "many-tlsa.test": ("pending", "7.323", "tlsa-mismatch"),
     "many-addresses.test": ("pending", "4.316", "connection-refused"),
     "itself.test": ("pending", "4.312", "address-lookup-failed"),
     "circle.test": ("pending", "4.312", "address-lookup-failed"),
@@ -137,8 +139,8 @@ def set_traps(world) -> None:
     fronts = world.fronts
     for address in (SLOW, CUT):
         fronts.listen(address, BEHIND[LEAF_SERVER])
-    fronts.set_fault("*.deep.drip.test", "*", front.dripping(1.0))
-    fronts.set_fault("*.deep.truncated.test", "*", front.TRUNCATED)
+    fronts.set_fault("*.deep.drip.test", "*", front.dripping(1.0), SLOW)
+    fronts.set_fault("*.deep.truncated.test", "*", front.TRUNCATED, CUT)
     trap = TRAP.dnskeys(world, "keytrap.test")
     fronts.set_fault("keytrap.test", "DNSKEY", trap)
     fronts.set_fault("keytrap.test", "MX", TRAP.signed("MX 10 mx.keytrap.test."))
