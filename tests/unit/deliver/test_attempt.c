@@ -200,6 +200,7 @@ static void test_probe_is_shared(void **state)
 struct crowd {
 	struct world *w;
 	struct sp_attempt *attempts[CROWD];
+	char names[CROWD][16];
 	size_t finished, shared, delivered;
 };
 
@@ -215,7 +216,7 @@ static void on_one_of_crowd(void *arg, const struct sp_attempt_result *result)
 }
 
 /* So many domains that lead to the same hosts, at one time. */
-static void probe_crowd(struct crowd *c, struct world *w)
+static void begin_crowd(struct crowd *c, struct world *w)
 {
 	struct sp_attempt_ask how = {
 		.loop = w->loop,
@@ -226,16 +227,18 @@ static void probe_crowd(struct crowd *c, struct world *w)
 		.bare = true,
 		.probed = w->probed,
 	};
-	char names[CROWD][16];
 
 	*c = (struct crowd){.w = w};
 	for (unsigned n = 0; n < CROWD; n++) {
-		(void)snprintf(names[n], sizeof(*names), "d%u.example", n);
-		how.domain = sp_str_from(names[n]);
+		(void)snprintf(c->names[n], sizeof(c->names[n]), "d%u.example",
+		               n);
+		how.domain = sp_str_from(c->names[n]);
 		c->attempts[n] = sp_attempt_new(&how, on_one_of_crowd, c);
 	}
-	assert_int_equal(sp_loop_run(w->loop), 0);
-	assert_int_equal(c->finished, CROWD);
+}
+
+static void end_crowd(struct crowd *c)
+{
 	for (unsigned n = 0; n < CROWD; n++) {
 		sp_attempt_free(&c->attempts[n]);
 	}
@@ -261,7 +264,10 @@ static void test_probes_at_one_time(void **state)
 		world_open(&w, false, "");
 		w.probed = sp_probed_new(w.loop, SP_PROBED_WAIT_MS);
 		w.tlsa[0] = TABLE[i].first;
-		probe_crowd(&c, &w);
+		begin_crowd(&c, &w);
+		assert_int_equal(sp_loop_run(w.loop), 0);
+		assert_int_equal(c.finished, CROWD);
+		end_crowd(&c);
 		assert_int_equal(c.delivered, CROWD);
 		assert_int_equal(c.shared, CROWD - 1);
 		for (size_t k = 0; k < HOSTS; k++) {
@@ -269,6 +275,34 @@ static void test_probes_at_one_time(void **state)
 			                 TABLE[i].connections[k]);
 		}
 		sp_probed_free(&w.probed);
+		world_close(&w);
+	}
+}
+
+static void on_rest(void *arg)
+{
+	sp_loop_stop(arg);
+}
+
+/* Whoever probes and those who wait for it leave at any time. */
+static void test_crowd_leaves(void **state)
+{
+	(void)state;
+	for (int64_t ms = 0; ms < 24; ms += 2) {
+		struct sp_timer *timer;
+		struct crowd c;
+		struct world w;
+
+		world_open(&w, false, "");
+		w.probed = sp_probed_new(w.loop, SP_PROBED_WAIT_MS);
+		w.tlsa[0] = GOOD;
+		timer = sp_timer_new(w.loop, on_rest, w.loop);
+		sp_timer_set(timer, ms);
+		begin_crowd(&c, &w);
+		assert_int_equal(sp_loop_run(w.loop), 0);
+		end_crowd(&c);
+		sp_probed_free(&w.probed); /* nobody has a turn */
+		sp_timer_free(&timer);
 		world_close(&w);
 	}
 }
@@ -751,6 +785,7 @@ int main(void)
 		cmocka_unit_test(test_probe),
 		cmocka_unit_test(test_probe_is_shared),
 		cmocka_unit_test(test_probes_at_one_time),
+		cmocka_unit_test(test_crowd_leaves),
 		cmocka_unit_test(test_reuse),
 		cmocka_unit_test(test_stale),
 		cmocka_unit_test(test_two_keys_evidence),
