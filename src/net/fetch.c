@@ -401,6 +401,27 @@ static bool is_refusal(const struct fetch *f)
 	return code >= 300;
 }
 
+/* What had not come when the time was over. libcurl has several texts. */
+static const char *awaited(const struct fetch *f)
+{
+	curl_off_t connect_us = 0;
+	curl_off_t tls_us = 0;
+
+	curl_easy_getinfo(f->easy, CURLINFO_CONNECT_TIME_T, &connect_us);
+	curl_easy_getinfo(f->easy, CURLINFO_APPCONNECT_TIME_T, &tls_us);
+	return connect_us == 0 ? "timed out without a connection"
+	       : tls_us == 0   ? "timed out in the TLS handshake"
+	                       : "timed out before the end of its answer";
+}
+
+static const char *reason(const struct fetch *f, CURLcode code)
+{
+	if (code == CURLE_OPERATION_TIMEDOUT) {
+		return awaited(f);
+	}
+	return *f->error ? f->error : curl_easy_strerror(code);
+}
+
 static void on_done(struct fetch *f, CURLcode code)
 {
 	curl_off_t tls_us = 0;
@@ -419,7 +440,7 @@ static void on_done(struct fetch *f, CURLcode code)
 		finish(f, SP_FETCH_FAILED);
 		return;
 	}
-	explain(f, *f->error ? f->error : curl_easy_strerror(code));
+	explain(f, reason(f, code));
 	if (is_about_certificate(code)) {
 		finish(f, SP_FETCH_WEBPKI);
 	} else if (tls_us > 0 || !try_next(f)) {
