@@ -237,7 +237,7 @@ class Dialogue:
         finally:
             self._session.sni = self._receiver.heard_sni()
         self._session.tls = secure.version()
-        self._session.cipher = secure.cipher()[0]
+        self._session.cipher, *_ = secure.cipher() or [None]  # None: gone already
         self._session.alpn = secure.selected_alpn_protocol()
         self._session.resumed = secure.session_reused
         self._forget()

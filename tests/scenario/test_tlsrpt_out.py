@@ -93,20 +93,28 @@ def kill(server, role: str) -> None:
     wait_until(renewed, f"a new {role}", 30)
 
 
-@pytest.fixture
-def lab(stage):
-    return stage.lab("tlsrpt-out", domains)
+class Day:
+    """A day with mail, closed while the collectors answer."""
+
+    def __init__(self, lab) -> None:
+        self.server, self.world = lab.server, lab.world
+        certificate = Certificate(issuer="lab")
+        identity = lab.world.workshop.make(f"post.{RECEIVER}", certificate)
+        self.collector = Collector(identity)
+        try:
+            traffic(lab.server)
+            self.rows = close_day(lab.server)
+        finally:
+            self.collector.stop()
 
 
-def test_https(lab):
-    certificate = Certificate(issuer="lab")
-    identity = lab.world.workshop.make(f"post.{RECEIVER}", certificate)
-    collector = Collector(identity)
-    try:
-        traffic(lab.server)
-        rows = close_day(lab.server)
-    finally:
-        collector.stop()
+@pytest.fixture(scope="module")
+def day(stage):
+    return Day(stage.lab("tlsrpt-out", domains))
+
+
+def test_https(day):
+    rows, collector = day.rows, day.collector
     (taken,), (refused,) = rows["taken.test"], rows["refused.test"]
     assert (taken["state"], taken["tries"]) == ("sent", 1)
     assert (refused["state"], refused["tries"]) == ("waiting", 1)
@@ -121,11 +129,11 @@ def test_https(lab):
     assert "Report-ID" not in report
 
 
-def test_crash(lab):
+def test_crash(day):
     """What was sent is not sent again, whoever is killed; counts stay."""
-    server = lab.server
+    server = day.server
     before = server.json("report", "list")
-    host = lab.world.domains[4].host.receiver
+    host = day.world.domains[4].host.receiver
     host.wait_for(lambda: len(host.mails(f"box@{RECEIVER}")) == 1, 20)
     for role in ("report", "queue"):
         kill(server, role)
