@@ -75,7 +75,8 @@ static void grow_mx(struct sp_step *parent, const struct growing *g)
 	if (sp_str_starts_nocase(plan->warning, SP_STR("null MX beside"))) {
 		sp_step_advice(step, SP_ADVICE_MX_NULL_BESIDE, plan->domain);
 	}
-	if (plan->hosts[0].implicit) {
+	if (plan->hosts[0].implicit &&
+	    plan->verdict.cause != SP_CAUSE_NO_MAIL_SERVER) {
 		sp_step_advice(step, SP_ADVICE_MX_IMPLICIT, plan->domain);
 	}
 	sp_step_finish(step);

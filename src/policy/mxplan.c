@@ -554,7 +554,8 @@ void sp__plan_end(struct sp_plan *plan, enum sp_cause_id cause,
 }
 
 /* Row 11: 5.4.4 only if no host at all has an address; a host of which we
- * know less keeps the domain deferred. */
+ * know less keeps the domain deferred. Without MX records (row 15) the domain
+ * names no server that could lack one. */
 static void settle_no_addresses(struct sp_plan *plan)
 {
 	bool all = !plan->work->incomplete;
@@ -563,12 +564,15 @@ static void settle_no_addresses(struct sp_plan *plan)
 		all = all &&
 		      plan->hosts[i].verdict.cause == SP_CAUSE_NO_ADDRESSES;
 	}
-	for (size_t i = 0; i < plan->host_count && !all; i++) {
+	for (size_t i = 0; i < plan->host_count; i++) {
 		struct sp_plan_host *host = &plan->hosts[i];
+		bool stays = all && !host->implicit;
 
-		if (host->verdict.cause == SP_CAUSE_NO_ADDRESSES) {
+		if (host->verdict.cause == SP_CAUSE_NO_ADDRESSES && !stays) {
 			host->verdict =
-				sp__verdict(plan, SP_CAUSE_HOST_WITHOUT_ADDRESS,
+				sp__verdict(plan,
+			                    all ? SP_CAUSE_NO_MAIL_SERVER
+			                        : SP_CAUSE_HOST_WITHOUT_ADDRESS,
 			                    host->name, host->verdict.evidence);
 		}
 	}

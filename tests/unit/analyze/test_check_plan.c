@@ -58,6 +58,10 @@ static const struct step_case cases[] = {
 	{{"row 15", "A d.test s 192.0.2.1\nTLSA _25._tcp.d.test s 3.1.1\n",
           NULL},
          "plan.mx pass mx-implicit, "},
+	{{"RFC 5321 5.1 neither MX nor address", "", NULL},
+         "plan fail no-mail-server, plan.host fail -, plan.host.address fail "
+         "no-mail-server, "
+         "plan.host.tlsa skip -, "},
 	{{"more than the limit",
           "MX d.test s 1:a.test 2:b.test 3:c.test 4:d.test 5:e.test "
           "6:f.test 7:g.test 8:h.test 9:i.test 10:j.test 11:k.test\n",

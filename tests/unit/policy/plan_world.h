@@ -344,8 +344,9 @@ static inline void pw_check_addresses(const struct pw_log *log,
 static inline bool pw_may_be_permanent(enum sp_cause_id cause)
 {
 	return cause == SP_CAUSE_NO_SUCH_DOMAIN || cause == SP_CAUSE_NULL_MX ||
-	       cause == SP_CAUSE_NO_ADDRESSES || cause == SP_CAUSE_MX_IS_SELF ||
-	       cause == SP_CAUSE_BAD_DOMAIN;
+	       cause == SP_CAUSE_NO_ADDRESSES ||
+	       cause == SP_CAUSE_NO_MAIL_SERVER ||
+	       cause == SP_CAUSE_MX_IS_SELF || cause == SP_CAUSE_BAD_DOMAIN;
 }
 
 static inline void pw_check_verdict(const struct pw_log *log,

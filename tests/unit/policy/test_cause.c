@@ -131,6 +131,9 @@ static void test_lines(void **state)
 	         NULL},
 		{"no-addresses", NULL,
 	         "550 5.4.4 No mail server of d.test has an address", NULL},
+		{"no-mail-server", NULL,
+	         "550 5.4.4 d.test has neither mail servers nor an address",
+	         NULL},
 	};
 	struct sp_arena arena;
 

@@ -388,8 +388,17 @@ static void test_mx(void **state)
 	         "A d.test i 192.0.2.1\n",
 	         "deliver row=15\nd.test opportunistic/none row=6\n"},
 		{"row 15 implicit MX, no address", "MX d.test s nodata\n",
-	         "fail 5.4.4 no-addresses row=15\n"
-	         "d.test skip/none row=11 fail 5.4.4 no-addresses\n"},
+	         "fail 5.4.4 no-mail-server row=15\n"
+	         "d.test skip/none row=11 fail 5.4.4 no-mail-server\n"},
+		{"row 16 implicit MX, insecure, no address",
+	         "MX d.test i nodata\nA d.test i nodata\n",
+	         "fail 5.4.4 no-mail-server row=16\n"
+	         "d.test skip/none row=19 fail 5.4.4 no-mail-server\n"},
+		{"row 16 implicit MX, one family not known",
+	         "MX d.test i nodata\nA d.test f rcode=2\n",
+	         "defer 4.4.312 address-lookup-failed row=16\n"
+	         "d.test skip/none row=19 defer 4.4.312 "
+	         "address-lookup-failed\n"},
 		{"row 16 implicit MX, insecure",
 	         "MX d.test i nodata\nA d.test i 192.0.2.1\n",
 	         "deliver row=16\nd.test opportunistic/none row=19\n"},
