@@ -41,12 +41,28 @@ static void end_by(struct sp_step *step, const struct growing *g,
 	            failed(&g->plan->verdict) ? SP_STEP_FAIL : SP_STEP_WARN);
 }
 
-/* A warning of the plan: not all that is published was taken. */
-static void advise_cut(struct sp_step *step, struct sp_str warning)
+/* Not all that is published is used. what: "addresses of"; key: the limit's, in
+ * the configuration. */
+static void advise_cut(struct sp_step *step, const struct sp_plan_cut *cut,
+                       const char *what, struct sp_str where, const char *key)
 {
-	if (sp_str_ends_nocase(warning, SP_STR(" than the limit"))) {
-		sp_step_advice(step, SP_ADVICE_PLAN_CUT, warning);
+	struct sp_arena arena;
+
+	if (!cut->left_out) {
+		return;
 	}
+	sp_json_set_int(sp_step_evidence(step), "left_out",
+	                (int64_t)cut->left_out);
+	sp_arena_init(&arena);
+	sp_step_advice_detail(
+		step, SP_ADVICE_PLAN_CUT,
+		sp_str_from(sp_arena_printf(
+			&arena, "%s%zu of %zu %s " SP_STR_FMT,
+			cut->more ? "At least " : "", cut->left_out,
+			cut->taken + cut->left_out, what, SP_STR_ARG(where))),
+		sp_str_from(
+			sp_arena_printf(&arena, "%zu (%s)", cut->taken, key)));
+	sp_arena_fini(&arena);
 }
 
 /* ---- MX ---- */
@@ -71,10 +87,11 @@ static void grow_mx(struct sp_step *parent, const struct growing *g)
 		end_by(step, g, failed(&plan->verdict) ? &plan->verdict : NULL);
 		return;
 	}
-	advise_cut(step, plan->warning);
 	if (sp_str_starts_nocase(plan->warning, SP_STR("null MX beside"))) {
 		sp_step_advice(step, SP_ADVICE_MX_NULL_BESIDE, plan->domain);
 	}
+	advise_cut(step, &plan->host_cut, "mail servers of", plan->domain,
+	           "smtp.hosts_max");
 	if (plan->hosts[0].implicit &&
 	    plan->verdict.cause != SP_CAUSE_NO_MAIL_SERVER) {
 		sp_step_advice(step, SP_ADVICE_MX_IMPLICIT, plan->domain);
@@ -121,6 +138,8 @@ static void grow_address(struct sp_step *parent, const struct growing *g,
 	if (host->alias_count) {
 		take(step, json, "aliases");
 	}
+	advise_cut(step, &host->address_cut, "addresses of", host->name,
+	           "smtp.addresses_max");
 	if (host->alias_count && !host->implicit &&
 	    !cause_at(host, AT_ADDRESS)) {
 		sp_step_advice(step, SP_ADVICE_MX_ALIAS, host->name);
@@ -186,7 +205,8 @@ static void grow_tlsa(struct sp_step *parent, const struct growing *g,
 		end_not_asked(step, host);
 		break;
 	case SP_TLSA_RECORDS:
-		advise_cut(step, host->warning);
+		advise_cut(step, &host->tlsa_cut, "TLSA records at",
+		           host->tlsa_owner, "dane.records_max");
 		end_records(step, host);
 		break;
 	case SP_TLSA_NODATA:

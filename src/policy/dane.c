@@ -131,12 +131,10 @@ size_t sp__dane_records(struct sp_plan *plan, struct sp_plan_host *host,
 	digest_agility(records, count);
 	qsort(records, count, sizeof(*records), record_cmp);
 	count = unique(records, count);
-	if (answer->cut || count > conf->tlsa_max) {
-		sp__warn(plan, &host->warning,
-		         "more TLSA records than the limit");
-	}
 	host->tlsa = records;
-	host->tlsa_count = count < conf->tlsa_max ? count : conf->tlsa_max;
+	host->tlsa_count =
+		sp__cut(plan, count, conf->tlsa_max, answer->cut,
+	                &host->tlsa_cut, &host->warning, "TLSA records");
 	return usable_count(host);
 }
 

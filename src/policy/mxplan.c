@@ -215,6 +215,23 @@ void sp__warn(struct sp_plan *plan, struct sp_str *warning, const char *text)
 		warning->len > 0 ? "; " : "", text));
 }
 
+size_t sp__cut(struct sp_plan *plan, size_t all, size_t max, bool more,
+               struct sp_plan_cut *cut, struct sp_str *warning,
+               const char *what)
+{
+	size_t taken = all < max ? all : max;
+
+	if (all > max || more) {
+		*cut = (struct sp_plan_cut){taken, all - taken + more, more};
+		sp__warn(plan, warning,
+		         sp_arena_printf(
+				 &plan->arena,
+				 "more %s than the limit: %s%zu left out", what,
+				 more ? "at least " : "", cut->left_out));
+	}
+	return taken;
+}
+
 struct sp_verdict sp__verdict(struct sp_plan *plan, enum sp_cause_id cause,
                               struct sp_str host, struct sp_str evidence)
 {

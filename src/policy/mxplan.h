@@ -94,6 +94,14 @@ struct sp_plan_question {
 	enum sp_dns_type type;
 };
 
+/* What of a list was taken, where that is not all of it; else all zero. */
+struct sp_plan_cut {
+	size_t taken; /* the limit */
+	size_t left_out;
+	bool more; /* at least so many: the resolver has left out some, which
+	            * nobody counted */
+};
+
 struct sp_plan_address {
 	uint8_t family; /* 4 or 6 */
 	uint8_t bytes[16];
@@ -121,6 +129,7 @@ struct sp_plan_host {
 	bool literal;  /* an address literal: never DANE */
 	struct sp_plan_address *addresses; /* in the order to dial */
 	size_t address_count;
+	struct sp_plan_cut address_cut;
 	struct sp_dns_alias *aliases; /* of the host name, with their states */
 	size_t alias_count;
 
@@ -130,6 +139,7 @@ struct sp_plan_host {
 	struct sp_str tlsa_owner; /* "_25._tcp.<base>" */
 	struct sp_plan_tlsa_record *tlsa; /* all published, with reasons */
 	size_t tlsa_count;
+	struct sp_plan_cut tlsa_cut;
 
 	enum sp_rule rule;
 	enum sp_rule_why why;
@@ -188,6 +198,8 @@ struct sp_plan {
 	struct sp_str expanded;     /* domain after its aliases */
 	struct sp_plan_host *hosts; /* in the order of delivery */
 	size_t host_count;
+	struct sp_plan_cut host_cut; /* of the MX hosts that are better than
+	                              * ourselves */
 	struct sp_str warning;
 	uint32_t ttl_s; /* shortest of all answers used; 0 where one was bogus
 	                 * or missing */

@@ -547,6 +547,25 @@ static void append(struct sp_plan_host *host,
 	}
 }
 
+static int address_cmp(const void *a, const void *b)
+{
+	const struct sp_plan_address *x = a, *y = b;
+
+	return memcmp(x->bytes, y->bytes, sizeof(x->bytes));
+}
+
+/* How many different ones there are, of one family; sorts them. */
+static size_t distinct(struct sp_plan_address *addresses, size_t count)
+{
+	size_t different = count > 0;
+
+	qsort(addresses, count, sizeof(*addresses), address_cmp);
+	for (size_t i = 1; i < count; i++) {
+		different += address_cmp(&addresses[i - 1], &addresses[i]) != 0;
+	}
+	return different;
+}
+
 /* Families in turn, IPv6 first: one that does not work costs one attempt,
  * and the limit never takes a whole family away. */
 static void take_addresses(struct sp_plan *plan, size_t index)
@@ -573,6 +592,9 @@ static void take_addresses(struct sp_plan *plan, size_t index)
 			append(host, &v4[i], max);
 		}
 	}
+	(void)sp__cut(plan, distinct(v4, count4) + distinct(v6, count6), max,
+	              hw->a->answer->cut || hw->aaaa->answer->cut,
+	              &host->address_cut, &host->warning, "addresses");
 }
 
 static bool has_family(const struct sp_plan_host *host, uint8_t family)

@@ -197,9 +197,8 @@ static void shuffle(struct sp_dns_record *records, size_t count, uint64_t *rand)
 	}
 }
 
-/* Says what was left out of the list, and notes that more hosts exist. */
-static void note_left_out(struct sp_plan *plan,
-                          const struct sp_dns_answer *answer, bool over_limit)
+static void note_null_mx(struct sp_plan *plan,
+                         const struct sp_dns_answer *answer)
 {
 	for (size_t i = 0; i < answer->record_count; i++) {
 		if (sp__is_root(answer->records[i].name)) {
@@ -207,10 +206,6 @@ static void note_left_out(struct sp_plan *plan,
 			         "null MX beside other MX records ignored");
 			break;
 		}
-	}
-	if (answer->cut || over_limit) {
-		plan->work->incomplete = true;
-		sp__warn(plan, &plan->warning, "more MX hosts than the limit");
 	}
 }
 
@@ -230,10 +225,12 @@ bool sp__hosts_from_mx(struct sp_plan *plan, const struct sp_dns_answer *answer)
 		work->incomplete = true;
 	}
 	shuffle(records, count, &rand);
-	note_left_out(plan, answer, count > work->conf.hosts_max);
-	if (count > work->conf.hosts_max) {
-		count = work->conf.hosts_max;
+	note_null_mx(plan, answer);
+	if (answer->cut || count > work->conf.hosts_max) {
+		work->incomplete = true;
 	}
+	count = sp__cut(plan, count, work->conf.hosts_max, answer->cut,
+	                &plan->host_cut, &plan->warning, "MX hosts");
 	if (count == 0) {
 		return false;
 	}

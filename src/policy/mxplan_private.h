@@ -78,6 +78,11 @@ struct sp_str sp__evidence(struct sp_plan *plan, const struct sp__question *q);
 /* The same of the MX question; empty where none was asked. */
 struct sp_str sp__evidence_mx(struct sp_plan *plan);
 void sp__warn(struct sp_plan *plan, struct sp_str *warning, const char *text);
+/* How many of `all` are taken; the cut, and a warning of it, where some are
+ * left out. more: there were others before. */
+size_t sp__cut(struct sp_plan *plan, size_t all, size_t max, bool more,
+               struct sp_plan_cut *cut_out, struct sp_str *warning,
+               const char *what);
 struct sp_verdict sp__verdict(struct sp_plan *plan, enum sp_cause_id cause,
                               struct sp_str host, struct sp_str evidence);
 

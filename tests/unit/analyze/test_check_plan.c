@@ -68,6 +68,15 @@ static const struct step_case cases[] = {
           NULL},
          "plan fail host-without-address, plan.mx warn plan-cut, " EMPTY EMPTY
                  EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY EMPTY},
+	{{"more addresses than the limit",
+          MX1 "A mx1.d.test s 192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4 "
+              "192.0.2.5 192.0.2.6\nAAAA mx1.d.test s 2001:db8::1 "
+              "2001:db8::2 2001:db8::3 2001:db8::4 2001:db8::5\n" T1,
+          NULL},
+         "plan warn -, plan.host warn -, plan.host.address warn plan-cut, "},
+	{{"more addresses than the resolver keeps",
+          MX1 "A mx1.d.test s 192.0.2.1 cut\n" T1, NULL},
+         "plan warn -, plan.host warn -, plan.host.address warn plan-cut, "},
 	{{"row 17", "MX d.test s 0:.\n", NULL},
          "plan fail null-mx, plan.mx fail null-mx, "},
 	{{"row 17a", "MX d.test s 10:mx1.d.test 0:.\n" A1 T1, NULL},
@@ -126,10 +135,69 @@ static void test_steps(void **state)
 	}
 }
 
+/* ---- what is left out ---- */
+
+static const struct cut_case {
+	struct plan_case plan;
+	const char *meaning; /* its beginning */
+} cut_cases[] = {
+	{{"one of eleven",
+          "MX d.test s 1:a.test 2:b.test 3:c.test 4:d.test "
+          "5:e.test 6:f.test 7:g.test 8:h.test 9:i.test 10:j.test "
+          "11:k.test\n",
+          NULL},
+         "1 of 11 mail servers of d.test are left out, "},
+	{{"the resolver has left some out before", "MX d.test s cut 1:a.test\n",
+          NULL},
+         "At least 1 of 2 mail servers of d.test are left out, "},
+};
+
+static struct sp_str meaning_of(const struct sp_json *tree, const char *id)
+{
+	struct sp_str found = {0};
+
+	if (sp_str_eq(sp_json_get_str(tree, "id"), sp_str_from(id))) {
+		return sp_json_get_str(tree, "meaning");
+	}
+	for (size_t i = 0;
+	     i < sp_json_len(sp_json_get(tree, "children")) && !found.len;
+	     i++) {
+		found = meaning_of(sp_json_at(sp_json_get(tree, "children"), i),
+		                   id);
+	}
+	return found;
+}
+
+static void test_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(cut_cases) / sizeof(*cut_cases); i++) {
+		const struct cut_case *c = &cut_cases[i];
+		struct sp_plan_conf conf = conf_of(&c->plan);
+		struct sp_plan *plan = run(&c->plan, &conf);
+		struct sp_tree *tree =
+			sp_tree_new("check", SP_STR("d.test"), NULL, NULL);
+		struct sp_json *json;
+
+		print_message("  %s\n", c->plan.name);
+		sp_check_plan_grow(
+			sp_check_plan_begin(sp_tree_root(tree), plan->domain),
+			plan);
+		sp_step_finish(sp_tree_root(tree));
+		json = sp_tree_json(tree);
+		assert_true(sp_str_starts_nocase(meaning_of(json, "plan.mx"),
+		                                 sp_str_from(c->meaning)));
+		sp_json_free(&json);
+		sp_tree_free(&tree);
+		sp_plan_free(&plan);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_steps),
+		cmocka_unit_test(test_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

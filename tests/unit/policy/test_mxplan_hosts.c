@@ -231,6 +231,8 @@ static void test_limits(void **state)
 	plan = run(&c, &conf);
 	assert_int_equal(plan->host_count, 3);
 	assert_int_equal(plan->hosts[0].address_count, 6);
+	assert_int_equal(plan->host_cut.left_out, 0);
+	assert_int_equal(plan->hosts[0].address_cut.left_out, 0);
 	sp_plan_free(&plan);
 
 	conf.hosts_max = 2;
@@ -250,7 +252,19 @@ static void test_limits(void **state)
 	assert_int_equal(host->tlsa[0].reason, SP_TLSA_USABLE);
 	assert_int_equal(host->tlsa[1].reason, SP_TLSA_USABLE);
 	assert_int_equal(host->rule, SP_RULE_DANE);
-	assert_true(host->warning.len > 0);
+	assert_int_equal(plan->host_cut.taken, 2);
+	assert_int_equal(plan->host_cut.left_out, 1);
+	assert_int_equal(host->address_cut.taken, 3);
+	assert_int_equal(host->address_cut.left_out, 3);
+	assert_int_equal(host->tlsa_cut.taken, 2);
+	assert_int_equal(host->tlsa_cut.left_out, 3);
+	assert_true(sp_str_eq(plan->warning,
+	                      SP_STR("more MX hosts than the limit: 1 left "
+	                             "out")));
+	assert_true(sp_str_eq(
+		host->warning,
+		SP_STR("more addresses than the limit: 3 left out; more TLSA "
+	               "records than the limit: 3 left out")));
 	assert_int_equal(plan->ttl_s, 300);
 	sp_plan_free(&plan);
 }
