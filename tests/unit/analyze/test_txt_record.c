@@ -119,7 +119,7 @@ static const struct said_case {
          SP_STEP_WARN,
          "spf-invalid",
          "{\"dnssec\":\"insecure\",\"records\":[\"v=spf1 ?\"],"
-         "\"why\":\"no such term\"}"},
+         "\"why\":\"no such term\",\"who\":\"destination\"}"},
 	{"RFC 4035 4.3 bogus",
          SP_DNSSEC_BOGUS,
          {NULL},
@@ -127,7 +127,8 @@ static const struct said_case {
          false,
          SP_STEP_WARN,
          "side-txt-failed",
-         "{\"dnssec\":\"bogus\",\"why\":\"as the resolver says\"}"},
+         "{\"dnssec\":\"bogus\",\"why\":\"as the resolver says\","
+         "\"who\":\"destination\"}"},
 	{"no answer",
          SP_DNSSEC_FAILED,
          {NULL},
@@ -135,7 +136,8 @@ static const struct said_case {
          false,
          SP_STEP_WARN,
          "side-txt-failed",
-         "{\"dnssec\":\"failed\",\"why\":\"as the resolver says\"}"},
+         "{\"dnssec\":\"failed\",\"why\":\"as the resolver says\","
+         "\"who\":\"destination\"}"},
 };
 
 static struct sp_dns_answer *answer_of(const struct said_case *c)
