@@ -56,6 +56,7 @@ struct worker {
 	pid_t pid;
 	int fd;                     /* until the channel has it */
 	struct sp_channel *channel; /* null: it has ended */
+	bool ready;                 /* its resolver is, and validates */
 	struct sp_map tasks;        /* owned char * of a domain, by number */
 };
 
@@ -130,6 +131,7 @@ static void stop(struct survey *s, int status)
 
 /* --- workers --- */
 
+/* Nobody begins before all are there: the first would get everything. */
 static struct worker *freest(struct survey *s)
 {
 	struct worker *best = NULL;
@@ -137,6 +139,9 @@ static struct worker *freest(struct survey *s)
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		struct worker *w = &s->workers[i];
 
+		if (w->channel && !w->ready) {
+			return NULL;
+		}
 		if (w->channel && w->tasks.count < s->hands_max &&
 		    (!best || w->tasks.count < best->tasks.count)) {
 			best = w;
@@ -179,6 +184,8 @@ static int on_frame(void *arg, uint16_t type, struct sp_str payload, int fd)
 		close(fd);
 	}
 	if (type == SP_MSG_READY) {
+		w->ready = true;
+		wake(w->survey);
 		return 0;
 	}
 	if (type != SP_MSG_SURVEY_ROW ||
@@ -229,6 +236,8 @@ static void on_closed(void *arg, int err)
 		stop(s, status);
 	} else if (!others) {
 		stop(s, sp_cmd_fail(SP_EXIT_AGAIN, "no process is left"));
+	} else {
+		wake(s); /* nobody waits for it any more */
 	}
 }
 

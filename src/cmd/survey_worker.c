@@ -105,6 +105,9 @@ int sp_survey_worker_run(const struct sp_survey_work *work, int fd)
 	}
 	read_roots(work);
 	status = sp_cmd_dns_init_for(&w.dns, work->conf, work->index == 0);
+	if (!status && w.dns.direct.lookup.validator_broken) {
+		status = SP_EXIT_AGAIN; /* said by the self-test */
+	}
 	if (!status && work->sts) {
 		w.sts = sp_sts_direct_new(w.dns.loop, work->conf,
 		                          &w.dns.direct.lookup);

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pty
+import re
 import random
 import signal
 import subprocess
@@ -486,6 +487,22 @@ def test_no_process_is_left(survey):
     assert process.returncode == 75
     assert b"no process is left" in said and b"not finished" in said
     assert set(by_domain(survey.written())) == set(names(SHARING))
+
+
+def test_without_a_dns_that_can_be_validated(survey, tmp_path):
+    """It says nothing of any domain: --resume would take it for an answer."""
+    text = survey.lab.server.config.read_text()
+    hints = tmp_path / "hints"
+    hints.write_text(". 3600000 NS ns.nowhere.\nns.nowhere. 3600000 A 127.99.99.99\n")
+    text = re.sub(r'root_hints = ".*"', f'root_hints = "{hints}"', text)
+    config = tmp_path / "away.conf"
+    config.write_text(text.replace("resolver {", 'resolver { timeout = "200ms"', 1))
+    listed = survey.listed("good.test", "a b")
+    done = survey.run("-o", str(survey.out), listed, status=75, config=config)
+    assert b"self-test" in done.stderr and b"not finished" in done.stderr
+    assert survey.written() == []
+    survey.run("--resume", str(survey.out), listed)
+    assert set(by_domain(survey.written())) == {"good.test", "a b"}
 
 
 def test_lists_that_are_no_stream(survey):
