@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -172,10 +173,8 @@ uint64_t sp_hash_stable(struct sp_str s)
 	uint64_t hash = 0xcbf29ce484222325U;
 
 	for (size_t i = 0; i < s.len; i++) {
-		uint8_t byte = (uint8_t)s.ptr[i];
-		if (byte >= 'A' && byte <= 'Z') {
-			byte = (uint8_t)(byte - 'A' + 'a');
-		}
+		uint8_t byte = (uint8_t)sp_ascii_lower(s.ptr[i]);
+
 		hash = (hash ^ byte) * 0x100000001b3U;
 	}
 	return hash;

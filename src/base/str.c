@@ -5,19 +5,10 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/str.h"
-
-static char lower(char c)
-{
-	return (c >= 'A' && c <= 'Z') ? (char)(c - 'A' + 'a') : c;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 struct sp_str sp_str_from(const char *cstr)
 {
@@ -45,7 +36,7 @@ bool sp_str_starts_nocase(struct sp_str s, struct sp_str prefix)
 		return false;
 	}
 	for (size_t i = 0; i < prefix.len; i++) {
-		if (lower(s.ptr[i]) != lower(prefix.ptr[i])) {
+		if (sp_ascii_lower(s.ptr[i]) != sp_ascii_lower(prefix.ptr[i])) {
 			return false;
 		}
 	}
@@ -85,14 +76,33 @@ struct sp_str sp_str_sub(struct sp_str s, size_t offset, size_t len)
 
 struct sp_str sp_str_trim(struct sp_str s)
 {
-	while (s.len > 0 && is_blank(s.ptr[0])) {
+	while (s.len > 0 && sp_ascii_is_blank(s.ptr[0])) {
 		s.ptr++;
 		s.len--;
 	}
-	while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
+	while (s.len > 0 && sp_ascii_is_blank(s.ptr[s.len - 1])) {
 		s.len--;
 	}
 	return s;
+}
+
+/* Eight at a time: header fields and lines of bodies go through here. */
+bool sp_str_is_ascii(struct sp_str s)
+{
+	size_t i = 0;
+
+	for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
+		memcpy(&word, s.ptr + i, sizeof(word));
+		if (word & 0x8080808080808080U) {
+			return false;
+		}
+	}
+	for (; i < s.len; i++) {
+		if ((unsigned char)s.ptr[i] >= 0x80) {
+			return false;
+		}
+	}
+	return true;
 }
 
 size_t sp_str_find(struct sp_str s, char c)
@@ -139,22 +149,13 @@ int sp_str_u64(struct sp_str s, uint64_t max, uint64_t *value_out)
 	return 0;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c = lower(c);
-	return (c >= 'a' && c <= 'f') ? c - 'a' + 10 : -1;
-}
-
 int sp_str_unhex(struct sp_str hex, uint8_t *out, size_t cap, size_t *len_out)
 {
 	if (hex.len % 2 != 0) {
 		return SP_ESYNTAX;
 	}
 	for (size_t i = 0; i < hex.len; i++) {
-		if (hex_digit(hex.ptr[i]) < 0) {
+		if (sp_ascii_hex(hex.ptr[i]) < 0) {
 			return SP_ESYNTAX;
 		}
 	}
@@ -162,8 +163,8 @@ int sp_str_unhex(struct sp_str hex, uint8_t *out, size_t cap, size_t *len_out)
 		return SP_ELIMIT;
 	}
 	for (size_t i = 0; i < hex.len; i += 2) {
-		int high = hex_digit(hex.ptr[i]);
-		int low = hex_digit(hex.ptr[i + 1]);
+		int high = sp_ascii_hex(hex.ptr[i]);
+		int low = sp_ascii_hex(hex.ptr[i + 1]);
 		out[i / 2] = (uint8_t)(high << 4 | low);
 	}
 	*len_out = hex.len / 2;

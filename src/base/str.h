@@ -37,6 +37,29 @@ struct sp_str sp_str_trim(struct sp_str s); /* blanks and tabs, both ends */
 /* Offset of the first c, or s.len where there is none. */
 size_t sp_str_find(struct sp_str s, char c);
 
+/* Whether each character, or any of them, is so (base/ascii.h). */
+static inline bool sp_str_any(struct sp_str s, bool (*is)(char c))
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (is(s.ptr[i])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static inline bool sp_str_all(struct sp_str s, bool (*is)(char c))
+{
+	for (size_t i = 0; i < s.len; i++) {
+		if (!is(s.ptr[i])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+bool sp_str_is_ascii(struct sp_str s); /* no byte above 127 */
+
 /* Cut s at the first c: the part before goes to head_out, s becomes the rest
  * behind c. Without c all of s goes to head_out and s becomes empty.
  * Returns false when s was already empty. */

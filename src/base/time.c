@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/map.h"
@@ -190,11 +191,6 @@ static bool take_char(struct sp_str *s, char c)
 	return true;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 static bool date_valid(const struct civil *c)
 {
 	static const int lengths[] = {31, 28, 31, 30, 31, 30,
@@ -230,10 +226,10 @@ static bool take_fraction(struct sp_str *s, int *ms_out)
 	if (!take_char(s, '.')) {
 		return true;
 	}
-	if (s->len == 0 || !is_digit(s->ptr[0])) {
+	if (s->len == 0 || !sp_ascii_is_digit(s->ptr[0])) {
 		return false;
 	}
-	while (s->len > 0 && is_digit(s->ptr[0])) {
+	while (s->len > 0 && sp_ascii_is_digit(s->ptr[0])) {
 		*ms_out += (s->ptr[0] - '0') * scale;
 		scale /= 10;
 		*s = sp_str_sub(*s, 1, s->len);
@@ -317,7 +313,7 @@ static struct sp_str take_run(struct sp_str *s, bool digits)
 {
 	size_t len = 0;
 
-	while (len < s->len && is_digit(s->ptr[len]) == digits) {
+	while (len < s->len && sp_ascii_is_digit(s->ptr[len]) == digits) {
 		len++;
 	}
 	struct sp_str run = sp_str_sub(*s, 0, len);

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "cmd/message.h"
 #include "wire/header.h"
 
@@ -31,7 +32,7 @@ static bool is_empty_line(struct sp_str line)
 
 static bool is_folded(struct sp_str text)
 {
-	return text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t');
+	return text.len && sp_ascii_is_blank(text.ptr[0]);
 }
 
 /* One field of the header with its folded lines; empty at its end. */

@@ -4,13 +4,13 @@
  * before the message is sent leads to the next address; from then on the
  * answer, or its absence, is the result.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "cmd/cmd.h"
 #include "cmd/message.h"
@@ -161,7 +161,7 @@ static void read_id(struct session *s, struct sp_str text)
 	}
 	for (size_t i = start, n = 0;
 	     i < text.len && n + 1 < SP_SUBMIT_ID_MAX &&
-	     isalnum((unsigned char)text.ptr[i]);
+	     sp_ascii_is_alnum(text.ptr[i]);
 	     i++) {
 		s->id[n++] = text.ptr[i];
 		s->id[n] = '\0';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "cmd/txt.h"
 
@@ -18,11 +19,6 @@ static int refuse(const struct line *l, const char *what)
 	return SP_ESYNTAX;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* Behind a backslash: three digits are a byte, anything else itself. */
 static int read_escape(struct line *l, char *byte_out)
 {
@@ -32,12 +28,12 @@ static int read_escape(struct line *l, char *byte_out)
 		return refuse(l, "a backslash at the end");
 	}
 	*byte_out = l->rest.ptr[0];
-	if (!is_digit(*byte_out)) {
+	if (!sp_ascii_is_digit(*byte_out)) {
 		l->rest = sp_str_sub(l->rest, 1, l->rest.len);
 		return 0;
 	}
 	for (size_t i = 0; i < 3; i++) {
-		if (i >= l->rest.len || !is_digit(l->rest.ptr[i])) {
+		if (i >= l->rest.len || !sp_ascii_is_digit(l->rest.ptr[i])) {
 			return refuse(l, "a backslash and not three digits");
 		}
 		number = 10 * number + (unsigned)(l->rest.ptr[i] - '0');
@@ -78,8 +74,8 @@ static int read_string(struct line *l, char *out, size_t *len)
 static void skip_blanks(struct line *l)
 {
 	while (l->rest.len &&
-	       (l->rest.ptr[0] == ' ' || l->rest.ptr[0] == '\t' ||
-	        l->rest.ptr[0] == '(' || l->rest.ptr[0] == ')')) {
+	       (sp_ascii_is_blank(l->rest.ptr[0]) || l->rest.ptr[0] == '(' ||
+	        l->rest.ptr[0] == ')')) {
 		l->rest = sp_str_sub(l->rest, 1, l->rest.len);
 	}
 }

@@ -14,6 +14,7 @@
 
 #include <confuse.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "conf/conf.h"
@@ -319,9 +320,7 @@ static bool is_selector(const char *text)
 	for (const char *p = text; *p; p++) {
 		bool dot = *p == '.';
 
-		if (!dot && !strchr("-_", *p) &&
-		    !((*p | 32) >= 'a' && (*p | 32) <= 'z') &&
-		    !(*p >= '0' && *p <= '9')) {
+		if (!dot && !strchr("-_", *p) && !sp_ascii_is_alnum(*p)) {
 			return false;
 		}
 		if ((dot && label == 0) || label > 63) {

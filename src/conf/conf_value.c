@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/time.h"
 #include "conf/conf_schema.h"
@@ -27,12 +28,9 @@ static int check_text(const struct sp_conf_key *key, const char *value,
                       char *why)
 {
 	(void)key;
-	for (const char *p = value; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f) {
-			return expected(why, "", "text without control bytes");
-		}
-	}
-	return 0;
+	return sp_str_any(sp_str_from(value), sp_ascii_is_control)
+	               ? expected(why, "", "text without control bytes")
+	               : 0;
 }
 
 static int check_host(const struct sp_conf_key *key, const char *value,

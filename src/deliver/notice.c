@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "base/time.h"
@@ -154,10 +155,7 @@ static void put_postmaster(const struct values *v)
 static void put_address(const struct values *v, struct sp_str address)
 {
 	for (size_t i = 0; i < address.len; i++) {
-		unsigned char c = (unsigned char)address.ptr[i];
-
-		(void)sp_buf_append_char(v->out,
-		                         c < ' ' || c == 0x7f ? '?' : (char)c);
+		(void)sp_buf_append_char(v->out, sp_ascii_tame(address.ptr[i]));
 	}
 }
 

@@ -29,6 +29,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -131,8 +132,7 @@ static bool is_name(struct sp_str host)
 	bool is_number = true;
 
 	while (sp_str_cut(&rest, '.', &label)) {
-		is_number = !label.len ||
-		            (label.ptr[0] >= '0' && label.ptr[0] <= '9');
+		is_number = !label.len || sp_ascii_is_digit(label.ptr[0]);
 		labels++;
 	}
 	return sp_dns_name_valid(host) && host.len <= SP_FETCH_HOST_MAX &&

@@ -13,6 +13,7 @@
 
 #include <ldns/ldns.h>
 
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "net/resolver_evidence.h"
@@ -28,18 +29,17 @@
 
 /* --- names --- */
 
-static void append_octet(struct sp_buf *text, unsigned char c)
+static void append_octet(struct sp_buf *text, unsigned char octet)
 {
-	if (c >= 'A' && c <= 'Z') {
-		c = (unsigned char)(c - 'A' + 'a');
-	}
+	char c = sp_ascii_lower((char)octet);
+
 	if (c == '.' || c == '\\') {
 		(void)sp_buf_append_char(text, '\\');
-		(void)sp_buf_append_char(text, (char)c);
-	} else if (c > ' ' && c <= '~') {
-		(void)sp_buf_append_char(text, (char)c);
+		(void)sp_buf_append_char(text, c);
+	} else if (sp_ascii_is_graph(c)) {
+		(void)sp_buf_append_char(text, c);
 	} else {
-		(void)sp_buf_printf(text, "\\%03u", c);
+		(void)sp_buf_printf(text, "\\%03u", octet);
 	}
 }
 

@@ -8,6 +8,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "policy/cause.h"
 
@@ -133,17 +134,10 @@ enum sp_cause_id sp_cause_find(struct sp_str name)
 
 /* What replaces a placeholder may come from strangers: controls would break
  * the reply line or the log. */
-static char printable(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	return (u < 0x20 || u == 0x7f) ? '?' : c;
-}
-
 static size_t put(struct sp_str s, char *out, size_t at, size_t cap)
 {
 	for (size_t i = 0; i < s.len && at + 1 < cap; i++) {
-		out[at++] = printable(s.ptr[i]);
+		out[at++] = sp_ascii_tame(s.ptr[i]);
 	}
 	return at;
 }

@@ -9,6 +9,7 @@
  * record matched, that verification found nothing, and that records were
  * given to it in the first place.
  */
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/time.h"
 #include "policy/filter.h"
@@ -62,9 +63,7 @@ static struct sp_str one_line(struct sp_str text, struct sp_arena *arena)
 	char *out = sp_arena_cstr(arena, text);
 
 	for (size_t i = 0; i < text.len; i++) {
-		if ((unsigned char)out[i] < 0x20 || out[i] == 0x7f) {
-			out[i] = '?';
-		}
+		out[i] = sp_ascii_tame(out[i]);
 	}
 	return sp_str_slice(out, text.len);
 }

@@ -21,6 +21,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/buf.h"
 #include "policy/mxplan.h"
@@ -97,9 +98,7 @@ static void clean(char *text, size_t max)
 	size_t i = 0;
 
 	for (; text[i] != '\0' && i < max; i++) {
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
-			text[i] = '?';
-		}
+		text[i] = sp_ascii_tame(text[i]);
 	}
 	text[i] = '\0';
 }

@@ -8,6 +8,7 @@
  */
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "policy/verdict.h"
 
@@ -56,13 +57,6 @@ static struct sp_str without_enhanced(struct sp_str line)
 	return sp_str_trim(line);
 }
 
-static char printable(char c)
-{
-	unsigned char u = (unsigned char)c;
-
-	return (u < 0x20 || u == 0x7f) ? '?' : c;
-}
-
 /* The lines of the reply as one, printable and of bounded length. */
 static struct sp_str one_line(struct sp_str text, struct sp_arena *arena)
 {
@@ -77,7 +71,7 @@ static struct sp_str one_line(struct sp_str text, struct sp_arena *arena)
 			out[len++] = ' ';
 		}
 		for (size_t i = 0; i < line.len && len < max; i++) {
-			out[len++] = printable(line.ptr[i]);
+			out[len++] = sp_ascii_tame(line.ptr[i]);
 		}
 	}
 	return sp_str_slice(out, len);

@@ -21,6 +21,7 @@
  * - Every transaction ends in one MESSAGE_DONE, before any CLOSED.
  * - In CLOSED nothing is read and nothing is written any more.
  */
+#include "base/ascii.h"
 #include "base/assert.h"
 #include "base/err.h"
 #include "smtp/client_private.h"
@@ -492,12 +493,7 @@ int sp_smtp_client_quit(struct sp_smtp_client *client)
 
 static bool is_clean_text(struct sp_str s, size_t max)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] < 32 || s.ptr[i] == 127) {
-			return false;
-		}
-	}
-	return s.len <= max;
+	return s.len <= max && !sp_str_any(s, sp_ascii_is_control);
 }
 
 /* No line can be smuggled into a command, whatever the store gave back. */

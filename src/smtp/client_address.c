@@ -9,22 +9,12 @@
 #include "smtp/client_private.h"
 #include "wire/address.h"
 
-static bool is_ascii(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] > 127) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static bool is_beyond_ascii(const struct sp_smtp_transaction *tx)
 {
-	bool ascii = is_ascii(tx->sender);
+	bool ascii = sp_str_is_ascii(tx->sender);
 
 	for (size_t i = 0; ascii && i < tx->rcpt_count; i++) {
-		ascii = is_ascii(tx->rcpts[i].address);
+		ascii = sp_str_is_ascii(tx->rcpts[i].address);
 	}
 	return !ascii;
 }

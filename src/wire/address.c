@@ -13,6 +13,7 @@
 
 #include <idn2.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/address.h"
 #include "wire/utf8.h"
@@ -24,35 +25,14 @@
 #define ATOM_SPECIAL     "!#$%&'*+-/=?^_`{|}~"
 #define IPV6_TAG         "IPv6:"
 
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z');
-}
-
 static bool is_ascii(char c)
 {
 	return (unsigned char)c < 0x80;
 }
 
-static bool is_printable(char c)
-{
-	return c >= ' ' && c <= '~';
-}
-
 static struct sp_str skip(struct sp_str s, size_t len)
 {
 	return sp_str_sub(s, len, s.len);
-}
-
-static bool has_8bit(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_ascii(s.ptr[i])) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Parts of an address: each gives the length of what it takes from the front
@@ -67,7 +47,7 @@ static size_t atext_len(struct sp_str s)
 	if (!is_ascii(s.ptr[0])) {
 		return sp_utf8_len(s);
 	}
-	return is_alnum(s.ptr[0]) ||
+	return sp_ascii_is_alnum(s.ptr[0]) ||
 	                       (s.ptr[0] && strchr(ATOM_SPECIAL, s.ptr[0]))
 	               ? 1
 	               : 0;
@@ -106,12 +86,12 @@ static size_t qcontent_len(struct sp_str s)
 		return 0;
 	}
 	if (s.ptr[0] == '\\') {
-		return s.len > 1 && is_printable(s.ptr[1]) ? 2 : 0;
+		return s.len > 1 && sp_ascii_is_print(s.ptr[1]) ? 2 : 0;
 	}
 	if (!is_ascii(s.ptr[0])) {
 		return sp_utf8_len(s);
 	}
-	return is_printable(s.ptr[0]) ? 1 : 0;
+	return sp_ascii_is_print(s.ptr[0]) ? 1 : 0;
 }
 
 static size_t quoted_string_len(struct sp_str s)
@@ -136,7 +116,8 @@ static size_t label_len(struct sp_str s)
 
 	while (len < s.len) {
 		char c = s.ptr[len];
-		size_t one = is_ascii(c) ? is_alnum(c) || c == '-' || c == '_'
+		size_t one = is_ascii(c) ? sp_ascii_is_alnum(c) || c == '-' ||
+		                                   c == '_'
 		                         : sp_utf8_len(skip(s, len));
 
 		if (one == 0) {
@@ -234,7 +215,7 @@ static int take_mailbox(struct sp_str *text, struct sp_address *address_out)
 		return SP_ELIMIT;
 	}
 	a.literal = a.domain.ptr[0] == '[';
-	a.utf8 = has_8bit(a.local) || has_8bit(a.domain);
+	a.utf8 = !sp_str_is_ascii(a.local) || !sp_str_is_ascii(a.domain);
 	*text = skip(rest, len);
 	*address_out = a;
 	return 0;
@@ -340,7 +321,7 @@ static int check_ascii(struct sp_str domain)
 	struct sp_str rest = domain;
 	struct sp_str label;
 
-	if (has_8bit(domain) || domain.len == 0 ||
+	if (!sp_str_is_ascii(domain) || domain.len == 0 ||
 	    name_len(domain) != domain.len) {
 		return SP_ESYNTAX;
 	}
@@ -383,9 +364,7 @@ static struct sp_str lower(struct sp_str s, struct sp_arena *arena)
 	char *copy = sp_arena_cstr(arena, s);
 
 	for (size_t i = 0; i < s.len; i++) {
-		if (copy[i] >= 'A' && copy[i] <= 'Z') {
-			copy[i] = (char)(copy[i] - 'A' + 'a');
-		}
+		copy[i] = sp_ascii_lower(copy[i]);
 	}
 	return sp_str_slice(copy, s.len);
 }
@@ -415,7 +394,7 @@ int sp_domain_to_ascii(struct sp_str domain, struct sp_arena *arena,
 		return SP_ESYNTAX;
 	}
 	ascii = domain;
-	if (has_8bit(domain)) {
+	if (!sp_str_is_ascii(domain)) {
 		err = convert(domain, arena, &ascii);
 	}
 	ascii = without_final_dot(ascii);
@@ -429,17 +408,6 @@ int sp_domain_to_ascii(struct sp_str domain, struct sp_arena *arena,
 }
 
 /* xtext */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	if (c >= 'A' && c <= 'F') {
-		return c - 'A' + 10;
-	}
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The character at the front of xtext, which is advanced; -1: not legal. */
 static int take_xchar(struct sp_str *xtext)
@@ -455,8 +423,8 @@ static int take_xchar(struct sp_str *xtext)
 	if (xtext->len < 3) {
 		return -1;
 	}
-	high = hex_digit(xtext->ptr[1]);
-	low = hex_digit(xtext->ptr[2]);
+	high = sp_ascii_hex(xtext->ptr[1]);
+	low = sp_ascii_hex(xtext->ptr[2]);
 	*xtext = skip(*xtext, 3);
 	return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
@@ -547,12 +515,12 @@ int sp_address_to_ascii(struct sp_str address, struct sp_arena *arena,
 	struct sp_str domain;
 	int err;
 
-	if (!has_8bit(address)) {
+	if (sp_str_is_ascii(address)) {
 		*ascii_out = sp_arena_str(arena, address);
 		return 0;
 	}
 	err = sp_address_parse(address, &parts);
-	if (!err && has_8bit(parts.local)) {
+	if (!err && !sp_str_is_ascii(parts.local)) {
 		err = SP_EUNSUPPORTED;
 	}
 	if (!err) {

@@ -9,6 +9,7 @@
  * otherwise the grammar is taken at its word, also where it forbids a blank
  * behind the colon of MAIL FROM: and RCPT TO:.
  */
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/command.h"
 #include "wire/utf8.h"
@@ -36,12 +37,6 @@ struct sp_command_answer sp_command_answer(enum sp_command_problem p)
 	};
 
 	return answers[p];
-}
-
-static bool is_alnum(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
-	       (c >= 'A' && c <= 'Z');
 }
 
 static struct sp_str skip(struct sp_str s, size_t len)
@@ -146,12 +141,9 @@ static enum sp_command_problem read_xtext(struct sp_str value,
 	if (sp_xtext_decode(value, arena, max, text_out) != 0) {
 		return SP_COMMAND_PARAM_SYNTAX;
 	}
-	for (size_t i = 0; i < text_out->len; i++) {
-		if (text_out->ptr[i] < ' ' || text_out->ptr[i] > '~') {
-			return SP_COMMAND_PARAM_SYNTAX;
-		}
-	}
-	return SP_COMMAND_NONE;
+	return sp_str_all(*text_out, sp_ascii_is_print)
+	               ? SP_COMMAND_NONE
+	               : SP_COMMAND_PARAM_SYNTAX;
 }
 
 static enum sp_command_problem
@@ -229,18 +221,6 @@ static struct sp_str as_unitext(struct sp_str text, struct sp_arena *arena)
 	return copy;
 }
 
-static bool has_control(struct sp_str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.ptr[i];
-
-		if (c < ' ' || c == 0x7f) {
-			return true;
-		}
-	}
-	return false;
-}
-
 /* UTF-8 in the xtext of the type rfc822 is against RFC 6533 3, but Postfix 3
  * sends so, and mail is not to fail for it: it becomes the type utf-8. */
 static enum sp_command_problem read_utf8_xtext(struct sp_str xtext,
@@ -251,7 +231,7 @@ static enum sp_command_problem read_utf8_xtext(struct sp_str xtext,
 	struct sp_str orcpt;
 
 	if (sp_xtext_decode(xtext, arena, SP_ENVELOPE_ORCPT_MAX, &text) != 0 ||
-	    has_control(text) || !sp_utf8_valid(text)) {
+	    sp_str_any(text, sp_ascii_is_control) || !sp_utf8_valid(text)) {
 		return SP_COMMAND_PARAM_SYNTAX;
 	}
 	text = as_unitext(text, arena);
@@ -282,7 +262,7 @@ read_orcpt(struct sp_str value, struct sp_arena *arena, struct sp_command *c)
 		return SP_COMMAND_PARAM_SYNTAX;
 	}
 	for (size_t i = 0; i < type.len; i++) {
-		if (!is_alnum(type.ptr[i]) && type.ptr[i] != '-') {
+		if (!sp_ascii_is_alnum(type.ptr[i]) && type.ptr[i] != '-') {
 			return SP_COMMAND_PARAM_SYNTAX;
 		}
 	}
@@ -343,7 +323,7 @@ static bool is_keyword(struct sp_str s)
 		return false;
 	}
 	for (size_t i = 0; i < s.len; i++) {
-		if (!is_alnum(s.ptr[i]) && s.ptr[i] != '-') {
+		if (!sp_ascii_is_alnum(s.ptr[i]) && s.ptr[i] != '-') {
 			return false;
 		}
 	}
@@ -434,8 +414,8 @@ read_name(struct sp_str text, struct sp_arena *arena, struct sp_command *c)
 	for (size_t i = 0; i < text.len; i++) {
 		char one = text.ptr[i];
 
-		if (!is_alnum(one) && one != '.' && one != '-' && one != '_' &&
-		    one != ':' && one != '[' && one != ']') {
+		if (!sp_ascii_is_alnum(one) && one != '.' && one != '-' &&
+		    one != '_' && one != ':' && one != '[' && one != ']') {
 			return SP_COMMAND_ARGUMENT;
 		}
 	}
@@ -563,12 +543,8 @@ static enum sp_command_problem check_line(struct sp_str line)
 	if (line.len > SP_COMMAND_LINE_MAX) {
 		return SP_COMMAND_LINE_LONG;
 	}
-	for (size_t i = 0; i < line.len; i++) {
-		unsigned char c = (unsigned char)line.ptr[i];
-
-		if (c < ' ' || c == 0x7f) {
-			return SP_COMMAND_CONTROL;
-		}
+	if (sp_str_any(line, sp_ascii_is_control)) {
+		return SP_COMMAND_CONTROL;
 	}
 	return sp_utf8_valid(line) ? SP_COMMAND_NONE : SP_COMMAND_NOT_UTF8;
 }

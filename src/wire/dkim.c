@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/base64.h"
 #include "wire/dkim.h"
@@ -51,16 +52,6 @@ const char *const SP_DKIM_SIGNED[] = {
 	NULL,
 };
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c | 32) : c;
-}
-
 /* ---- header ---- */
 
 int sp_dkim_relax_field(struct sp_str name, struct sp_str value,
@@ -70,7 +61,8 @@ int sp_dkim_relax_field(struct sp_str name, struct sp_str value,
 	bool any = false;
 
 	for (size_t i = 0; i < name.len; i++) {
-		(void)sp_buf_append_char(out, lower(name.ptr[i])); /* sticky */
+		(void)sp_buf_append_char(
+			out, sp_ascii_lower(name.ptr[i])); /* sticky */
 	}
 	(void)sp_buf_append_char(out, ':');
 	for (size_t i = 0; i < value.len; i++) {
@@ -79,7 +71,7 @@ int sp_dkim_relax_field(struct sp_str name, struct sp_str value,
 		if (c == '\r' || c == '\n') {
 			continue; /* unfolded */
 		}
-		if (is_blank(c)) {
+		if (sp_ascii_is_blank(c)) {
 			blank = true;
 			continue;
 		}
@@ -128,7 +120,7 @@ static void put_text(struct sp_dkim_body *body, struct sp_str text)
 
 static bool is_text(char c)
 {
-	return !is_blank(c) && c != '\r' && c != '\n';
+	return !sp_ascii_is_blank(c) && c != '\r' && c != '\n';
 }
 
 void sp_dkim_body_feed(struct sp_dkim_body *body, struct sp_str piece)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/base64.h"
 #include "wire/dkim.h"
@@ -118,10 +119,9 @@ static bool is_tag_name(struct sp_str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
-		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 
-		if (!letter &&
-		    (i == 0 || !((c >= '0' && c <= '9') || c == '_'))) {
+		if (!sp_ascii_is_letter(c) &&
+		    (i == 0 || !(sp_ascii_is_digit(c) || c == '_'))) {
 			return false;
 		}
 	}

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "wire/dns.h"
@@ -67,21 +68,9 @@ struct sp_str sp_dns_name_canonical(struct sp_str name, struct sp_arena *arena)
 	}
 	copy = sp_arena_cstr(arena, name);
 	for (size_t i = 0; i < name.len; i++) {
-		if (copy[i] >= 'A' && copy[i] <= 'Z') {
-			copy[i] = (char)(copy[i] - 'A' + 'a');
-		}
+		copy[i] = sp_ascii_lower(copy[i]);
 	}
 	return sp_str_slice(copy, name.len);
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool is_graph(unsigned c)
-{
-	return c > ' ' && c <= '~';
 }
 
 /* Length of the escape at the start of s ("\." or "\009"); 0: none legal.
@@ -93,22 +82,22 @@ static size_t escape_len(struct sp_str s)
 	if (s.len < 2) {
 		return 0;
 	}
-	if (!is_digit(s.ptr[1])) {
-		unsigned char c = (unsigned char)s.ptr[1];
-		bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
-
-		return is_graph(c) && !letter ? 2 : 0;
+	if (!sp_ascii_is_digit(s.ptr[1])) {
+		return sp_ascii_is_graph(s.ptr[1]) &&
+		                       !sp_ascii_is_letter(s.ptr[1])
+		               ? 2
+		               : 0;
 	}
 	if (s.len < 4) {
 		return 0;
 	}
 	for (size_t i = 1; i < 4; i++) {
-		if (!is_digit(s.ptr[i])) {
+		if (!sp_ascii_is_digit(s.ptr[i])) {
 			return 0;
 		}
 		value = value * 10 + (unsigned)(s.ptr[i] - '0');
 	}
-	return value <= 255 && !is_graph(value) ? 4 : 0;
+	return value <= 255 && !sp_ascii_is_graph((char)value) ? 4 : 0;
 }
 
 /* Characters of text that make the next octet of a name; 0: not legal. */
@@ -119,7 +108,7 @@ static size_t octet_len(struct sp_str s)
 	if (c == '\\') {
 		return escape_len(s);
 	}
-	return is_graph((unsigned char)c) && !(c >= 'A' && c <= 'Z') ? 1 : 0;
+	return sp_ascii_is_graph(c) && !sp_ascii_is_upper(c) ? 1 : 0;
 }
 
 bool sp_dns_name_valid(struct sp_str name)
@@ -318,15 +307,14 @@ static bool aliases_fit(const struct sp_dns_answer *a)
 
 static bool texts_fit(const struct sp_dns_answer *a)
 {
-	for (size_t i = 0; i < a->why.len; i++) {
-		if (a->why.ptr[i] < ' ' || a->why.ptr[i] > '~') {
-			return false;
-		}
+	if (!sp_str_all(a->why, sp_ascii_is_print)) {
+		return false;
 	}
 	for (size_t i = 0; i < a->scenario.len; i++) {
 		char c = a->scenario.ptr[i];
 
-		if (!is_digit(c) && c != '-' && !(c >= 'a' && c <= 'z')) {
+		if (!sp_ascii_is_digit(c) && c != '-' &&
+		    !(c >= 'a' && c <= 'z')) {
 			return false;
 		}
 	}

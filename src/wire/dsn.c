@@ -18,6 +18,7 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/time.h"
 #include "wire/dsn.h"
@@ -51,16 +52,6 @@ const char *sp_dsn_action_name(enum sp_dsn_action action)
 static bool is_8bit(char c)
 {
 	return (unsigned char)c > 127;
-}
-
-static bool has_8bit(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (is_8bit(s.ptr[i])) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* Whether it may stand in a message without an encoding. */
@@ -175,9 +166,7 @@ static void append_encoded(struct sp_buf *out, struct sp_str text)
 		}
 		for (size_t i = 0; i < len; i++) {
 			unsigned char c = (unsigned char)text.ptr[i];
-			bool plain = (c >= '0' && c <= '9') ||
-			             (c >= 'A' && c <= 'Z') ||
-			             (c >= 'a' && c <= 'z');
+			bool plain = sp_ascii_is_alnum(text.ptr[i]);
 
 			(void)sp_buf_printf(out, plain ? "%c" : "=%02X", c);
 			used += plain ? 1 : 3;
@@ -190,7 +179,7 @@ static void append_encoded(struct sp_buf *out, struct sp_str text)
 static void put_subject(struct sp_buf *out, struct sp_str subject)
 {
 	subject = sp_str_sub(sp_str_trim(subject), 0, 200);
-	if (has_8bit(subject) && sp_utf8_valid(subject)) {
+	if (!sp_str_is_ascii(subject) && sp_utf8_valid(subject)) {
 		(void)sp_buf_append_cstr(out, "Subject: ");
 		append_encoded(out, subject);
 		(void)sp_buf_append_cstr(out, "\r\n");
@@ -278,7 +267,7 @@ static void put_encoded(struct writer *w, const char *type, struct sp_str text,
 static void put_text(struct writer *w)
 {
 	struct sp_str text = sp_str_sub(w->dsn->text, 0, SP_DSN_TEXT_MAX);
-	bool plain = !has_8bit(text) && fits_lines(text);
+	bool plain = sp_str_is_ascii(text) && fits_lines(text);
 
 	put_encoded(w, "text/plain; charset=utf-8", text, plain);
 }
@@ -322,7 +311,7 @@ static void put_orcpt(struct sp_buf *out, struct sp_str orcpt, bool utf8)
 	for (size_t i = 0; i < type.len; i++) {
 		char c = type.ptr[i];
 
-		if (c <= ' ' || c > '~' || strchr("()<>@,;:\\\"/[]?=.", c)) {
+		if (!sp_ascii_is_graph(c) || strchr("()<>@,;:\\\"/[]?=.", c)) {
 			return;
 		}
 	}
@@ -345,8 +334,9 @@ static void put_rcpt(struct sp_buf *out, const struct sp_dsn_rcpt *r, bool utf8)
 	(void)sp_buf_append_cstr(out, "\r\n");
 	put_orcpt(out, r->orcpt, utf8);
 	put_field(out,
-	          utf8 && has_8bit(r->address) ? "Final-Recipient: utf-8; "
-	                                       : "Final-Recipient: rfc822; ",
+	          utf8 && !sp_str_is_ascii(r->address)
+	                  ? "Final-Recipient: utf-8; "
+	                  : "Final-Recipient: rfc822; ",
 	          r->address, utf8);
 	(void)sp_buf_printf(out, "Action: %s\r\n",
 	                    sp_dsn_action_name(r->action));
@@ -378,8 +368,8 @@ static void put_status(struct writer *w)
 	struct sp_buf fields;
 
 	for (size_t i = 0; i < d->rcpt_count; i++) {
-		utf8 = utf8 || has_8bit(d->rcpts[i].address) ||
-		       has_8bit(d->rcpts[i].orcpt);
+		utf8 = utf8 || !sp_str_is_ascii(d->rcpts[i].address) ||
+		       !sp_str_is_ascii(d->rcpts[i].orcpt);
 	}
 	if (!utf8) {
 		begin_part(w, "message/delivery-status", "7bit");
@@ -417,7 +407,7 @@ static struct sp_str header_of(struct sp_str original)
 
 static void put_header(struct writer *w, struct sp_str header)
 {
-	bool eight = has_8bit(header);
+	bool eight = !sp_str_is_ascii(header);
 	bool global = eight && sp_utf8_valid(header);
 
 	put_encoded(w,
@@ -429,7 +419,7 @@ static bool is_global(struct sp_str original)
 {
 	struct sp_str header = header_of(original);
 
-	return has_8bit(header) && sp_utf8_valid(header);
+	return !sp_str_is_ascii(header) && sp_utf8_valid(header);
 }
 
 static void put_original(struct writer *w, const struct sp_dsn_result *result)
@@ -450,9 +440,9 @@ static void put_original(struct writer *w, const struct sp_dsn_result *result)
 
 static void choose_shape(const struct sp_dsn *d, struct sp_dsn_result *result)
 {
-	bool eight = has_8bit(d->original);
+	bool eight = !sp_str_is_ascii(d->original);
 
-	result->smtputf8 = has_8bit(d->to) && sp_utf8_valid(d->to);
+	result->smtputf8 = !sp_str_is_ascii(d->to) && sp_utf8_valid(d->to);
 	result->whole = d->whole && d->original.len > 0 &&
 	                fits_lines(d->original) &&
 	                (!eight || result->smtputf8 || is_global(d->original));
@@ -489,12 +479,7 @@ static bool is_message_id(struct sp_str s)
 	    s.ptr[s.len - 1] != '>') {
 		return false;
 	}
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] <= ' ' || s.ptr[i] > '~') {
-			return false;
-		}
-	}
-	return true;
+	return sp_str_all(s, sp_ascii_is_graph);
 }
 
 static void put_address(struct sp_buf *out, const char *name,

@@ -7,14 +7,10 @@
  */
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/address.h"
 #include "wire/field.h"
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
 
 /* ---- fields ---- */
 
@@ -38,7 +34,7 @@ static size_t field_end(struct sp_str rest, bool all)
 {
 	size_t end = line_end(rest, 0);
 
-	while (end && end < rest.len && is_blank(rest.ptr[end])) {
+	while (end && end < rest.len && sp_ascii_is_blank(rest.ptr[end])) {
 		end = line_end(rest, end);
 	}
 	if (all) {
@@ -67,7 +63,7 @@ static bool split(struct sp_str text, struct sp_header_field *out)
 		len++;
 	}
 	colon = len;
-	while (colon < text.len && is_blank(text.ptr[colon])) {
+	while (colon < text.len && sp_ascii_is_blank(text.ptr[colon])) {
 		colon++;
 	}
 	if (len == 0 || colon == text.len || text.ptr[colon] != ':') {
@@ -153,7 +149,7 @@ static bool skip_cfws(struct reader *r)
 			if (!skip_quoted(r, '(', ')')) {
 				return false;
 			}
-		} else if (is_blank(c) || c == '\r' || c == '\n') {
+		} else if (sp_ascii_is_blank(c) || c == '\r' || c == '\n') {
 			r->at++;
 		} else {
 			break;

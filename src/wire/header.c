@@ -24,6 +24,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/time.h"
 #include "wire/header.h"
@@ -36,32 +37,9 @@ void sp_header_scan_init(struct sp_header_scan *scan)
 	*scan = (struct sp_header_scan){0};
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 static bool is_8bit(char c)
 {
 	return (unsigned char)c >= 0x80;
-}
-
-static bool has_8bit(struct sp_str s)
-{
-	size_t i = 0;
-
-	for (uint64_t word; s.len - i >= sizeof(word); i += sizeof(word)) {
-		memcpy(&word, s.ptr + i, sizeof(word));
-		if (word & 0x8080808080808080U) {
-			return true;
-		}
-	}
-	for (; i < s.len; i++) {
-		if (is_8bit(s.ptr[i])) {
-			return true;
-		}
-	}
-	return false;
 }
 
 /* ftext of RFC 5322 3.6.8. */
@@ -165,7 +143,7 @@ static void add_tls_byte(struct sp_header_scan *s, char c)
 {
 	size_t len = s->tls_len;
 
-	if (is_blank(c) || c == '\r' || c == '\n') {
+	if (sp_ascii_is_blank(c) || c == '\r' || c == '\n') {
 		c = ' ';
 	}
 	if (len > sizeof(s->tls) ||
@@ -195,10 +173,10 @@ static void line_start_byte(struct sp_header_scan *s, char c, uint64_t at)
 {
 	s->line_start = at;
 	s->name_len = 0;
-	if (!is_blank(c)) {
+	if (!sp_ascii_is_blank(c)) {
 		close_field(s);
 	}
-	if (is_blank(c) && at > 0) {
+	if (sp_ascii_is_blank(c) && at > 0) {
 		s->state = SP_HEADER_VALUE;
 	} else if (c == '\r') {
 		s->state = SP_HEADER_END_CR;
@@ -215,7 +193,7 @@ static void name_byte(struct sp_header_scan *s, char c)
 {
 	if (c == ':') {
 		begin_value(s);
-	} else if (is_blank(c)) {
+	} else if (sp_ascii_is_blank(c)) {
 		s->state = SP_HEADER_BEFORE_COLON;
 	} else if (is_name_byte(c) && s->state == SP_HEADER_NAME) {
 		add_name_byte(s, c);
@@ -264,7 +242,8 @@ void sp_header_scan_feed(struct sp_header_scan *scan, struct sp_str piece)
 		scan->body_8bit = true;
 	}
 	if (!scan->body_8bit) {
-		scan->body_8bit = has_8bit(sp_str_sub(piece, i, piece.len));
+		scan->body_8bit =
+			!sp_str_is_ascii(sp_str_sub(piece, i, piece.len));
 	}
 	scan->total_bytes += piece.len;
 }
@@ -350,9 +329,7 @@ static void append_rcpt(struct sp_buf *out, struct sp_str rcpt)
 	(void)sp_buf_append_cstr(out, "\r\n\tfor <");
 	for (size_t i = 0; i < rcpt.len; i++) {
 		char c = rcpt.ptr[i];
-		bool control = !is_8bit(c) && (c < ' ' || c > '~');
-
-		(void)sp_buf_append_char(out, control ? '?' : c);
+		(void)sp_buf_append_char(out, sp_ascii_tame(c));
 	}
 	(void)sp_buf_append_char(out, '>');
 }

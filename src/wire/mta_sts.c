@@ -8,6 +8,7 @@
  * What the grammar lets pass is ignored where it is not known: further
  * fields, and every repetition of a field that stands once.
  */
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/address.h"
 #include "wire/mta_sts.h"
@@ -44,12 +45,8 @@ struct reading {
 /* A value: printable, UTF-8, not empty; blanks at its ends are cut off. */
 static bool is_value(struct sp_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == '\x7f') {
-			return false;
-		}
-	}
-	return s.len > 0 && sp_utf8_valid(s);
+	return s.len > 0 && !sp_str_any(s, sp_ascii_is_control) &&
+	       sp_utf8_valid(s);
 }
 
 static int read_version(struct reading *r, struct sp_str value)
@@ -102,23 +99,13 @@ static int read_max_age(struct reading *r, struct sp_str value)
 	return 0;
 }
 
-static bool is_ascii(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] > 127) {
-			return false;
-		}
-	}
-	return true;
-}
-
 static int read_mx(struct reading *r, struct sp_str value)
 {
 	struct sp_sts_policy *p = r->policy;
 	bool wild = sp_str_starts_nocase(value, SP_STR("*."));
 	struct sp_str name = sp_str_sub(value, wild ? 2 : 0, value.len);
 
-	if (!is_ascii(value)) {
+	if (!sp_str_is_ascii(value)) {
 		return sp_txt_refuse(r->why, "mx is not in A-labels", value);
 	}
 	if (sp_domain_is_literal(name) ||
@@ -280,12 +267,8 @@ bool sp_sts_policy_covers(const struct sp_sts_policy *policy,
 
 static bool is_id(struct sp_str s)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		if (!sp_txt_is_alnum(s.ptr[i])) {
-			return false;
-		}
-	}
-	return s.len > 0 && s.len <= SP_STS_ID_MAX;
+	return s.len > 0 && s.len <= SP_STS_ID_MAX &&
+	       sp_str_all(s, sp_ascii_is_alnum);
 }
 
 static int read_txt_field(const struct sp_txt_field *field,

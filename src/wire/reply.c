@@ -9,6 +9,7 @@
  * Between calls the parser holds a partial line and the text so far, both
  * with a maximum; an endless line or an endless reply ends in SP_ELIMIT.
  */
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/reply.h"
 
@@ -37,11 +38,6 @@ void sp_reply_parser_reset(struct sp_reply_parser *p)
 	p->line_count = 0;
 }
 
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
 /* One number of an enhanced code: one to three digits, no leading zero
  * (RFC 3463 2). */
 static int take_number(struct sp_str *text, unsigned *number_out)
@@ -49,7 +45,8 @@ static int take_number(struct sp_str *text, unsigned *number_out)
 	unsigned value = 0;
 	size_t len = 0;
 
-	while (len < text->len && len < 3 && is_digit(text->ptr[len])) {
+	while (len < text->len && len < 3 &&
+	       sp_ascii_is_digit(text->ptr[len])) {
 		value = value * 10 + (unsigned)(text->ptr[len] - '0');
 		len++;
 	}
@@ -112,7 +109,7 @@ static int split_line(struct sp_str line, unsigned *code_out, bool *more_out,
 		return SP_ESYNTAX;
 	}
 	for (size_t i = 0; i < CODE_DIGITS; i++) {
-		if (!is_digit(line.ptr[i])) {
+		if (!sp_ascii_is_digit(line.ptr[i])) {
 			return SP_ESYNTAX;
 		}
 		code = code * 10 + (unsigned)(line.ptr[i] - '0');

@@ -3,6 +3,7 @@
  * What a record means is for those who receive mail from the domain; here it
  * is only told whether they could read it.
  */
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/sender_policy.h"
 
@@ -10,16 +11,6 @@
 #define DMARC_VERSION SP_STR("v=DMARC1")
 
 static const struct sp_str NOTHING = {NULL, 0};
-
-static bool is_printable(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if (s.ptr[i] < ' ' || s.ptr[i] > '~') {
-			return false;
-		}
-	}
-	return true;
-}
 
 /* ---- SPF ---- */
 
@@ -130,7 +121,7 @@ static int read_spf(struct sp_str record, struct sp_spf *spf, char *why_out)
 	struct sp_str term;
 	int err = 0;
 
-	if (!is_printable(record)) {
+	if (!sp_str_all(record, sp_ascii_is_print)) {
 		return sp_txt_refuse(why_out, "not printable", record);
 	}
 	while (!err && sp_str_cut(&rest, ' ', &term)) {
@@ -192,7 +183,8 @@ static int read_tag(struct sp_str tag, struct sp_dmarc *dmarc, char *why_out)
 	(void)sp_str_cut(&value, '=', &name);
 	name = sp_str_trim(name);
 	value = sp_str_trim(value);
-	if (!sp_txt_is_name(name) || !value.len || !is_printable(value)) {
+	if (!sp_txt_is_name(name) || !value.len ||
+	    !sp_str_all(value, sp_ascii_is_print)) {
 		return sp_txt_refuse(why_out, "not a tag", tag);
 	}
 	if (sp_str_eq(name, SP_STR("p")) && !dmarc->policy.len) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/tlsa.h"
 
@@ -43,11 +44,6 @@ int sp_tlsa_decode(struct sp_str rdata, struct sp_tlsa *tlsa_out)
 	return 0;
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* The next word of text, which is advanced behind it. Empty at the end. */
 static struct sp_str next_word(struct sp_str *text)
 {
@@ -55,7 +51,7 @@ static struct sp_str next_word(struct sp_str *text)
 	size_t len = 0;
 
 	*text = sp_str_trim(*text);
-	while (len < text->len && !is_blank(text->ptr[len])) {
+	while (len < text->len && !sp_ascii_is_blank(text->ptr[len])) {
 		len++;
 	}
 	word = sp_str_sub(*text, 0, len);
@@ -86,7 +82,7 @@ static int parse_hex(struct sp_str text, struct sp_arena *arena,
 	int err;
 
 	for (size_t i = 0; i < text.len; i++) {
-		count += !is_blank(text.ptr[i]);
+		count += !sp_ascii_is_blank(text.ptr[i]);
 	}
 	if (count > digits_max) {
 		return SP_ELIMIT;
@@ -94,7 +90,7 @@ static int parse_hex(struct sp_str text, struct sp_arena *arena,
 	digits = sp_arena_alloc(arena, count + 1);
 	data = sp_arena_alloc(arena, count / 2 + 1);
 	for (size_t i = 0, n = 0; i < text.len; i++) {
-		if (!is_blank(text.ptr[i])) {
+		if (!sp_ascii_is_blank(text.ptr[i])) {
 			digits[n++] = text.ptr[i];
 		}
 	}

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/time.h"
 #include "wire/base64.h"
@@ -32,8 +33,8 @@ static bool fits(struct sp_str value, size_t max)
 	for (size_t i = 0; i < value.len; i++) {
 		char c = value.ptr[i];
 
-		if (c <= ' ' || c > '~' || c == '"' || c == '\\' || c == '<' ||
-		    c == '>') {
+		if (!sp_ascii_is_graph(c) || c == '"' || c == '\\' ||
+		    c == '<' || c == '>') {
 			return false;
 		}
 	}

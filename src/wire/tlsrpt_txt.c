@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "wire/address.h"
 #include "wire/tlsrpt_txt.h"
@@ -18,15 +19,6 @@
 static const struct sp_str NOTHING = {NULL, 0};
 
 /* ---- one URI ---- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9') {
-		return c - '0';
-	}
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* Percent-encoding (RFC 3986 2.1). */
 static bool decode(struct sp_str text, struct sp_arena *arena,
@@ -45,8 +37,8 @@ static bool decode(struct sp_str text, struct sp_arena *arena,
 		if (text.len - i < 3) {
 			return false;
 		}
-		high = hex_digit(text.ptr[i + 1]);
-		low = hex_digit(text.ptr[i + 2]);
+		high = sp_ascii_hex(text.ptr[i + 1]);
+		low = sp_ascii_hex(text.ptr[i + 2]);
 		if (high < 0 || low < 0) {
 			return false;
 		}
@@ -129,7 +121,8 @@ static bool is_uri_text(struct sp_str uri)
 	for (size_t i = 0; i < uri.len; i++) {
 		char c = uri.ptr[i];
 
-		if (c <= ' ' || c > '~' || sp_str_find(never, c) < never.len) {
+		if (!sp_ascii_is_graph(c) ||
+		    sp_str_find(never, c) < never.len) {
 			return false;
 		}
 	}

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/log.h"
 #include "wire/txt_field.h"
@@ -29,21 +30,16 @@ int sp_txt_refuse(char *why_out, const char *what, struct sp_str text)
 	return SP_EPROTO;
 }
 
-bool sp_txt_is_alnum(char c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c >= '0' && c <= '9');
-}
-
 bool sp_txt_is_name(struct sp_str s)
 {
-	if (s.len == 0 || s.len > NAME_LEN_MAX || !sp_txt_is_alnum(s.ptr[0])) {
+	if (s.len == 0 || s.len > NAME_LEN_MAX ||
+	    !sp_ascii_is_alnum(s.ptr[0])) {
 		return false;
 	}
 	for (size_t i = 1; i < s.len; i++) {
 		char c = s.ptr[i];
 
-		if (!sp_txt_is_alnum(c) && c != '_' && c != '-' && c != '.') {
+		if (!sp_ascii_is_alnum(c) && c != '_' && c != '-' && c != '.') {
 			return false;
 		}
 	}
@@ -55,7 +51,7 @@ bool sp_txt_is_value(struct sp_str s)
 	for (size_t i = 0; i < s.len; i++) {
 		char c = s.ptr[i];
 
-		if (c <= ' ' || c > '~' || c == '=' || c == ';') {
+		if (!sp_ascii_is_graph(c) || c == '=' || c == ';') {
 			return false;
 		}
 	}

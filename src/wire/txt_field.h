@@ -38,7 +38,6 @@ int sp_txt_fields_begin(const struct sp_str *records, size_t count,
 int sp_txt_fields_next(struct sp_txt_fields *fields,
                        struct sp_txt_field *field_out, char *why_out);
 
-bool sp_txt_is_alnum(char c);
 /* Letters and digits, inside also "_", "-" and "."; at most 32. */
 bool sp_txt_is_name(struct sp_str s);
 /* The value of an extension: printable without blanks, "=" and ";". */

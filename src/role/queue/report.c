@@ -289,16 +289,6 @@ static int write_report(struct reporting *r)
 
 /* ---- into the queue ---- */
 
-static bool is_ascii(struct sp_str s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		if ((unsigned char)s.ptr[i] > 127) {
-			return false;
-		}
-	}
-	return true;
-}
-
 /* The sender as a recipient. Where only the domain is beyond ASCII its
  * A-labels stand in, and the report needs no SMTPUTF8. */
 static int address_report(struct reporting *r)
@@ -313,7 +303,7 @@ static int address_report(struct reporting *r)
 	if (ret) {
 		return ret;
 	}
-	if (!is_ascii(sender) && is_ascii(address.local)) {
+	if (!sp_str_is_ascii(sender) && sp_str_is_ascii(address.local)) {
 		sender = sp_str_from(sp_arena_printf(
 			&r->arena, SP_STR_FMT "@" SP_STR_FMT,
 			SP_STR_ARG(address.local), SP_STR_ARG(domain)));

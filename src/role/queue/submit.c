@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/err.h"
 #include "base/rand.h"
 #include "base/time.h"
@@ -136,7 +137,7 @@ static void choose_id(const struct sp_msg_submit *m, struct sp_queue_op *op)
 	for (size_t i = 0; good && i < m->id.len; i++) {
 		char c = m->id.ptr[i];
 
-		good = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+		good = sp_ascii_is_digit(c) || sp_ascii_is_upper(c);
 	}
 	if (good) {
 		memcpy(op->id, m->id.ptr, m->id.len);
