@@ -219,7 +219,8 @@ static int read_pem(struct run *r)
 	sp_buf_fini(&r->pem);
 	status = sp_cmd_read_file(cert ? cert : key, PEM_BYTES_MAX, &r->pem);
 	if (cert) {
-		r->ask.new_cert_pem = sp_buf_str(&r->pem);
+		r->ask.new_cert_pem =
+			sp_tls_as_pem(sp_buf_str(&r->pem), &r->arena);
 	} else {
 		r->ask.new_key_pem = sp_buf_str(&r->pem);
 	}

@@ -172,6 +172,9 @@ int sp_tls_tlsa_of(struct sp_str der, uint8_t usage, uint8_t selector,
                    uint8_t matching, struct sp_arena *arena,
                    struct sp_tlsa *tlsa_out);
 
+/* A certificate in DER as PEM, in the arena; anything else as it is. */
+struct sp_str sp_tls_as_pem(struct sp_str pem_or_der, struct sp_arena *arena);
+
 /* Of which certificate a record of usage 0 or 2 is: the first that may issue
  * others (RFC 5280 4.2.1.9), as DER in the arena. In PEM text, or one in DER.
  * SP_ENOTFOUND: none there may; SP_ESYNTAX: there is no certificate. */

@@ -261,6 +261,29 @@ int sp_tls_tlsa_make(struct sp_str pem_or_der, uint8_t usage, uint8_t selector,
 	return rc;
 }
 
+struct sp_str sp_tls_as_pem(struct sp_str pem_or_der, struct sp_arena *arena)
+{
+	struct sp_str pem = pem_or_der;
+	X509 *cert = NULL;
+	BIO *bio;
+	char *text;
+
+	ERR_clear_error();
+	if (pem_or_der.len > 0 && pem_or_der.len <= INPUT_MAX) {
+		cert = whole_cert(pem_or_der);
+	}
+	bio = cert ? BIO_new(BIO_s_mem()) : NULL;
+	if (bio && PEM_write_bio_X509(bio, cert) == 1) {
+		long len = BIO_get_mem_data(bio, &text);
+
+		pem = sp_arena_str(arena, sp_str_slice(text, (size_t)len));
+	}
+	BIO_free(bio);
+	X509_free(cert);
+	ERR_clear_error();
+	return pem;
+}
+
 /* --- issuers --- */
 
 static bool may_issue(X509 *cert)

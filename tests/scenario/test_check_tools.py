@@ -3,6 +3,7 @@
 TLS reporting, side information, a certificate that is to come."""
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from lab import front
 from lab.cert import Certificate
@@ -161,6 +162,10 @@ def test_next_certificate(server, mail, workshop):
         assert step["evidence"]["other_records"] == [old]
         assert step["evidence"]["ttl_s"] <= 3600
         assert step["action"].splitlines()[0].endswith(new_line)
+    der = new.chain_file.with_suffix(".der")
+    der.write_bytes(new.leaf.public_bytes(serialization.Encoding.DER))
+    found = analysis(server, "check", "--cert", der, "next.test")
+    assert found.step("preflight.host")["evidence"]["record"] == new_line
     text = server.run("check", "--cert", new.chain_file, "next.test").stdout.decode()
     assert "preflight-not-published" in text.splitlines()[0]
 

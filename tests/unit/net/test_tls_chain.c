@@ -361,6 +361,25 @@ static void test_same_as_make(void **state)
 	sp_arena_fini(&arena);
 }
 
+static void test_as_pem(void **state)
+{
+	struct sp_arena arena;
+	struct sp_str pem, der;
+
+	(void)state;
+	sp_arena_init(&arena);
+	pem = sp_tls_as_pem(ders[ROOT], &arena);
+	assert_true(sp_str_starts_nocase(
+		pem, SP_STR("-----BEGIN CERTIFICATE-----\n")));
+	assert_int_equal(sp_tls_issuer_read(pem, &arena, &der), 0);
+	assert_true(sp_str_eq(der, ders[ROOT]));
+	assert_true(sp_str_eq(sp_tls_as_pem(pem, &arena), pem));
+	assert_true(sp_str_eq(sp_tls_as_pem(SP_STR("junk"), &arena),
+	                      SP_STR("junk")));
+	assert_int_equal(sp_tls_as_pem(SP_STR(""), &arena).len, 0);
+	sp_arena_fini(&arena);
+}
+
 /* Which certificate of a chain issues (RFC 5280 4.2.1.9). */
 static void test_issuer(void **state)
 {
@@ -436,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_read),
 		cmocka_unit_test(test_fits),
 		cmocka_unit_test(test_same_as_make),
+		cmocka_unit_test(test_as_pem),
 		cmocka_unit_test(test_issuer),
 		cmocka_unit_test(test_issuer_in_a_file),
 	};
