@@ -64,17 +64,18 @@ static size_t atom_len(struct sp_str s)
 	return len;
 }
 
-static size_t dot_string_len(struct sp_str s)
+/* Parts with single dots between them; 0: a part is missing. */
+static size_t dotted_len(struct sp_str s, size_t part_len(struct sp_str))
 {
-	size_t len = atom_len(s);
+	size_t len = part_len(s);
 
 	while (len > 0 && len < s.len && s.ptr[len] == '.') {
-		size_t atom = atom_len(skip(s, len + 1));
+		size_t part = part_len(skip(s, len + 1));
 
-		if (atom == 0) {
+		if (part == 0) {
 			return 0;
 		}
-		len += 1 + atom;
+		len += 1 + part;
 	}
 	return len;
 }
@@ -131,21 +132,6 @@ static size_t label_len(struct sp_str s)
 	return len;
 }
 
-static size_t name_len(struct sp_str s)
-{
-	size_t len = label_len(s);
-
-	while (len > 0 && len < s.len && s.ptr[len] == '.') {
-		size_t label = label_len(skip(s, len + 1));
-
-		if (label == 0) {
-			return 0;
-		}
-		len += 1 + label;
-	}
-	return len;
-}
-
 static bool is_ip(struct sp_str text, int family)
 {
 	char copy[INET6_ADDRSTRLEN];
@@ -188,7 +174,7 @@ static size_t domain_len(struct sp_str s)
 	if (s.len > 0 && s.ptr[0] == '[') {
 		return literal_len(s);
 	}
-	return name_len(s);
+	return dotted_len(s, label_len);
 }
 
 /* Take local@domain from the front of text. */
@@ -197,7 +183,7 @@ static int take_mailbox(struct sp_str *text, struct sp_address *address_out)
 	struct sp_address a = {0};
 	size_t len = text->len > 0 && text->ptr[0] == '"'
 	                     ? quoted_string_len(*text)
-	                     : dot_string_len(*text);
+	                     : dotted_len(*text, atom_len);
 	struct sp_str rest = skip(*text, len);
 
 	if (len == 0 || rest.len == 0 || rest.ptr[0] != '@') {
@@ -322,7 +308,7 @@ static int check_ascii(struct sp_str domain)
 	struct sp_str label;
 
 	if (!sp_str_is_ascii(domain) || domain.len == 0 ||
-	    name_len(domain) != domain.len) {
+	    dotted_len(domain, label_len) != domain.len) {
 		return SP_ESYNTAX;
 	}
 	if (domain.len > ASCII_DOMAIN_MAX) {
