@@ -308,6 +308,15 @@ static bool was_sent(const struct sp_smtp_client *c,
 	return cmd->out_end <= c->out_total - sp_buf_len(&c->out);
 }
 
+/* "Closing" is the answer to QUIT only. Taken for a success elsewhere, it
+ * would lose the message of a peer that leaves instead of saying 250. */
+static bool is_farewell(const struct sp__smtp_command *cmd,
+                        const struct sp_reply *reply)
+{
+	return reply->code == 221 && cmd->kind != &SP__SMTP_QUIT &&
+	       cmd->kind != &SP__SMTP_STARTTLS; /* no 220, which says it all */
+}
+
 static void on_reply(struct sp_smtp_client *c, const struct sp_reply *reply)
 {
 	struct sp__smtp_command *cmd = command_first(&c->waiting);
@@ -316,6 +325,10 @@ static void on_reply(struct sp_smtp_client *c, const struct sp_reply *reply)
 	                      reply->code, reply->text);
 	if (!cmd || !was_sent(c, cmd)) {
 		sp__smtp_on_early_reply(c, reply);
+		return;
+	}
+	if (is_farewell(cmd, reply)) {
+		sp__smtp_protocol_error(c, "221 before QUIT");
 		return;
 	}
 	sp_list_remove(&cmd->node);

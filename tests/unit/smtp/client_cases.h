@@ -119,6 +119,17 @@ static const struct client_case {
          READY_PLAIN "#send\n>MAIL FROM:<a@s.test>\n<421 bye\n"
                      "!done [mail 421] [mail 421]\n!closed 421\n",
          0, false},
+	{"RFC 5321 4.2.3 221 to MAIL is no success",
+         READY_PLAIN "#send\n>MAIL FROM:<a@s.test>\n<221 bye\n"
+                     "!done [greeting 0] [greeting 0]\n"
+                     "!protocol-error 221 before QUIT\n",
+         0, false},
+	{"RFC 5321 4.2.3 221 to the end of data is no success",
+         EHLO_PIPE "#send\n" SENT ">DATA\n<250 ok\n<250 ok\n<250 ok\n<354 go\n"
+                   "!rcpt 0 250\n!rcpt 1 250\n!want-body\n#last x\n>x\n>.\n"
+                   "<221 bye\n!done end [greeting 0] [greeting 0]\n"
+                   "!protocol-error 221 before QUIT\n",
+         0, false},
 	{"RFC 5321 3.8 421 while idle",
          READY_PLAIN "<421 idle too long\n!closed 421\n", 0, false},
 	{"RFC 5321 3.8 421 in the body",
