@@ -51,6 +51,8 @@ class Behaviour:
     with (a filter in the middle may have changed it).
     `handshake` is what follows the 220 to STARTTLS, `after_handshake` what
     follows the handshake. `injected` is sent in the same packet as that 220.
+    `wants_certificate` of the client: who shows none is refused by an alert,
+    which in TLS 1.3 comes when the client holds the handshake for done.
     `split` sends every byte of the replies in a packet of its own.
     `sips` reads the message a KiB at a time, with that many seconds between.
     `tls_versions` are the lowest and highest, such as "TLSv1_2".
@@ -63,6 +65,7 @@ class Behaviour:
     handshake: Step = NORMAL
     after_handshake: Step = NORMAL
     injected: bytes = b""
+    wants_certificate: bool = False
     split: bool = False
     tls_versions: tuple[str, str] = ("TLSv1_2", "TLSv1_3")
     ciphers: str | None = None

@@ -11,6 +11,7 @@ from lab.behaviour import ALERT, NORMAL, RESET, SILENCE, Flood, Step
 
 TLS_ALERT = bytes.fromhex("15030300020228")
 LINE_LIMIT = 65536
+ALERT_TIMEOUT = 10.0  # for the peer to go
 
 
 @dataclass
@@ -123,9 +124,25 @@ class _Wire:
 
     def start_tls(self, context: ssl.SSLContext) -> ssl.SSLSocket:
         self._buffer.clear()
-        self._socket = context.wrap_socket(self._socket, server_side=True)
+        self._socket = context.wrap_socket(
+            self._socket, server_side=True, do_handshake_on_connect=False
+        )
+        try:
+            self._socket.do_handshake()
+        except ssl.SSLError:
+            self._end_after_alert()
+            raise
         self.encrypted = True
         return self._socket
+
+    def _end_after_alert(self) -> None:
+        """To close with bytes of the peer unread would reset the connection,
+        and could cost it our alert."""
+        with socket.socket(fileno=self._socket.detach()) as raw:
+            raw.settimeout(ALERT_TIMEOUT)
+            raw.shutdown(socket.SHUT_WR)
+            while raw.recv(65536):
+                pass
 
     def await_bytes(self) -> None:
         """Until the peer says anything; a close before that would reset."""

@@ -54,6 +54,8 @@ class Receiver:
             low, high = self.behaviour.tls_versions
             context.minimum_version = ssl.TLSVersion[low]
             context.maximum_version = ssl.TLSVersion[high]
+        if self.behaviour.wants_certificate:
+            context.verify_mode = ssl.CERT_REQUIRED
         context.set_alpn_protocols(["smtp"])
         context.sni_callback = self._hear_sni
         return context

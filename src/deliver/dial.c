@@ -92,10 +92,38 @@ static void on_ready(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 	}
 }
 
+/* What was answered to a command, as evidence. */
+static struct sp_str reply_text(struct sp_dial *d, const char *command,
+                                const struct sp_reply *reply)
+{
+	struct sp_verdict said = sp_verdict_from_reply(reply, false, &d->arena);
+
+	return sp_str_from(
+		sp_arena_printf(&d->arena, "answer to %s: %u " SP_STR_FMT,
+	                        command, said.code, SP_STR_ARG(said.text)));
+}
+
 static void on_refused(struct sp_dial *d, const struct sp_smtp_client_event *ev)
 {
 	note_texts(d);
 	sp__dial_fail_reply(d, &ev->reply);
+}
+
+/* Who does not know EHLO has no STARTTLS either (RFC 5321 3.2). Other
+ * refusals are for reasons of the peer's own, which its words tell. */
+static void on_ehlo_refused(struct sp_dial *d,
+                            const struct sp_smtp_client_event *ev)
+{
+	bool unknown = ev->reply.code == 500 || ev->reply.code == 502;
+	struct sp_tls_facts facts = {.matched_usage = -1};
+
+	if (unknown && !d->facts.tls && !sp__dial_clear_allowed(d)) {
+		note_texts(d);
+		facts.error = reply_text(d, "EHLO", &ev->reply);
+		(void)sp__dial_judge(d, SP_SESSION_NO_STARTTLS, &facts);
+	} else {
+		on_refused(d, ev);
+	}
 }
 
 static void on_starttls_ready(struct sp_dial *d,
@@ -129,13 +157,9 @@ static void on_starttls_refused(struct sp_dial *d,
                                 const struct sp_smtp_client_event *ev)
 {
 	struct sp_tls_facts facts = {.matched_usage = -1};
-	struct sp_verdict said =
-		sp_verdict_from_reply(&ev->reply, false, &d->arena);
 	enum sp_judgement j;
 
-	facts.error = sp_str_from(
-		sp_arena_printf(&d->arena, "answer to STARTTLS: %u " SP_STR_FMT,
-	                        said.code, SP_STR_ARG(said.text)));
+	facts.error = reply_text(d, "STARTTLS", &ev->reply);
 	j = sp__dial_judge(d, SP_SESSION_STARTTLS_REFUSED, &facts);
 	if (j == SP_JUDGE_PROCEED) {
 		become_ready(d);
@@ -221,7 +245,7 @@ static void (*const ON_EVENT[])(struct sp_dial *,
                                 const struct sp_smtp_client_event *) = {
 	[SP_SMTP_CLIENT_READY] = on_ready,
 	[SP_SMTP_CLIENT_GREETING_REFUSED] = on_refused,
-	[SP_SMTP_CLIENT_EHLO_REFUSED] = on_refused,
+	[SP_SMTP_CLIENT_EHLO_REFUSED] = on_ehlo_refused,
 	[SP_SMTP_CLIENT_STARTTLS_READY] = on_starttls_ready,
 	[SP_SMTP_CLIENT_STARTTLS_REFUSED] = on_starttls_refused,
 	[SP_SMTP_CLIENT_STARTTLS_GARBAGE] = on_starttls_garbage,
@@ -414,10 +438,34 @@ static void on_tls(struct sp_dial *d, bool up)
 	}
 }
 
+/* In TLS 1.3 the peer looks at our half of the handshake when we hold it for
+ * done: its alert comes in the place of its first reply (RFC 8446 4.4.2.4). */
+static bool is_late_alert(const struct sp_dial *d, int err)
+{
+	return err == SP_ETLS && d->state == SP__DIAL_SESSION && d->facts.tls &&
+	       sp_smtp_client_stage(d->client) == SP_SMTP_STAGE_EHLO;
+}
+
+static void on_late_alert(struct sp_dial *d)
+{
+	struct sp_tls_facts *facts = &d->facts.tls_facts;
+	const char *why = sp_stream_error_text(d->stream);
+
+	facts->handshake_ok = false;
+	facts->error = sp_arena_str(&d->arena, sp_str_from(why));
+	d->facts.tls = false;
+	d->lost = SP_CAUSE_CONNECTION_CLOSED; /* no QUIT */
+	sp__dial_judge_broken(d, SP_SESSION_HANDSHAKE_DONE, facts);
+}
+
 static void on_error(struct sp_dial *d)
 {
 	int err = sp_stream_error(d->stream);
 
+	if (is_late_alert(d, err)) {
+		on_late_alert(d);
+		return;
+	}
 	d->facts.failed_here = d->state == SP__DIAL_CONNECT &&
 	                       sp_dial_connect_failed_here(err);
 	sp__dial_lose(d,

@@ -13,6 +13,9 @@ from lab.world import Domain, Host
 scenario = pytest.mark.scenario
 
 
+WANTS_CERTIFICATE = Behaviour(wants_certificate=True)
+
+
 def with_tlsa(name: str, behaviour: Behaviour) -> Domain:
     return Domain(name, [Host(tlsa=["3 1 1"], behaviour=behaviour)])
 
@@ -57,6 +60,21 @@ def test_a20_only_old_tls(mail):
     mail.blocked("7.321", "handshake-failed")
 
 
+@scenario(with_tlsa("a20-502.test", replying("EHLO", "502 5.5.1 what")))
+def test_a20_ehlo_not_known(mail):
+    mail.blocked("7.321", "starttls-not-offered")
+
+
+@scenario(with_tlsa("a20-ehlo.test", replying("EHLO", "550 5.7.1 not you")))
+def test_a20_ehlo_refused_for_another_reason(mail):
+    mail.deferred("7.1", "remote-reply")
+
+
+@scenario(with_tlsa("a20-late.test", WANTS_CERTIFICATE))
+def test_a20_alert_behind_our_half_of_the_handshake(mail):
+    mail.blocked("7.321", "handshake-failed")
+
+
 @scenario(
     with_tlsa("a20-injected.test", Behaviour(injected=b"250 2.0.0 injected\r\n"))
 )
@@ -95,3 +113,10 @@ def test_opportunistic_without_starttls(mail):
 def test_opportunistic_clear_after_failed_handshake(mail):
     mail.delivered("clear")
     assert len(mail.domain.host.receiver.sessions) == 2
+
+
+@scenario(Domain("late-alert.test", [Host(behaviour=WANTS_CERTIFICATE)]))
+def test_opportunistic_clear_after_a_late_alert(mail):
+    mail.delivered("clear")
+    first, second = mail.domain.host.receiver.sessions
+    assert first.handshake_error and second.tls is None
