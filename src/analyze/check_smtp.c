@@ -4,7 +4,8 @@
  *
  * The outcome is made as an attempt makes it: hosts in their order; an
  * address without a session leads to the next one; a 5xx to the recipient
- * ends it, a 4xx leads to the next host.
+ * ends it, a 4xx leads to the next host, and so does a session that breaks
+ * off. A 4xx may be greylisting and only warns.
  */
 #include "analyze/check_smtp.h"
 #include "analyze/pace.h"
@@ -20,6 +21,7 @@
 enum outcome {
 	NO_SESSION,
 	ACCEPTED,
+	BROKEN_OFF, /* before there was a reply */
 	DEFERRED,
 	REFUSED,
 };
@@ -67,11 +69,16 @@ static enum outcome outcome_of(struct sp_check_smtp *s,
 		    s->pace.jobs[i].host == spoken) {
 			continue;
 		}
-		*verdict_out = *v;
 		if (v->class != SP_VERDICT_TEMP) {
+			*verdict_out = *v;
 			return failed(v) ? REFUSED : ACCEPTED;
 		}
-		outcome = DEFERRED;
+		if (outcome != DEFERRED || v->cause == SP_CAUSE_REMOTE_REPLY) {
+			*verdict_out = *v;
+			outcome = v->cause == SP_CAUSE_REMOTE_REPLY
+			                  ? DEFERRED
+			                  : BROKEN_OFF;
+		}
 		spoken = s->pace.jobs[i].host;
 	}
 	return outcome;
@@ -118,9 +125,8 @@ static void end_branch(struct sp_check_smtp *s, enum outcome outcome,
                        const struct sp_verdict *verdict)
 {
 	static const char *const words[] = {
-		[NO_SESSION] = "no session",
-		[ACCEPTED] = "accepted",
-		[DEFERRED] = "deferred",
+		[NO_SESSION] = "no session", [ACCEPTED] = "accepted",
+		[BROKEN_OFF] = "broken off", [DEFERRED] = "deferred",
 		[REFUSED] = "refused",
 	};
 
@@ -143,7 +149,7 @@ static void end(void *arg)
 	enum outcome outcome = failed(&s->ask->plan->verdict)
 	                               ? NO_SESSION
 	                               : outcome_of(s, &verdict);
-	bool bad = outcome == NO_SESSION || outcome == REFUSED;
+	bool bad = outcome != ACCEPTED && outcome != DEFERRED;
 	enum sp_step_verdict level = bad ? SP_STEP_FAIL : SP_STEP_WARN;
 
 	if (outcome == NO_SESSION) {

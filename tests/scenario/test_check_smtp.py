@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab.behaviour import NO_STARTTLS, Behaviour, replying
+from lab.behaviour import CLOSE, NO_STARTTLS, Behaviour, replying
 from lab.world import Domain, Host
 from tests.scenario.test_check_dane import FAIL, PASS, WARN, steps
 from tests.support.stage import Lab
@@ -24,13 +24,14 @@ CLOSED = hears("250 2.1.5 ok", DENIED)
 
 @dataclass
 class Case:
-    """`at`: the step that has the scenario."""
+    """`at`: the step that has the scenario. `breaks`: the peer ends a session."""
 
     domain: Domain
     status: int
     scenario: str | None = None
     at: str | None = None
     outcome: str = "accepted"
+    breaks: bool = False
 
 
 def one(name: str, behaviour: Behaviour = CLOSED, **more) -> Domain:
@@ -45,6 +46,14 @@ CASES = [
          "remote-reply", "smtp.address.rcpt", "deferred"),
     Case(one("cs-nobody.test", hears("550 5.1.1 no such user", DENIED)), FAIL,
          "remote-reply", "smtp.address.rcpt", "refused"),
+    Case(one("cs-hangs-up.test", replying("RCPT", CLOSE), tlsa=["3 1 1"]), FAIL,
+         "connection-closed", "smtp.address.rcpt", "broken off", breaks=True),
+    Case(one("cs-babbles.test", replying("RCPT", b"hello\r\n")), FAIL,
+         "protocol-error", "smtp.address.rcpt", "broken off", breaks=True),
+    Case(Domain("cs-two-ways.test",
+                [Host("mx1", 10, behaviour=replying("RCPT", CLOSE)),
+                 Host("mx2", 20, behaviour=hears("450 4.7.1 greylisted", DENIED))]),
+         WARN, "remote-reply", "smtp.address.rcpt", "deferred", breaks=True),
     Case(one("cs-mail.test", replying("MAIL", "550 5.7.1 not you")), FAIL,
          "remote-reply", "smtp.address.mail", "refused"),
     Case(one("cs-greeting.test", replying("greeting", "554 5.3.2 not today")), FAIL,
@@ -111,7 +120,8 @@ def test_case(case, lab):
     assert smtp["evidence"]["outcome"] == case.outcome
     if case.at:
         assert case.scenario in [s["scenario"] for s in steps(smtp, case.at)]
-    check_manners(case.domain)
+    if not case.breaks:
+        check_manners(case.domain)
 
 
 def test_an_address(lab):
