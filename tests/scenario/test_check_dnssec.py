@@ -76,7 +76,7 @@ DOMAINS = {
         Domain("ds.test", [Host()], signing={"ds": "wrong"}),
         Domain("nods.test", [Host()], signing={"ds": "none"}),
         Domain("plain.test", [Host()], signed=False),
-        Domain("away.test", [Host("mx.plain.test.")]),
+        Domain("away.test", [Host("mx.plain.test.")], ["other CNAME plain.test."]),
         Domain(
             "notimp.test", [Host(tlsa=["3 1 1"])], faults={TLSA_OF_MX: front.NOTIMP}
         ),
@@ -253,6 +253,15 @@ def test_host_in_an_unsigned_zone(check):
     assert tree.zones() == {**SECURE, "away.test": "secure", "plain.test": "unsigned"}
     assert tree.step("dnssec.address")["evidence"]["chain_ends_at"] == "plain.test"
     assert tree.steps("dnssec.tlsa") == []
+
+
+def test_alias_to_an_unsigned_domain(check):
+    """Its MX records stand elsewhere: the chain to there counts."""
+    tree = check("other.away")
+    assert tree.status == WARN and tree.root["scenario"] == "zone-unsigned"
+    mx = tree.step("dnssec.mx")
+    assert (mx["verdict"], mx["scenario"]) == ("warn", "zone-unsigned")
+    assert mx["evidence"]["chain_ends_at"] == "plain.test"
 
 
 def test_error_for_tlsa(check):
