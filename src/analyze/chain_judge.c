@@ -17,11 +17,13 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/time.h"
+#include "net/dns_verify.h"
 
 #define DIGEST_SHA1    1
 #define RCODE_GOOD     0
 #define RCODE_NXDOMAIN 3
 #define TEXT_MAX       1024
+#define TRIES_MAX      32 /* signatures of one reply that are verified */
 
 /* --- findings --- */
 
@@ -57,6 +59,8 @@ enum signing { /* better ones first */
 	SIGNING_GOOD,
 	SIGNING_EXPIRED,
 	SIGNING_FUTURE,
+	SIGNING_FOREIGN, /* by no key of the zone */
+	SIGNING_BROKEN,
 	SIGNING_NONE,
 };
 
@@ -65,24 +69,62 @@ struct signature {
 	const struct sp_seen_record *rrsig; /* null: none */
 };
 
+/* What signatures are held against; tries left bounds the work that a server
+ * can make. */
+struct touchstone {
+	int64_t now_ms;
+	struct sp_chain_signers signers;
+	unsigned tries;
+};
+
+static enum signing by_window(const struct sp_seen_record *rrsig,
+                              int64_t now_ms)
+{
+	return rrsig->ends_ms < now_ms     ? SIGNING_EXPIRED
+	       : rrsig->begins_ms > now_ms ? SIGNING_FUTURE
+	                                   : SIGNING_GOOD;
+}
+
+static enum signing verify(const struct sp_seen *seen,
+                           const struct sp_seen_record *rrsig,
+                           struct touchstone *t)
+{
+	enum signing signing = by_window(rrsig, t->now_ms);
+
+	if (signing != SIGNING_GOOD || t->signers.count == 0 || t->tries == 0) {
+		return signing;
+	}
+	t->tries--;
+	switch (sp_dns_signature_verify(seen, rrsig, t->signers.zone,
+	                                t->signers.keys, t->signers.count)) {
+	case SP_DNS_SIGNATURE_GOOD:
+	case SP_DNS_SIGNATURE_UNKNOWN:
+		break;
+	case SP_DNS_SIGNATURE_FOREIGN:
+		return SIGNING_FOREIGN;
+	case SP_DNS_SIGNATURE_BROKEN:
+		return SIGNING_BROKEN;
+	}
+	return SIGNING_GOOD;
+}
+
 /* The best signature of an RRset in its section. */
 static struct signature best_signature(const struct sp_seen *seen,
                                        const struct sp_seen_record *of,
-                                       int64_t now_ms)
+                                       struct touchstone *t)
 {
 	struct signature best = {SIGNING_NONE, NULL};
 
 	for (size_t i = 0; i < seen->record_count; i++) {
 		const struct sp_seen_record *r = &seen->records[i];
-		enum signing signing = r->ends_ms < now_ms     ? SIGNING_EXPIRED
-		                       : r->begins_ms > now_ms ? SIGNING_FUTURE
-		                                               : SIGNING_GOOD;
+		enum signing signing;
 
 		if (r->type != SP_SEEN_TYPE_RRSIG || r->covered != of->type ||
 		    r->section != of->section ||
 		    !sp_str_eq(r->owner, of->owner)) {
 			continue;
 		}
+		signing = verify(seen, r, t);
 		if (signing < best.signing ||
 		    (signing == best.signing && best.rrsig &&
 		     r->ends_ms > best.rrsig->ends_ms)) {
@@ -104,9 +146,16 @@ static bool wants_signature(const struct sp_seen_record *r)
 	        r->type == SP_SEEN_TYPE_NSEC3);
 }
 
+static bool is_same_set(const struct sp_seen_record *a,
+                        const struct sp_seen_record *b)
+{
+	return a->type == b->type && a->section == b->section &&
+	       sp_str_eq(a->owner, b->owner);
+}
+
 /* The record of the reply whose signature is worst; null: none wants one. */
 static const struct sp_seen_record *worst_record(const struct sp_seen *seen,
-                                                 int64_t now_ms,
+                                                 struct touchstone *t,
                                                  struct signature *worst_out)
 {
 	const struct sp_seen_record *found = NULL;
@@ -116,10 +165,11 @@ static const struct sp_seen_record *worst_record(const struct sp_seen *seen,
 		const struct sp_seen_record *r = &seen->records[i];
 		struct signature s;
 
-		if (!wants_signature(r)) {
+		if (!wants_signature(r) ||
+		    (i > 0 && is_same_set(r, &seen->records[i - 1]))) {
 			continue;
 		}
-		s = best_signature(seen, r, now_ms);
+		s = best_signature(seen, r, t);
 		if (!found || s.signing > worst_out->signing) {
 			found = r;
 			*worst_out = s;
@@ -143,11 +193,32 @@ static void add_window(struct findings *f, const struct sp_seen_record *of,
 	    expired ? "expired" : "begins only", when);
 }
 
+static void add_wrong(struct findings *f, const struct sp_seen_record *of,
+                      const struct signature *s,
+                      const struct sp_chain_signers *signers)
+{
+	char type[16];
+
+	add(f, SP_ADVICE_DNS_SERVER_SIGNATURES,
+	    "RRSIG of " SP_STR_FMT " %s by key %u %s", SP_STR_ARG(of->owner),
+	    sp_seen_type_text(of->type, type), s->rrsig->key_tag,
+	    s->signing == SIGNING_BROKEN
+	            ? "does not verify"
+	            : sp_arena_printf(
+			      f->arena,
+			      "is by no key of the zone, which has " SP_STR_FMT,
+			      SP_STR_ARG(sp__chain_tags(signers->keys,
+	                                                signers->count,
+	                                                f->arena))));
+}
+
 /* False: something was found. */
 static bool look_at_signatures(struct findings *f,
                                const struct sp_dns_server_reply *reply,
+                               const struct sp_chain_signers *signers,
                                int64_t now_ms)
 {
+	struct touchstone t = {now_ms, *signers, TRIES_MAX};
 	struct signature worst;
 	const struct sp_seen_record *of;
 	char type[16];
@@ -155,7 +226,7 @@ static bool look_at_signatures(struct findings *f,
 	if (!reply || reply->err || reply->tcp_err) {
 		return true;
 	}
-	of = worst_record(&reply->seen, now_ms, &worst);
+	of = worst_record(&reply->seen, &t, &worst);
 	if (!of || worst.signing == SIGNING_GOOD) {
 		return true;
 	}
@@ -164,6 +235,8 @@ static bool look_at_signatures(struct findings *f,
 		    "no RRSIG of " SP_STR_FMT " %s%s", SP_STR_ARG(of->owner),
 		    sp_seen_type_text(of->type, type),
 		    reply->seen.edns ? "" : ", and no EDNS");
+	} else if (worst.signing >= SIGNING_FOREIGN) {
+		add_wrong(f, of, &worst, signers);
 	} else {
 		add_window(f, of, &worst);
 	}
@@ -219,6 +292,8 @@ static void find_soonest(const struct sp_dns_server_reply *reply,
                          int64_t now_ms, const struct sp_seen_record **of,
                          const struct sp_seen_record **rrsig)
 {
+	struct touchstone t = {.now_ms = now_ms};
+
 	for (size_t i = 0; reply && !reply->err && i < reply->seen.record_count;
 	     i++) {
 		const struct sp_seen_record *r = &reply->seen.records[i];
@@ -227,7 +302,7 @@ static void find_soonest(const struct sp_dns_server_reply *reply,
 		if (!wants_signature(r)) {
 			continue;
 		}
-		s = best_signature(&reply->seen, r, now_ms);
+		s = best_signature(&reply->seen, r, &t);
 		if (s.signing == SIGNING_GOOD &&
 		    (!*rrsig || s.rrsig->ends_ms < (*rrsig)->ends_ms)) {
 			*of = r;
@@ -515,6 +590,20 @@ static void look_at_tcp(struct findings *f, const struct sp_chain_server *s)
 	}
 }
 
+struct sp_chain_signers sp_chain_signers(const struct sp_chain_zone *zone,
+                                         const struct sp_chain_link *link)
+{
+	struct sp_chain_signers signers = {.zone = zone->name};
+
+	if (link->state == SP_CHAIN_SECURE && zone->keys &&
+	    zone->keys->dnssec == SP_DNSSEC_SECURE &&
+	    zone->keys->record_count > 0) {
+		signers.keys = link->keys;
+		signers.count = link->key_count;
+	}
+	return signers;
+}
+
 size_t sp_chain_judge_server(const struct sp_chain_zone *zone,
                              const struct sp_chain_link *link, size_t index,
                              int64_t now_ms, struct sp_arena *arena,
@@ -526,13 +615,14 @@ size_t sp_chain_judge_server(const struct sp_chain_zone *zone,
 		.out = out,
 		.subject = sp_chain_server_text(s, arena),
 	};
+	const struct sp_chain_signers signers = sp_chain_signers(zone, link);
 
 	if (!look_at_soa(&f, s)) {
 		return f.count;
 	}
 	if (is_signed(link)) {
-		if (look_at_signatures(&f, s->soa, now_ms)) {
-			(void)look_at_signatures(&f, s->keys, now_ms);
+		if (look_at_signatures(&f, s->soa, &signers, now_ms)) {
+			(void)look_at_signatures(&f, s->keys, &signers, now_ms);
 		}
 		look_at_keys(&f, zone, index);
 	}
@@ -616,7 +706,7 @@ size_t sp_chain_judge_answer(const struct sp_chain_answer *answer,
 		return 0;
 	}
 	if (answer->signed_zone) {
-		(void)look_at_signatures(&f, r, now_ms);
+		(void)look_at_signatures(&f, r, &answer->signers, now_ms);
 		if (!has_answer(&r->seen) && !has_denial(&r->seen)) {
 			add(&f, SP_ADVICE_DNS_SERVER_NO_PROOF,
 			    SP_STR_FMT " %s denied without NSEC or NSEC3",

@@ -36,6 +36,16 @@ size_t sp_chain_judge_zone(const struct sp_chain_zone *zone,
                            struct sp_arena *arena,
                            struct sp_chain_finding out[SP_CHAIN_FINDINGS_MAX]);
 
+/* The keys that signatures of single servers are held against: the zone's, as
+ * the resolver has validated them. None: nothing is verified. */
+struct sp_chain_signers {
+	struct sp_str zone;
+	const struct sp_seen_record *keys; /* borrowed from the link */
+	size_t count;
+};
+struct sp_chain_signers sp_chain_signers(const struct sp_chain_zone *zone,
+                                         const struct sp_chain_link *link);
+
 /* Of one of its servers, the gravest first. Nothing of a server that was not
  * asked. */
 size_t
@@ -54,6 +64,7 @@ struct sp_chain_answer {
 	struct sp_str name;
 	enum sp_dns_type type;
 	bool signed_zone;
+	struct sp_chain_signers signers;
 	bool compare;
 };
 size_t

@@ -509,6 +509,7 @@ void sp_chain_tell_round(struct sp_chain_story *story, struct sp_step *parent,
 		return;
 	}
 	answer.signed_zone = link->key_count > 0;
+	answer.signers = sp_chain_signers(zone, link);
 	answer.reference =
 		sp_chain_round_reply(story->chain, sp_chain_newest(zone));
 	for (size_t i = 0; i < zone->server_count; i++) {

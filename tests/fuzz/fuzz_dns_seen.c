@@ -3,18 +3,21 @@
 /*
  * The bytes are a packet of one name server. Whatever is read must keep its
  * promises: names in the form of wire/dns.h, and records that can be compared
- * with each other and written as the parent's DS line.
+ * with each other and written as the parent's DS line. Its signatures are tried
+ * with its own keys.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "net/dns_seen.h"
+#include "net/dns_verify.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define NOW_MS INT64_C(1790000000000)
 #define PAIRS  8 /* of records are compared */
+#define TRIES  4 /* signatures */
 
 static void demand(bool kept)
 {
@@ -38,6 +41,26 @@ static void look_at(const struct sp_seen_record *r, struct sp_arena *arena)
 	demand(sp_seen_type_text(r->type, words)[0] != '\0');
 }
 
+/* The packet's records stand for the zone's keys. */
+static void verify(const struct sp_seen *seen)
+{
+	size_t tries = 0;
+
+	for (size_t i = 0; i < seen->record_count && tries < TRIES; i++) {
+		const struct sp_seen_record *r = &seen->records[i];
+
+		if (r->type == SP_SEEN_TYPE_RRSIG) {
+			tries++;
+			(void)sp_dns_signature_verify(seen, r, r->signer,
+			                              seen->records,
+			                              seen->record_count);
+			demand(sp_dns_signature_verify(seen, r, r->signer, NULL,
+			                               0) ==
+			       SP_DNS_SIGNATURE_FOREIGN);
+		}
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct sp_seen seen;
@@ -57,6 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			(void)sp_seen_ds_fits(r, &seen.records[k]);
 		}
 	}
+	verify(&seen);
 	sp_seen_fini(&seen);
 	return 0;
 }

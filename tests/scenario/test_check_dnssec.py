@@ -22,7 +22,9 @@ from tests.support.forwarder import Forwarder
 scenario = pytest.mark.scenario
 
 #: Servers beside the one that each zone has anyway; nobody is at SILENT.
-OLD, BARE, AHEAD, SILENT = (f"127.0.53.{n}" for n in (91, 92, 93, 94))
+OLD, BARE, AHEAD, SILENT, WRONG, OTHER, LAPSED = (
+    f"127.0.53.{n}" for n in (91, 92, 93, 94, 95, 96, 97)
+)
 TLSA_OF_MX = ("_25._tcp.mx", "TLSA")
 PASS, WARN, FAIL = 0, 1, 2
 RESOLVER = re.compile(r"resolver \{[^}]*\}")
@@ -87,6 +89,9 @@ DOMAINS = {
         Domain("bare.test", [Host()], second(BARE)),
         Domain("ahead.test", [Host()], second(AHEAD)),
         Domain("gone.test", [Host()], second(SILENT)),
+        Domain("forged.test", [Host()], second(WRONG)),
+        Domain("foreign.test", [Host()], second(OTHER)),
+        Domain("lapsed.test", [Host()], second(LAPSED)),
         Domain("many.test", [Host()], MANY),
         Domain("loop.test", records=LOOPING),
         Domain("mute.test", [Host()], faults={("@", "*"): front.DROP}),
@@ -303,6 +308,41 @@ def test_one_of_two_servers_strips_signatures(check, serve):
     bare = check("bare").step("dnssec.server", BARE)
     assert bare["scenario"] == "dns-server-unsigned"
     assert "no RRSIG of bare.test SOA" in bare["meaning"]
+
+
+ANSWER_OF_SECOND = "MX by ns2.{}.test [{}]"
+
+
+def test_one_of_two_servers_gives_a_signature_that_does_not_verify(check, serve):
+    serve("forged", WRONG, broken={("@", "MX")})
+    tree = check("forged")
+    assert tree.zones()["forged.test"] == "secure"
+    answer = tree.step("dnssec.answer", ANSWER_OF_SECOND.format("forged", WRONG))
+    assert answer["scenario"] == "dns-server-signatures"
+    assert re.search(r"RRSIG of forged\.test MX by key \d+ does not verify",
+                     answer["meaning"])
+
+
+def test_one_of_two_servers_gives_an_expired_signature_of_mx_only(check, serve):
+    serve("lapsed", LAPSED, windows={("@", "MX"): zone.EXPIRED})
+    tree = check("lapsed")
+    assert tree.zones()["lapsed.test"] == "secure"
+    answer = tree.step("dnssec.answer", ANSWER_OF_SECOND.format("lapsed", LAPSED))
+    assert answer["scenario"] == "dns-server-signatures"
+    assert re.search(r"RRSIG of lapsed\.test MX by key \d+ expired \d{4}-",
+                     answer["meaning"])
+
+
+def test_one_of_two_servers_signs_with_a_key_of_its_own(check, serve):
+    other = zone.Zone("foreign.test")
+    serve("foreign", OTHER, _private=other._private, dnskey=other.dnskey)
+    tree = check("foreign")
+    assert tree.zones()["foreign.test"] == "secure"
+    server = tree.step("dnssec.server", f"ns2.foreign.test [{OTHER}]")
+    assert server["scenario"] == "dns-server-signatures"
+    foreign = dns.dnssec.key_id(other.dnskey)
+    assert f"SOA by key {foreign} is by no key of the zone" in server["meaning"]
+    assert "dns-server-keys" in [note["scenario"] for note in server["children"]]
 
 
 def test_one_of_two_servers_is_gone(check):

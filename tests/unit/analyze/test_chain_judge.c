@@ -294,6 +294,7 @@ static const struct server_case {
 	bool no_address;
 	bool lame;
 	bool unsigned_zone;
+	bool validated; /* the zone's keys are known for certain */
 } server_cases[] = {
 	{.name = "healthy",
          .serial = 5,
@@ -333,6 +334,23 @@ static const struct server_case {
          .key = KEY_GOOD,
          .found = {SP_ADVICE_DNS_SERVER_SIGNATURES},
          .detail = "DNSKEY by key 4711 begins only 2026-"},
+	{.name = "RFC 4035 5.3.1 a signature by a key that the zone lacks",
+         .serial = 5,
+         .soa = GOOD,
+         .keys = GOOD,
+         .key = KEY_GOOD,
+         .validated = true,
+         .found = {SP_ADVICE_DNS_SERVER_SIGNATURES},
+         .detail = "RRSIG of d.test SOA by key 4711 is by no key of the zone, "
+                   "which has "},
+	{.name = "RFC 4034 3.1.5 an old one by such a key is old",
+         .serial = 5,
+         .soa = OLD,
+         .keys = GOOD,
+         .key = KEY_GOOD,
+         .validated = true,
+         .found = {SP_ADVICE_DNS_SERVER_SIGNATURES},
+         .detail = "RRSIG of d.test SOA by key 4711 expired 2026-"},
 	{.name = "RFC 4035 3.1.1 signatures left out",
          .serial = 5,
          .soa = NONE,
@@ -445,6 +463,8 @@ static void set_up(struct two_servers *t, const struct server_case *c)
 	t->zone.name = SP_STR("d.test");
 	t->zone.servers = t->servers;
 	t->zone.server_count = 2;
+	t->zone.keys = answer(c->validated ? SECURE : NOTHING,
+	                      SP_DNS_TYPE_DNSKEY, NULL);
 }
 
 static void demand(const struct sp_chain_finding *found, size_t count,
@@ -480,6 +500,7 @@ static void test_server(void **state)
 		count = sp_chain_judge_server(&t.zone, &t.link, 0, NOW_MS,
 		                              &t.arena, found);
 		demand(found, count, c->found, COUNT(c->found), c->detail);
+		sp_dns_answer_free(&t.zone.keys);
 		sp_arena_fini(&t.arena);
 	}
 }
