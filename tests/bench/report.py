@@ -284,13 +284,13 @@ on {date}. {machine}. {versions}. Processor time by {meter}.{others}
 
 A signed world in a network namespace: root, a top-level domain, and {domains}
 domains below it, each a zone with a key of its own, an MX host with an address
-of its own, and TLSA 3 1 1. The list of a survey is another one. Knot serves the zones. All hosts are one sink
-(tests/bench/sink.c), which speaks SMTP with STARTTLS, PIPELINING and CHUNKING,
-keeps nothing, and counts connections, handshakes and messages. An injector
-submits messages of 4 KiB. Everything runs on this one machine over loopback
-with an MTU of 1500: senders, sink, name servers and injector share its
-processors, which limits the messages a second; the processor time of a message
-is that of the sender alone.
+of its own, and TLSA 3 1 1. The list of a survey is another one. Knot serves the
+zones. All hosts are one sink (tests/bench/sink.c), which speaks SMTP with
+STARTTLS, PIPELINING and CHUNKING, keeps nothing, and counts connections,
+handshakes and messages. An injector submits messages of 4 KiB. Everything runs
+on this one machine over loopback with an MTU of 1500: senders, sink, name
+servers and injector share its processors, which limits the messages a second;
+the processor time of a message is that of the sender alone.
 
 - Systems take turns: A B A B. Numbers are medians of the runs, ratios medians
   of the ratios of neighbours.
@@ -379,10 +379,11 @@ them at the first ([V. Dukhovni's survey]({source})). The list of
 `survey-population` has that shape: of {residents} domains {at_home} name the host
 of one of twenty providers, in the proportions that were counted, and each of the
 other {alone} has a host of its own, though out there many of those share one
-too. Every domain is a signed zone with a key of its own, and so is the zone of a
+too; a provider has one host, and out there often some. Every domain is a signed zone with a key of its own, and so is the zone of a
 provider's host. Both programs get the same list, in an order that was shuffled
-once; posttls-finger has to verify each domain, and `sealpost survey` to say of
-each that mail would be delivered under DANE.
+once. A run counts if `sealpost survey` says of each domain that mail would be
+delivered under DANE; how many posttls-finger verified stands below (it gives up
+after one question that Unbound does not answer in time).
 
 **They do not do the same work.** `sealpost survey` does not connect again for a
 domain whose host it has found good under the same policy in the last ten minutes
@@ -405,10 +406,15 @@ def _connections(results: Results, cases: list) -> str:
         if case.mode == "survey" and all(seen):
             ours, theirs = (rows[0]["sink"]["connections"] for rows in seen)
             domains = seen[0][0]["messages"]
-            lines.append(f"| `{case.name}` | {domains:,} | {ours:,} | {theirs:,} |")
+            verified = min(row["verified"] for row in seen[1])
+            cells = [f"`{case.name}`", *(f"{n:,}" for n in (domains, ours, theirs, verified))]
+            lines.append("| " + " | ".join(cells) + " |")
     if not lines:
         return ""
-    head = ["| case | domains | connections of survey | of posttls-finger |", "|---|---|---|---|"]
+    head = [
+        "| case | domains | connections of survey | of posttls-finger | verified by it, at least |",
+        "|---|---|---|---|---|",
+    ]
     return " At the sink arrived:\n\n" + "\n".join(head + lines)
 
 
