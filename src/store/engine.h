@@ -22,6 +22,7 @@ struct sp_store_ops {
 	int (*commit)(struct sp_store *);
 	void (*rollback)(struct sp_store *);
 	int (*maintain)(struct sp_store *, bool all);
+	int (*room)(struct sp_store *, int64_t *bytes_out);
 
 	int (*enqueue)(struct sp_store *, const struct sp_store_incoming *);
 	int (*append_body)(struct sp_store *, struct sp_str id, uint32_t seq,

@@ -31,6 +31,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@
 #define PATH_BYTES_MAX   4000
 #define BUSY_TIMEOUT_MS  5000
 #define CHECKPOINT_PAGES 4000 /* about 16 MiB of log */
+#define RESERVE_SHARE    10   /* a tenth of the file system */
+#define RESERVE_MAX      (INT64_C(64) << 20)
 
 /* Where WAL's shared memory and locks can't be trusted. */
 static const struct {
@@ -465,6 +468,54 @@ static int maintain(struct sp_store *store, bool all)
 	return ret == SP_EBUSY ? 0 : ret;
 }
 
+/* A new message is written twice, to the log and to the file, where it takes
+ * free pages first. What the log holds will need as much of the file. */
+static int measure(struct sp__sqlite *s, int64_t *bytes_out)
+{
+	struct statvfs fs;
+	int64_t page_bytes = 0;
+	int64_t free_pages = 0;
+	int64_t reserve;
+	int64_t disk;
+	int64_t inside;
+	int ret = sp__exec_int(s, "PRAGMA page_size", &page_bytes);
+
+	ret = ret ? ret : sp__exec_int(s, "PRAGMA freelist_count", &free_pages);
+	if (ret) {
+		return ret;
+	}
+	if (fstatvfs(s->lock_fd, &fs)) {
+		return why_errno(s, "file system", errno);
+	}
+	if (fs.f_blocks == 0) { /* one that does not tell: a tmpfs without
+		                 * a limit, some of FUSE */
+		*bytes_out = INT64_MAX;
+		return 0;
+	}
+	reserve = (int64_t)(fs.f_blocks / RESERVE_SHARE * fs.f_frsize);
+	reserve = reserve < RESERVE_MAX ? reserve : RESERVE_MAX;
+	disk = (int64_t)(fs.f_bavail * fs.f_frsize) - reserve -
+	       s->wal_pages * page_bytes;
+	inside = free_pages * page_bytes;
+	*bytes_out = disk <= inside ? disk : (disk + inside) / 2;
+	return 0;
+}
+
+static int room(struct sp_store *store, int64_t *bytes_out)
+{
+	struct sp__sqlite *s = sp__sqlite_of(store);
+	int ret = measure(s, bytes_out);
+
+	if (ret || *bytes_out > 0) {
+		return ret;
+	}
+	ret = checkpoint(s, SQLITE_CHECKPOINT_TRUNCATE);
+	if (ret && ret != -ENOSPC && ret != SP_EBUSY) {
+		return ret;
+	}
+	return measure(s, bytes_out);
+}
+
 const struct sp_store_ops SP_STORE_SQLITE = {
 	.scheme = "sqlite:",
 	.open = open_engine,
@@ -473,6 +524,7 @@ const struct sp_store_ops SP_STORE_SQLITE = {
 	.commit = commit,
 	.rollback = rollback,
 	.maintain = maintain,
+	.room = room,
 	.enqueue = sp__enqueue,
 	.append_body = sp__append_body,
 	.finish = sp__finish,

@@ -193,6 +193,13 @@ int sp_store_maintain(struct sp_store *store, bool all)
 	return store->ops->maintain(store, all);
 }
 
+int sp_store_room(struct sp_store *store, int64_t *bytes_out)
+{
+	SP_ASSERT(store->mode == SP_STORE_WRITER);
+	SP_ASSERT(!store->in_turn);
+	return store->ops->room(store, bytes_out);
+}
+
 /* ---- limits ---- */
 
 struct limit {

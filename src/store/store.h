@@ -150,6 +150,11 @@ bool sp_store_in_turn(const struct sp_store *store);
  * when it has grown, everything when all is true. Outside a turn. */
 int sp_store_maintain(struct sp_store *store, bool all);
 
+/* Bytes of new mail that fit. What is already here has a reserve of the disk
+ * to be delivered from: a tenth, 64 MiB at most. Outside a turn, since room
+ * may be made in the log first. */
+int sp_store_room(struct sp_store *store, int64_t *bytes_out);
+
 /* ---- a message comes in (writer) ---- */
 
 struct sp_store_incoming {

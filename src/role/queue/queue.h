@@ -54,6 +54,7 @@ struct sp_queue_op {
 	} result;
 	struct sp_str data;
 	bool last;
+	int refused;      /* why nothing of it was stored; 0: see result */
 	bool again;       /* not finished: apply in the next turn too */
 	uint64_t changed; /* by turns that were committed */
 	uint64_t changed_now;
@@ -135,6 +136,9 @@ struct sp_queue {
 	bool untold_known;    /* else untold_ms has to be looked up */
 	int64_t untold_ms;    /* the first failure for a digest; -1: none */
 	struct sp_queue_signing signing;
+	int64_t room_bytes;  /* for new mail, as far as is known */
+	int64_t room_due_ms; /* monotonic: measure again */
+	bool full;           /* the last one that came found none */
 };
 
 /* queue.c */
@@ -150,6 +154,11 @@ void sp_queue_wake_for_outcome(struct sp_queue *q);
 /* turn.c: the timer, the store's failures, the turn itself. */
 void sp_queue_turn(void *arg);
 void sp_queue_reopen(void *arg);
+
+/* room.c: on the disk, for new mail. */
+int sp_queue_measure_room(struct sp_queue *q); /* before a turn */
+/* False: a message, or a part of one, of so many bytes has to be refused. */
+bool sp_queue_take_room(struct sp_queue *q, size_t bytes);
 
 /* submit.c */
 extern const struct sp_queue_verb SP_QUEUE_SUBMIT, SP_QUEUE_CHUNK,

@@ -160,6 +160,10 @@ static int submit_apply(struct sp_queue *q, struct sp_queue_op *op)
 			return ret;
 		}
 	}
+	if (!sp_queue_take_room(q, m->body.len)) {
+		op->refused = -ENOSPC;
+		return 0;
+	}
 	m->envelope.received_ms = m->envelope.received_ms > 0
 	                                  ? m->envelope.received_ms
 	                                  : sp_time_wall_ms();
@@ -169,7 +173,8 @@ static int submit_apply(struct sp_queue *q, struct sp_queue_op *op)
 		sp_log(&q->ctx->log, SP_LOG_WARN, "queue.over_limit",
 		       SP_F_INT("session", m->session));
 		op->id[0] = '\0';
-		return 0; /* answered as not stored */
+		op->refused = ret;
+		return 0;
 	}
 	op->result =
 		m->complete ? SP_QUEUE_RESULT_ACCEPTED : SP_QUEUE_RESULT_PULL;
@@ -183,8 +188,8 @@ static void submit_answer(struct sp_queue *q, struct sp_queue_op *op)
 {
 	const struct sp_msg_submit *m = op->msg;
 
-	if (op->result == SP_QUEUE_RESULT_SILENT && !*op->id) {
-		refuse_session(q, op->link, m->session, SP_ELIMIT);
+	if (op->refused) {
+		refuse_session(q, op->link, m->session, op->refused);
 	}
 	answer_session(q, op, m->session);
 }
@@ -212,7 +217,12 @@ static int chunk_apply(struct sp_queue *q, struct sp_queue_op *op)
 	}
 	memcpy(op->id, s->id, sizeof(op->id));
 	if (m->seq != s->next_seq) {
-		return 0; /* answered as not stored, and aborted */
+		op->refused = SP_EPROTO;
+		return 0; /* and aborted */
+	}
+	if (!sp_queue_take_room(q, m->data.len)) {
+		op->refused = -ENOSPC;
+		return 0;
 	}
 	ret = sp_store_append_body(q->store, sp_str_from(s->id), m->seq,
 	                           m->data);
@@ -221,6 +231,7 @@ static int chunk_apply(struct sp_queue *q, struct sp_queue_op *op)
 		                      m->eight_bit);
 	}
 	if (ret == SP_ENOTFOUND) {
+		op->refused = SP_EPROTO;
 		return 0;
 	}
 	s->next_seq++;
@@ -245,9 +256,9 @@ static void chunk_answer(struct sp_queue *q, struct sp_queue_op *op)
 {
 	const struct sp_msg_body_chunk *m = op->msg;
 
-	if (op->result == SP_QUEUE_RESULT_SILENT && *op->id) {
+	if (op->refused) {
 		abort_later(q, op->id);
-		refuse_session(q, op->link, m->session, SP_EPROTO);
+		refuse_session(q, op->link, m->session, op->refused);
 	}
 	answer_session(q, op, m->session);
 }

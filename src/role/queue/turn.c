@@ -355,7 +355,8 @@ void sp_queue_turn(void *arg)
 	}
 	sp_list_init(&claims);
 	sp_list_init(&asks);
-	ret = do_turn(q, &claims, &asks);
+	ret = sp_queue_measure_room(q);
+	ret = ret ? ret : do_turn(q, &claims, &asks);
 	if (ret == 0) {
 		q->failures = 0;
 		q->clock = q->clock_now;

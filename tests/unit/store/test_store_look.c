@@ -3,6 +3,8 @@
  * What every engine of the store must show, let the operator do, and find
  * again after it was closed.
  */
+#include <sys/statvfs.h>
+
 #include "unit/store/world.h"
 
 /* ---- looking, and the operator ---- */
@@ -204,13 +206,31 @@ static void test_maintain(void **state)
 	assert_int_equal(show(w, "M1").count, 1);
 }
 
+/* Never all of the disk; others write to it as well, so that nothing more
+ * exact can be said here. */
+static void test_room(void **state)
+{
+	struct world *w = *state;
+	int64_t before = 0;
+	int64_t all;
+	struct statvfs fs;
+
+	assert_int_equal(statvfs(w->dir, &fs), 0);
+	all = (int64_t)(fs.f_blocks * fs.f_frsize);
+	must(sp_store_room(w->store, &before), w->store);
+	assert_true(before < all);
+	enqueue(w, "M1");
+	must(sp_store_room(w->store, &before), w->store);
+	assert_true(before < all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_search),           TEST(test_hold_and_release),
 		TEST(test_retry_and_remove), TEST(test_reader),
 		TEST(test_two_writers),      TEST(test_reopen),
-		TEST(test_maintain),
+		TEST(test_maintain),         TEST(test_room),
 	};
 	int failed = 0;
 
