@@ -11,9 +11,10 @@
  *	          '------- deadline, from any state before READY ----'
  *
  * A question waits only while as many as libunbound should have are in its
- * hands (resolver_slots.h). READY questions are called back from the turn's end
- *(deferred), so never from inside sp_resolver_ask. The deadline is the same for
- *all, so the list in the order of asking is also the order of deadlines.
+ * hands (resolver_slots.h). READY questions are called back from the end of
+ * the turn (deferred), so never from inside sp_resolver_ask. The deadline is
+ * the same for all, so the list in the order of asking is also the order of
+ * deadlines.
  *
  * Why fresh contexts. libunbound keeps a bogus key for a minute and a server
  * that timed out for a quarter of an hour, and neither can be removed from a

@@ -50,8 +50,8 @@ ODD_ANSWERS = {
     (ODD, "A"): evil_dns.unsigned("A 127.26.9.3"),
 }
 MANY_NS = [f"deep NS ns{i}.nowhere{i}" for i in range(60)]
-#: Servers of their own for those who break TCP: the resolver asks several
-#: questions over one connection.
+#: Servers of their own for those who break TCP; test_shared_server has one
+#: that holds honest zones too.
 SLOW, CUT = "127.0.53.99", "127.0.53.98"
 SLOW_SERVER = ["deep NS ns.deep", f"ns.deep A {SLOW}"]
 CUT_SERVER = ["deep NS ns.deep", f"ns.deep A {CUT}"]
