@@ -402,8 +402,7 @@ static void step_evidence(struct sp_resolver *r, struct question *q)
 static void start_evidence(struct sp_resolver *r, struct question *q)
 {
 	q->stage = EVIDENCE;
-	q->evidence = sp__evidence_new(q->name, q->type, q->answer->why,
-	                               sp_time_wall_ms());
+	q->evidence = sp__evidence_new(q->name, q->type, q->answer->why);
 	step_evidence(r, q);
 }
 
@@ -474,7 +473,7 @@ static void on_shot(struct sp_resolver *r, struct sp__dns_shot *shot)
 		return;
 	}
 	SP_ASSERT(q->stage == EVIDENCE);
-	sp__evidence_answer(q->evidence, shot->reply.packet);
+	sp__evidence_answer(q->evidence, shot->reply.packet, sp_time_wall_ms());
 	step_evidence(r, q);
 }
 

@@ -65,7 +65,7 @@ struct sp__evidence {
 	struct sp_str name;
 	enum sp_dns_type type;
 	struct sp_str zone; /* whose keys are looked at */
-	int64_t wall_ms;
+	int64_t wall_ms;    /* of the last answer */
 	enum state state;
 	unsigned asked;
 	struct sp__dns_packet keys; /* the answer to DNSKEY */
@@ -598,14 +598,13 @@ static void look_for_key(struct sp__evidence *e)
 /* --- the machine --- */
 
 struct sp__evidence *sp__evidence_new(struct sp_str name, enum sp_dns_type type,
-                                      struct sp_str why, int64_t wall_ms)
+                                      struct sp_str why)
 {
 	struct sp__evidence *e = SP_NEW(struct sp__evidence);
 
 	sp_arena_init(&e->arena);
 	e->name = sp_arena_str(&e->arena, name);
 	e->type = type;
-	e->wall_ms = wall_ms;
 	e->words = sp__finding_of_bogus(why).scenario;
 	e->about_keys = contains(why, "for key ") ||
 	                contains(why, "key for validation");
@@ -639,11 +638,13 @@ bool sp__evidence_next(struct sp__evidence *e, struct sp_str *name_out,
 	return true;
 }
 
-void sp__evidence_answer(struct sp__evidence *e, struct sp_str bytes)
+void sp__evidence_answer(struct sp__evidence *e, struct sp_str bytes,
+                         int64_t wall_ms)
 {
 	struct sp__dns_packet packet;
 	bool parsed = sp__dns_packet_parse(bytes, &e->arena, &packet) == 0;
 
+	e->wall_ms = wall_ms;
 	switch (e->state) {
 	case SUBJECT:
 		e->state = DONE;

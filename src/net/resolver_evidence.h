@@ -37,9 +37,9 @@ bool sp__why_is_cached(struct sp_str why);
  * The second look at a bogus answer: a machine that says what to ask without
  * validation and is given the packets.
  *
- *	e = sp__evidence_new(name, type, why, now);
+ *	e = sp__evidence_new(name, type, why);
  *	while (sp__evidence_next(e, &name, &type))
- *		sp__evidence_answer(e, packet);
+ *		sp__evidence_answer(e, packet, now);
  *	finding = sp__evidence_finding(e);   may be null: nothing was seen
  */
 #define SP__EVIDENCE_QUESTIONS_MAX 8
@@ -47,13 +47,15 @@ bool sp__why_is_cached(struct sp_str why);
 struct sp__evidence;
 
 struct sp__evidence *sp__evidence_new(struct sp_str name, enum sp_dns_type type,
-                                      struct sp_str why, int64_t wall_ms);
+                                      struct sp_str why);
 void sp__evidence_free(struct sp__evidence **evidence);
 /* The next question, the name borrowed; false when there is none. */
 bool sp__evidence_next(struct sp__evidence *evidence, struct sp_str *name_out,
                        enum sp_dns_type *type_out);
-/* The packet to it; empty where there was none. */
-void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str bytes);
+/* The packet to it, empty where there was none, and when it came: signatures
+ * may be made as they are asked for. */
+void sp__evidence_answer(struct sp__evidence *evidence, struct sp_str bytes,
+                         int64_t wall_ms);
 const struct sp__finding *sp__evidence_finding(struct sp__evidence *evidence);
 
 /* --- keys: also for the look at single servers (net/dns_seen) --- */

@@ -52,8 +52,7 @@ static void make_answer(struct sp_str name, enum sp_dns_type type,
 static void look(struct sp_str name, enum sp_dns_type type,
                  struct sp_str packet, struct sp_str why)
 {
-	struct sp__evidence *e =
-		sp__evidence_new(name, type, why, INT64_C(1790000000000));
+	struct sp__evidence *e = sp__evidence_new(name, type, why);
 	const struct sp__finding *finding;
 	unsigned asked = 0;
 
@@ -62,7 +61,7 @@ static void look(struct sp_str name, enum sp_dns_type type,
 		    !sp_dns_name_valid(name)) {
 			abort();
 		}
-		sp__evidence_answer(e, packet);
+		sp__evidence_answer(e, packet, INT64_C(1790000000000));
 	}
 	finding = sp__evidence_finding(e);
 	if (finding && !finding->scenario) {

@@ -760,9 +760,8 @@ static const struct evidence_case {
 
 static void run_evidence(const struct evidence_case *c)
 {
-	struct sp__evidence *e =
-		sp__evidence_new(SP_STR("d.test"), first_mx.type,
-	                         sp_str_from(c->why), T_NOW * INT64_C(1000));
+	struct sp__evidence *e = sp__evidence_new(
+		SP_STR("d.test"), first_mx.type, sp_str_from(c->why));
 	const struct evidence_step *step = c->steps;
 	const struct sp__finding *finding;
 	enum sp_dns_type type;
@@ -779,7 +778,8 @@ static void run_evidence(const struct evidence_case *c)
 			build(&packet, 0, step->asked, (unsigned)step->type,
 			      step->rrs);
 		}
-		sp__evidence_answer(e, sp_buf_str(&packet));
+		sp__evidence_answer(e, sp_buf_str(&packet),
+		                    T_NOW * INT64_C(1000));
 		sp_buf_fini(&packet);
 		step++;
 	}
