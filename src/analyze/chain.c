@@ -87,6 +87,7 @@ struct sp_chain {
 	struct name_server names[SP_CHAIN_NAMES_MAX];
 	size_t name_count;
 	bool names_cut;
+	bool referred; /* the names are those of a referral */
 	struct sp_dns_server_reply *round[SP_CHAIN_SERVERS_MAX];
 
 	struct sp_list open; /* pending.node */
@@ -398,6 +399,7 @@ static void free_names(struct sp_chain *c)
 	memset(c->names, 0, sizeof(c->names));
 	c->name_count = 0;
 	c->names_cut = false;
+	c->referred = false;
 }
 
 /* The entry of a name server, new or old; null: there are enough. */
@@ -523,6 +525,19 @@ good_server(const struct sp_chain_zone *zone, size_t which)
 	return NULL;
 }
 
+/* What the parent says, before the zone's own word is added to it. */
+static void keep_referral(struct sp_chain *c, struct sp_chain_zone *zone)
+{
+	if (!c->referred || c->names_cut) {
+		return;
+	}
+	zone->delegated = sp_arena_array(&c->arena, c->name_count + 1,
+	                                 sizeof(*zone->delegated));
+	for (size_t i = 0; i < c->name_count; i++) {
+		zone->delegated[zone->delegated_count++] = c->names[i].name;
+	}
+}
+
 /* A zone below c->zone, or the root. Names of its servers stand already. */
 static void open_zone(struct sp_chain *c, struct sp_str name)
 {
@@ -534,6 +549,7 @@ static void open_zone(struct sp_chain *c, struct sp_str name)
 	zone->name = sp_arena_str(&c->arena, name);
 	zone->parent = c->zone;
 	zone->sampled = is_sampled(name);
+	keep_referral(c, zone);
 	zone->ns = c->ns;
 	c->ns = NULL;
 	c->zone = zone;
@@ -617,6 +633,7 @@ static enum cut look_for_cut(struct sp_chain *c)
 		}
 		heard = true;
 		if (take_referral(c, r) > 0) {
+			c->referred = !r->seen.authoritative;
 			return CUT_HERE;
 		}
 	}

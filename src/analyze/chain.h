@@ -57,6 +57,10 @@ struct sp_chain_zone {
 	struct sp_dns_answer *ns;
 	/* DS, by a server of the parent; or null. */
 	struct sp_dns_server_reply *parent_ds;
+	/* The name servers that the parent names in its referral; none where
+	 * no referral was seen, or where it names too many. */
+	struct sp_str *delegated;
+	size_t delegated_count;
 	struct sp_chain_server *servers;
 	size_t server_count;
 	bool servers_cut; /* there are more than were looked at */

@@ -340,6 +340,74 @@ static void look_at_end(struct findings *f, const struct sp_chain_zone *zone,
 	    rrsig->key_tag, SP_STR_ARG(rrsig->signer), when);
 }
 
+/* --- the delegation --- */
+
+static bool is_delegated(const struct sp_chain_zone *zone, struct sp_str name)
+{
+	for (size_t i = 0; i < zone->delegated_count; i++) {
+		if (sp_str_eq_nocase(zone->delegated[i], name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool is_named(const struct sp_chain_zone *zone, struct sp_str name)
+{
+	for (size_t i = 0; i < zone->ns->record_count; i++) {
+		if (sp_str_eq_nocase(zone->ns->records[i].name, name)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void append_name(struct sp_buf *names, struct sp_str name)
+{
+	/* what does not fit is left out: there are enough of them */
+	(void)sp_buf_printf(names, "%s" SP_STR_FMT,
+	                    sp_buf_str(names).len ? ", " : "",
+	                    SP_STR_ARG(name));
+}
+
+static void add_names(struct findings *f, enum sp_advice_id advice,
+                      const struct sp_buf *names)
+{
+	if (sp_buf_str(names).len) {
+		add(f, advice, SP_STR_FMT, SP_STR_ARG(sp_buf_str(names)));
+	}
+}
+
+/* Both sides of the delegation (RFC 1034 4.2.2), where both have spoken. */
+static void look_at_delegation(struct findings *f,
+                               const struct sp_chain_zone *zone)
+{
+	struct sp_buf above, below;
+
+	if (zone->sampled || zone->delegated_count == 0 || !zone->ns ||
+	    zone->ns->dnssec > SP_DNSSEC_INSECURE || zone->ns->cut ||
+	    zone->ns->record_count == 0 ||
+	    !sp_str_eq_nocase(zone->ns->canonical, zone->name)) {
+		return;
+	}
+	sp_buf_init(&above, TEXT_MAX / 2);
+	sp_buf_init(&below, TEXT_MAX / 2);
+	for (size_t i = 0; i < zone->delegated_count; i++) {
+		if (!is_named(zone, zone->delegated[i])) {
+			append_name(&above, zone->delegated[i]);
+		}
+	}
+	for (size_t i = 0; i < zone->ns->record_count; i++) {
+		if (!is_delegated(zone, zone->ns->records[i].name)) {
+			append_name(&below, zone->ns->records[i].name);
+		}
+	}
+	add_names(f, SP_ADVICE_NS_PARENT_ONLY, &above);
+	add_names(f, SP_ADVICE_NS_CHILD_ONLY, &below);
+	sp_buf_fini(&above);
+	sp_buf_fini(&below);
+}
+
 static bool is_signed(const struct sp_chain_link *link)
 {
 	return link->key_count > 0;
@@ -361,6 +429,7 @@ size_t sp_chain_judge_zone(const struct sp_chain_zone *zone,
 		look_at_algorithms(&f, link);
 		look_at_ds(&f, link);
 	}
+	look_at_delegation(&f, zone);
 	return f.count;
 }
 

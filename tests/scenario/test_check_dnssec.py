@@ -350,6 +350,9 @@ def test_one_of_two_servers_is_gone(check):
     assert tree.status == WARN
     gone = tree.step("dnssec.server", f"ns2.gone.test [{SILENT}]")
     assert gone["scenario"] == "dns-server-silent"
+    # the parent has never heard of it
+    assert tree.scenarios("dnssec.note") == ["ns-child-only"]
+    assert "ns2.gone.test" in tree.step("dnssec.note")["meaning"]
 
 
 @pytest.mark.parametrize("name", ["many", "loop", "mute", "endless"])

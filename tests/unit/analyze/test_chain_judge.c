@@ -605,6 +605,109 @@ static void test_zone(void **state)
 	}
 }
 
+/* --- both sides of a delegation --- */
+
+#define NAMES_MAX 3
+
+static const struct delegation_case {
+	const char *name;
+	const char *above[NAMES_MAX], *below[NAMES_MAX];
+	enum sp_dnssec dnssec; /* of the zone's own NS records */
+	enum sp_advice_id found[3];
+	const char *detail; /* of the first */
+} delegation_cases[] = {
+	{"RFC 1034 4.2.2 the same on both sides",
+         {"ns1.d.test", "NS2.d.test"},
+         {"ns2.d.test", "ns1.d.test"},
+         SP_DNSSEC_SECURE,
+         {SP_ADVICE_NONE},
+         NULL},
+	{"one that the zone does not name",
+         {"ns1.d.test", "old.d.test"},
+         {"ns1.d.test"},
+         SP_DNSSEC_SECURE,
+         {SP_ADVICE_NS_PARENT_ONLY},
+         "old.d.test"},
+	{"two that the parent does not name",
+         {"ns1.d.test"},
+         {"ns1.d.test", "ns2.d.test", "ns3.d.test"},
+         SP_DNSSEC_INSECURE,
+         {SP_ADVICE_NS_CHILD_ONLY},
+         "ns2.d.test, ns3.d.test"},
+	{"one on each side",
+         {"old.d.test"},
+         {"ns1.d.test"},
+         SP_DNSSEC_SECURE,
+         {SP_ADVICE_NS_PARENT_ONLY, SP_ADVICE_NS_CHILD_ONLY},
+         "old.d.test"},
+	{"no referral was seen",
+         {NULL},
+         {"ns1.d.test"},
+         SP_DNSSEC_SECURE,
+         {SP_ADVICE_NONE},
+         NULL},
+	{"nobody knows the zone's own",
+         {"ns1.d.test"},
+         {NULL},
+         SP_DNSSEC_FAILED,
+         {SP_ADVICE_NONE},
+         NULL},
+	{"RFC 4035 4.3 the zone's own are bogus",
+         {"ns1.d.test"},
+         {"ns2.d.test"},
+         SP_DNSSEC_BOGUS,
+         {SP_ADVICE_NONE},
+         NULL},
+};
+
+static struct sp_dns_answer *own_names(const struct delegation_case *c)
+{
+	struct sp_dns_answer *ns =
+		sp_dns_answer_new(SP_STR("d.test"), SP_DNS_TYPE_NS);
+
+	ns->dnssec = c->dnssec;
+	ns->canonical = ns->name;
+	ns->records =
+		sp_arena_array(&ns->arena, NAMES_MAX, sizeof(*ns->records));
+	while (ns->record_count < NAMES_MAX && c->below[ns->record_count]) {
+		ns->records[ns->record_count].name =
+			sp_str_from(c->below[ns->record_count]);
+		ns->record_count++;
+	}
+	return ns;
+}
+
+static void test_delegation(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(delegation_cases); i++) {
+		const struct delegation_case *c = &delegation_cases[i];
+		struct sp_chain_finding found[SP_CHAIN_FINDINGS_MAX];
+		struct sp_chain_link link = {0};
+		struct sp_str above[NAMES_MAX];
+		struct sp_arena arena = {0};
+		struct sp_chain_zone zone = {
+			.name = SP_STR("d.test"),
+			.ns = own_names(c),
+			.delegated = above,
+		};
+		size_t count;
+
+		print_message("  %s\n", c->name);
+		while (zone.delegated_count < NAMES_MAX &&
+		       c->above[zone.delegated_count]) {
+			above[zone.delegated_count] =
+				sp_str_from(c->above[zone.delegated_count]);
+			zone.delegated_count++;
+		}
+		count = sp_chain_judge_zone(&zone, &link, NOW_MS, &arena,
+		                            found);
+		demand(found, count, c->found, COUNT(c->found), c->detail);
+		sp_dns_answer_free(&zone.ns);
+		sp_arena_fini(&arena);
+	}
+}
+
 /* --- one answer --- */
 
 static const struct answer_case {
@@ -727,6 +830,7 @@ int main(void)
 		cmocka_unit_test(test_server),
 		cmocka_unit_test(test_server_text),
 		cmocka_unit_test(test_zone),
+		cmocka_unit_test(test_delegation),
 		cmocka_unit_test(test_answer),
 	};
 
