@@ -211,14 +211,4 @@ const struct sp_conf_dkim *sp_conf_dkim_find(const struct sp_conf *conf,
 /* Where the command line finds the control socket when nothing is said. */
 #define SP_CONF_DEFAULT_PATH "/etc/sealpost/sealpost.conf"
 
-/* The table itself, in the order of the manual; null at the end. */
-struct sp_conf_doc {
-	const char *section; /* "" for the top level */
-	const char *key;
-	const char *type; /* "text", "time", "size", "number", "yes/no" ... */
-	const char *fallback; /* default as it would be written */
-	const char *text;
-};
-const struct sp_conf_doc *sp_conf_doc_at(size_t index);
-
 #endif

@@ -373,23 +373,3 @@ const struct sp_conf_key *sp_conf_key_find(const struct sp_conf_section *sec,
 	}
 	return NULL;
 }
-
-const struct sp_conf_doc *sp_conf_doc_at(size_t index)
-{
-	static struct sp_conf_doc doc;
-
-	for (size_t s = 0; s < SP_CONF_SECTION_COUNT; s++) {
-		const struct sp_conf_section *sec = &SP_CONF_SECTIONS[s];
-
-		for (const struct sp_conf_key *k = sec->keys; k->name; k++) {
-			if (index-- == 0) {
-				doc = (struct sp_conf_doc){
-					sec->name, k->name,
-					sp_conf_type_text(k->type), k->fallback,
-					k->doc};
-				return &doc;
-			}
-		}
-	}
-	return NULL;
-}

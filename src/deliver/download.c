@@ -239,11 +239,6 @@ void sp_download_free(struct sp_download **download)
 	sp_free(d);
 }
 
-struct sp_str sp_download_host(const struct sp_download *download)
-{
-	return download->url.host;
-}
-
 struct sp_fetcher *sp_fetcher_from_conf(struct sp_loop *loop,
                                         const struct sp_conf *conf)
 {

@@ -33,8 +33,6 @@ struct sp_download_ask {
 struct sp_download *sp_download_new(const struct sp_download_ask *ask,
                                     sp_fetch_fn *fn, void *arg);
 void sp_download_free(struct sp_download **download); /* cancels */
-/* The host of the URL; empty where that is none. */
-struct sp_str sp_download_host(const struct sp_download *download);
 
 /* By ca_bundle and address_guard of the configuration. */
 struct sp_fetcher *sp_fetcher_from_conf(struct sp_loop *loop,

@@ -650,14 +650,6 @@ void sp_stream_free(struct sp_stream **stream)
 	SP_FREE(stream);
 }
 
-void sp_stream_set_callback(struct sp_stream *stream, sp_stream_fn *fn,
-                            void *arg)
-{
-	SP_ASSERT(fn);
-	stream->fn = fn;
-	stream->arg = arg;
-}
-
 /* --- use --- */
 
 struct sp_buf *sp_stream_in(struct sp_stream *stream)

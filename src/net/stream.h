@@ -54,9 +54,6 @@ struct sp_stream *sp_stream_accepted(struct sp_loop *loop, int fd,
                                      sp_stream_fn *fn, void *arg);
 void sp_stream_free(struct sp_stream **stream); /* closes at once */
 
-void sp_stream_set_callback(struct sp_stream *stream, sp_stream_fn *fn,
-                            void *arg);
-
 struct sp_buf *sp_stream_in(struct sp_stream *stream);
 struct sp_buf *sp_stream_out(struct sp_stream *stream);
 void sp_stream_flush(struct sp_stream *stream); /* out has bytes to send */

@@ -181,11 +181,6 @@ void sp_store_rollback(struct sp_store *store)
 	}
 }
 
-bool sp_store_in_turn(const struct sp_store *store)
-{
-	return store->in_turn;
-}
-
 int sp_store_maintain(struct sp_store *store, bool all)
 {
 	SP_ASSERT(store->mode == SP_STORE_WRITER);

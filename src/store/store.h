@@ -144,7 +144,6 @@ const char *sp_store_why(const struct sp_store *store);
 int sp_store_begin(struct sp_store *store);
 int sp_store_commit(struct sp_store *store);
 void sp_store_rollback(struct sp_store *store); /* harmless without a turn */
-bool sp_store_in_turn(const struct sp_store *store);
 
 /* Work that may wait until the answers are out: moves the log into the file
  * when it has grown, everything when all is true. Outside a turn. */
