@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -470,27 +471,17 @@ static const struct option main_options[] = {
 	{"rrset-cache-size:", "32m", false},
 	{"key-cache-size:", "4m", false},
 	{"neg-cache-size:", "1m", false},
-	/* More than there are questions (resolver_slots.h), each of which may
-         * need some: where UDP sockets are used up, all wait for those who get
-         * no answer; where connections are, the oldest is closed, whatever it
-         * waits for. */
-	{"outgoing-range:", "4096", false},
-	{"outgoing-num-tcp:", "512", false},
 	{"num-queries-per-thread:", "2048", false},
 	{"minimal-responses:", "yes", false},
 };
 
 static const struct option fresh_options[] = {
 	{"module-config:", "validator iterator", false},
-	{"outgoing-range:", "256", false},
-	{"outgoing-num-tcp:", "64", false},
 	{"minimal-responses:", "yes", false},
 };
 
 static const struct option plain_options[] = {
 	{"module-config:", "iterator", false},
-	{"outgoing-range:", "256", false},
-	{"outgoing-num-tcp:", "64", false},
 	/* Proofs beside an answer are evidence. */
 	{"minimal-responses:", "no", false},
 };
@@ -502,6 +493,20 @@ static const struct {
 	[SP__DNS_MAIN] = {main_options, COUNT(main_options)},
 	[SP__DNS_FRESH] = {fresh_options, COUNT(fresh_options)},
 	[SP__DNS_PLAIN] = {plain_options, COUNT(plain_options)},
+};
+
+/* For UDP and TCP. In the main context more than there are questions
+ * (resolver_slots.h), each of which may need some: where UDP sockets are used
+ * up, all wait for those who get no answer; where connections are, the oldest
+ * is closed, whatever it waits for. */
+static const struct {
+	rlim_t udp;
+	rlim_t tcp;
+	rlim_t share; /* of all descriptors, one of so many for UDP */
+} sockets[SP__DNS_KINDS] = {
+	[SP__DNS_MAIN] = {4096, 512, 2},
+	[SP__DNS_FRESH] = {256, 64, 16},
+	[SP__DNS_PLAIN] = {256, 64, 16},
 };
 
 static int set_options(struct ub_ctx *ub, const struct option *options,
@@ -519,6 +524,32 @@ static int set_options(struct ub_ctx *ub, const struct option *options,
 		}
 	}
 	return 0;
+}
+
+static void write_least(rlim_t a, rlim_t b, char text_out[static 24])
+{
+	(void)snprintf(text_out, 24, "%ju", (uintmax_t)(a < b ? a : b));
+}
+
+/* A question whose socket the system refuses counts as failed, and what it was
+ * to prove as bogus: where few descriptors are allowed, questions wait. */
+static int set_sockets(struct ub_ctx *ub, enum sp__dns_kind kind, char *why_out,
+                       size_t why_cap)
+{
+	char udp[24];
+	char tcp[24];
+	const struct option options[] = {
+		{"outgoing-range:", udp, false},
+		{"outgoing-num-tcp:", tcp, false},
+	};
+	struct rlimit files = {0};
+	rlim_t share;
+
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	share = files.rlim_cur / sockets[kind].share + 1;
+	write_least(share, sockets[kind].udp, udp);
+	write_least(share / 4 + 1, sockets[kind].tcp, tcp);
+	return set_options(ub, options, COUNT(options), why_out, why_cap);
 }
 
 static int set_world_options(struct ub_ctx *ub,
@@ -614,6 +645,9 @@ static int configure(struct sp__dns_context *context,
 	if (!err) {
 		err = set_options(ub, kinds[context->kind].options,
 		                  kinds[context->kind].count, why_out, why_cap);
+	}
+	if (!err) {
+		err = set_sockets(ub, context->kind, why_out, why_cap);
 	}
 	if (!err) {
 		err = set_world_options(ub, setup, why_out, why_cap);
