@@ -30,6 +30,8 @@ int sp_resolver_from_conf(struct sp_loop *loop, const struct sp_conf *conf,
 		.stub_count = conf->resolver.stub_count,
 		.self_test_bad = sp_str_from(conf->resolver.self_test_bad),
 		.deadline_ms = conf->resolver.timeout_ms,
+		/* an attempt asks for MX and an MTA-STS record at once */
+		.questions = 2 * (size_t)conf->smtp.max_connections,
 		.records_max = SP_DNS_RECORDS_MAX,
 		.aliases_max = (size_t)conf->resolver.aliases_max,
 	};

@@ -47,6 +47,7 @@ struct sp_resolver_conf {
 	int64_t deadline_ms;         /* per question */
 	size_t records_max;          /* <= SP_DNS_RECORDS_MAX */
 	size_t aliases_max;
+	size_t questions; /* at one time, about; 0: as many as can be */
 };
 
 struct sp_resolver;

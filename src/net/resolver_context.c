@@ -57,6 +57,7 @@ struct sp__dns_setup {
 	struct sp_str apex;          /* in arena */
 	struct sp_arena arena;
 	char restarts[24]; /* how many aliases libunbound follows */
+	size_t questions;  /* at one time, about */
 	bool own_world; /* not (only) the Internet's DNS: special names live */
 	bool loopback;  /* servers on loopback addresses */
 	bool ipv6;
@@ -291,6 +292,7 @@ int sp__dns_setup_new(const struct sp_resolver_conf *conf,
 	(void)snprintf(setup->restarts, sizeof(setup->restarts), "%zu",
 	               conf->aliases_max ? conf->aliases_max
 	                                 : SP__DNS_ALIASES_DEFAULT);
+	setup->questions = conf->questions ? conf->questions : SIZE_MAX;
 	err = read_anchors(setup, conf->trust_anchor, why_out, why_cap);
 	if (!err && conf->forward_count == 0) {
 		err = read_hints(setup, conf->root_hints, why_out, why_cap);
@@ -495,18 +497,19 @@ static const struct {
 	[SP__DNS_PLAIN] = {plain_options, COUNT(plain_options)},
 };
 
-/* For UDP and TCP. In the main context more than there are questions
- * (resolver_slots.h), each of which may need some: where UDP sockets are used
- * up, all wait for those who get no answer; where connections are, the oldest
- * is closed, whatever it waits for. */
+/* UDP sockets, and an eighth as many for TCP. In the main context as
+ * many as there are questions, and some more for those that need several:
+ * where UDP sockets are used up, all wait for those who get no answer; where
+ * connections are, the oldest is closed, whatever it waits for. Each costs a
+ * kilobyte, one for TCP four. */
 static const struct {
-	rlim_t udp;
-	rlim_t tcp;
+	size_t least;
+	size_t most;  /* questions go no higher: resolver_slots.h */
 	rlim_t share; /* of all descriptors, one of so many for UDP */
 } sockets[SP__DNS_KINDS] = {
-	[SP__DNS_MAIN] = {4096, 512, 2},
-	[SP__DNS_FRESH] = {256, 64, 16},
-	[SP__DNS_PLAIN] = {256, 64, 16},
+	[SP__DNS_MAIN] = {512, 4096, 2},
+	[SP__DNS_FRESH] = {256, 256, 16},
+	[SP__DNS_PLAIN] = {256, 256, 16},
 };
 
 static int set_options(struct ub_ctx *ub, const struct option *options,
@@ -526,29 +529,35 @@ static int set_options(struct ub_ctx *ub, const struct option *options,
 	return 0;
 }
 
-static void write_least(rlim_t a, rlim_t b, char text_out[static 24])
-{
-	(void)snprintf(text_out, 24, "%ju", (uintmax_t)(a < b ? a : b));
-}
-
 /* A question whose socket the system refuses counts as failed, and what it was
  * to prove as bogus: where few descriptors are allowed, questions wait. */
-static int set_sockets(struct ub_ctx *ub, enum sp__dns_kind kind, char *why_out,
-                       size_t why_cap)
+static size_t sockets_for(enum sp__dns_kind kind, size_t questions)
 {
+	size_t most = sockets[kind].most;
+	size_t count = questions < most ? questions + questions / 4 : most;
+	struct rlimit files = {0};
+	rlim_t share;
+
+	(void)getrlimit(RLIMIT_NOFILE, &files);
+	share = files.rlim_cur / sockets[kind].share + 1;
+	count = count < most ? count : most;
+	count = count > sockets[kind].least ? count : sockets[kind].least;
+	return count < share ? count : (size_t)share;
+}
+
+static int set_sockets(struct ub_ctx *ub, enum sp__dns_kind kind,
+                       size_t questions, char *why_out, size_t why_cap)
+{
+	size_t count = sockets_for(kind, questions);
 	char udp[24];
 	char tcp[24];
 	const struct option options[] = {
 		{"outgoing-range:", udp, false},
 		{"outgoing-num-tcp:", tcp, false},
 	};
-	struct rlimit files = {0};
-	rlim_t share;
 
-	(void)getrlimit(RLIMIT_NOFILE, &files);
-	share = files.rlim_cur / sockets[kind].share + 1;
-	write_least(share, sockets[kind].udp, udp);
-	write_least(share / 4 + 1, sockets[kind].tcp, tcp);
+	(void)snprintf(udp, sizeof(udp), "%zu", count);
+	(void)snprintf(tcp, sizeof(tcp), "%zu", count / 8 + 1);
 	return set_options(ub, options, COUNT(options), why_out, why_cap);
 }
 
@@ -647,7 +656,8 @@ static int configure(struct sp__dns_context *context,
 		                  kinds[context->kind].count, why_out, why_cap);
 	}
 	if (!err) {
-		err = set_sockets(ub, context->kind, why_out, why_cap);
+		err = set_sockets(ub, context->kind, setup->questions, why_out,
+		                  why_cap);
 	}
 	if (!err) {
 		err = set_world_options(ub, setup, why_out, why_cap);

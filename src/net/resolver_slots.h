@@ -20,7 +20,7 @@
  * the quick ones to the next.
  */
 
-#define SP__SLOTS_QUICK  512
+#define SP__SLOTS_QUICK  256
 #define SP__SLOTS_SLOW   3072 /* those included that nobody waits for */
 #define SP__SLOT_SLOW_MS 1000
 
